@@ -1,0 +1,284 @@
+"""Metrics own their name, version, unit and direction; nothing else in the code says "min" or "cm".
+
+A metric is defined once here (or by a plugin, through `register_metric`) and measured in
+`trainables.metrics`. A *column* is where its value stands in a record: measured metrics carry the
+split (`val_rmse_full_cm`), metrics known before training do not (`rate_nominal_bps`). An
+*objective* is a column name without its split: `rmse_body_cm`, `rate_nominal_bps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from search_spaces.errors import BadInput
+
+SPLITS = ("train", "val", "test")
+
+
+class Direction(StrEnum):
+    """Which values are better."""
+
+    MIN = "min"
+    MAX = "max"
+    REFERENCE = "closest to the reference"
+    NONE = "diagnostic"
+
+
+class Scope(StrEnum):
+    """What a metric's values are about.
+
+    TOTAL: one value (`hull_pct`). PARTS: one per part (`utilisation_body_pct`).
+    POSE: the full pose, and each part (`rmse_full_cm`, `rmse_body_cm`, `rmse_hands_cm`).
+    RATE: the total without a name, and each part (`rate_nominal_bps`, `rate_nominal_body_bps`).
+    """
+
+    TOTAL = "total"
+    PARTS = "parts"
+    POSE = "pose"
+    RATE = "rate"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number means.
+
+    Attributes:
+        stem: the name without scope and unit (`rmse`).
+        unit: as it stands in column names (`cm`, `bps`, `pct`).
+        direction: which values are better.
+        known: True where the value follows from configuration and facts of the data.
+        scope: see `Scope`.
+        version: raised whenever the definition changes; values of two versions are not compared.
+        source: paper, section or equation that defines it.
+        pooling: how values of recordings become one.
+        title: for axes and tables.
+    """
+
+    stem: str
+    unit: str
+    direction: Direction
+    scope: Scope
+    source: str
+    title: str
+    known: bool = False
+    version: int = 1
+    pooling: str = "mean over recordings"
+
+    def objective(self, scope_name: str = "") -> str:
+        """Name of the value for a part, `full`, `hands`, or the total where left out."""
+        return "_".join(p for p in (self.stem, scope_name, self.unit) if p)
+
+    def column(self, split: str, scope_name: str = "") -> str:
+        """Column of a record that holds it."""
+        return column_of(self.objective(scope_name), split, known=self.known)
+
+
+def column_of(objective: str, split: str, *, known: bool) -> str:
+    """Column name of an objective on a split; the split is left out of known ones."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
+    return objective if known else f"{split}_{objective}"
+
+
+_REGISTRY: dict[str, Metric] = {}
+
+
+def register_metric(metric: Metric) -> Metric:
+    """Makes a metric known by its stem. Registering the same definition twice is harmless."""
+    key = f"{metric.stem}|{metric.unit}"
+    if _REGISTRY.get(key, metric) != metric:
+        raise BadInput(f"two different metrics are called {metric.objective()!r}; rename one")
+    _REGISTRY[key] = metric
+    return metric
+
+
+def metrics() -> tuple[Metric, ...]:
+    """All registered metrics, in order of registration."""
+    return tuple(_REGISTRY.values())
+
+
+def find_metric(objective: str) -> tuple[Metric, str]:
+    """The metric of an objective or column name, and the scope named in it ("" for the total).
+
+    Raises:
+        BadInput: no metric has that name; the message lists those that exist.
+    """
+    name = objective
+    for split in SPLITS:
+        name = name.removeprefix(f"{split}_")
+    # Longest stem first: `rate_nominal` must not be read as scope `nominal` of a stem `rate`.
+    for metric in sorted(_REGISTRY.values(), key=lambda m: -len(m.stem)):
+        if name == metric.objective():
+            return metric, ""
+        head, tail = f"{metric.stem}_", f"_{metric.unit}"
+        if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
+            return metric, name[len(head) : -len(tail)]
+    known = ", ".join(_example_name(m) for m in _REGISTRY.values())
+    raise BadInput(f"no metric {objective!r}; there are {known}")
+
+
+def _example_name(metric: Metric) -> str:
+    example = {Scope.POSE: "full", Scope.PARTS: "body"}.get(metric.scope, "")
+    return metric.objective(example)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric (and part) that a search optimises, by name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        metric, scope = find_metric(self.name)
+        if metric.scope is Scope.POSE and not scope:
+            raise BadInput(f"{self.name!r} needs a scope: {metric.objective('full')} or a part's")
+        if metric.direction in (Direction.NONE, Direction.REFERENCE):
+            better = f"{metric.stem}_error" if metric.direction is Direction.REFERENCE else "another"
+            raise BadInput(f"{self.name!r} is {metric.direction}, not optimised; use {better}")
+
+    @property
+    def metric(self) -> Metric:
+        """Its definition."""
+        return find_metric(self.name)[0]
+
+    @property
+    def scope(self) -> str:
+        """Part, `full`, `hands`, or "" for a total."""
+        return find_metric(self.name)[1]
+
+    def column(self, split: str = "val") -> str:
+        """The column that selection reads: validation, unless known beforehand."""
+        return column_of(self.name, split, known=self.metric.known)
+
+    @property
+    def sign(self) -> int:
+        """+1 where lower is better, -1 where higher is: sign * value is always minimised."""
+        return -1 if self.metric.direction is Direction.MAX else 1
+
+
+def objectives(names: Iterable[str]) -> tuple[Objective, ...]:
+    """Objectives by name, in order."""
+    return tuple(Objective(name) for name in names)
+
+
+_KLEZOVICH = "Klezovich et al., Comparison of Low Bitrate Quantizers, "
+
+RATE_NOMINAL = register_metric(
+    Metric(
+        "rate_nominal",
+        "bps",
+        Direction.MIN,
+        Scope.RATE,
+        _KLEZOVICH + "section 3.3; summed over parts",
+        "nominal rate",
+        known=True,
+        pooling="closed form",
+    )
+)
+RATE_ENTROPY = register_metric(
+    Metric(
+        "rate_entropy",
+        "bps",
+        Direction.MIN,
+        Scope.RATE,
+        "plug-in order-0 entropy of each level's tokens on the split itself, summed over levels",
+        "empirical entropy rate",
+        pooling="pooled over recordings",
+    )
+)
+RATE_MODEL = register_metric(
+    Metric(
+        "rate_model",
+        "bps",
+        Direction.MIN,
+        Scope.RATE,
+        "cross-entropy of the split's tokens under integer count tables fitted on train",
+        "model rate",
+        pooling="pooled over recordings",
+    )
+)
+RMSE = register_metric(
+    Metric(
+        "rmse",
+        "cm",
+        Direction.MIN,
+        Scope.POSE,
+        _KLEZOVICH + "section 3.4: root of the mean squared joint distance per recording; raw for "
+        "the full pose, per-frame Kabsch-aligned for parts",
+        "RMSE",
+    )
+)
+MPJPE = register_metric(
+    Metric(
+        "mpjpe",
+        "cm",
+        Direction.MIN,
+        Scope.POSE,
+        "mean joint distance per recording; unaligned, for the full pose and for parts",
+        "MPJPE",
+    )
+)
+HULL = register_metric(
+    Metric(
+        "hull",
+        "pct",
+        Direction.REFERENCE,
+        Scope.TOTAL,
+        _KLEZOVICH + "Table 2: convex hull volume of both wrists in one cloud, of the original's",
+        "wrist hull",
+    )
+)
+HULL_ERROR = register_metric(
+    Metric(
+        "hull_error",
+        "pct",
+        Direction.MIN,
+        Scope.TOTAL,
+        "mean over recordings of |100 - wrist hull percentage|",
+        "wrist hull error",
+    )
+)
+JERK = register_metric(
+    Metric(
+        "jerk",
+        "mps3",
+        Direction.REFERENCE,
+        Scope.TOTAL,
+        "GENEA: norm of the third forward difference times fps^3, mean over frames and joints",
+        "jerk",
+    )
+)
+JERK_ERROR = register_metric(
+    Metric(
+        "jerk_error",
+        "mps3",
+        Direction.MIN,
+        Scope.TOTAL,
+        "mean over recordings of |jerk - jerk of the original|",
+        "jerk error",
+    )
+)
+UTILISATION = register_metric(
+    Metric(
+        "utilisation",
+        "pct",
+        Direction.MAX,
+        Scope.PARTS,
+        "share of codes used at least once on the split, mean over levels",
+        "codebook utilisation",
+        pooling="pooled over recordings",
+    )
+)
+PERPLEXITY = register_metric(
+    Metric(
+        "perplexity",
+        "codes",
+        Direction.MAX,
+        Scope.PARTS,
+        "exp of the entropy of code use on the split, mean over levels",
+        "codebook perplexity",
+        pooling="pooled over recordings",
+    )
+)

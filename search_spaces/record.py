@@ -1,0 +1,68 @@
+"""The form of what passes between rooms: files of a sweep directory and columns of its tables.
+
+`trainables` and `analysis` do not see each other; both see this. A change of meaning here raises
+`RECORD_VERSION`, and a reader refuses what is newer than itself.
+"""
+
+from __future__ import annotations
+
+RECORD_VERSION = 1
+
+# ---- files of a sweep directory ------------------------------------------------------------
+SPEC_FILE = "sweep.yaml"
+LOG_FILE = "log.jsonl"
+OWNER_FILE = "owner.json"
+TRIALS_TABLE = "trials.csv"
+POINTS_TABLE = "points.parquet"
+POINTS_CSV = "points.csv"
+CLIPS_TABLE = "clips.parquet"
+BOUNDS_FILE = "bounds.json"
+FRONT_TABLE = "front.csv"
+REPORT_FILE = "report.html"
+FIGURES_FOLDER = "figures"
+TRIALS_FOLDER = "trials"
+
+# ---- files of one trial's folder, trials/<trial>/ ------------------------------------------
+CODEC_FOLDER = "codec"
+TOKENS_FILE = "tokens.npz"
+"""`<split>/<part>/<recording>` -> int32 (tokens, levels)."""
+RECONSTRUCTIONS_FILE = "reconstructions.npz"
+"""`<recording>/depth<q>` -> float32 (frames, joints, 3) metres, test split."""
+ERRORS_FILE = "errors.npz"
+"""`<split>/depth<q>/joint_error_cm` -> float32 (joints,), mean distance per joint; `joints`."""
+TRIAL_CLIPS_FILE = "clips.parquet"
+CURVE_FILE = "curve.json"
+"""List of {share, seconds, loss, val_...} at each rung of a trained codec."""
+
+# ---- events of the log ---------------------------------------------------------------------
+EVENTS = (
+    "sweep", "data", "bounds", "proposed", "started", "progress", "point", "done", "stopped",
+    "refused", "failed", "repeated", "resumed", "finished", "interrupted",
+)  # fmt: skip
+STATUSES = ("done", "stopped", "refused", "failed")
+
+# ---- columns of points ---------------------------------------------------------------------
+POINT_KEYS = (
+    "sweep", "trial", "point", "codec", "seed", "depth", "levels", "is_prefix", "share",
+    "config_hash", "root", "split", "features", "fps", "size",
+)  # fmt: skip
+"""Identity of an operating point. `point` is `<trial>-d<depth>`; `depth` levels were decoded of
+`levels` trained; `share` is the part of the training budget that was spent (1 = all of it)."""
+COST_COLUMNS = ("train_seconds", "evaluate_seconds", "parameters", "codec_bytes")
+TOKEN_COUNTS = ("val_tokens", "test_tokens")
+
+CLIP_COLUMNS = ("trial", "point", "recording", "signer", "split", "part", "metric", "value", "n")
+"""Row of `clips.parquet`: `metric` is an objective name (`rmse_full_cm`), `part` the scope in it,
+`n` the frames it was computed over."""
+
+TRIAL_COLUMNS = ("trial", "status", "reason", "codec", "seed", "config_hash", "seconds")
+
+MEAN_POSE = "mean pose"
+NEAREST_FRAME = "nearest training frame"
+BOUNDS = (MEAN_POSE, NEAREST_FRAME)
+"""Rows of `bounds.json`: columns as in points, `codec` set to one of these."""
+
+
+def point_id(trial: str, depth: int) -> str:
+    """Identity of an operating point."""
+    return f"{trial}-d{depth}"

@@ -1,0 +1,86 @@
+"""A Clip: the only in-memory form of motion.
+
+Every reader makes one; nothing downstream knows what file it came from. Metres, Y up, frames at a
+checked rate. Positions are always there; rotations only where the source has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from search_spaces.errors import BadInput
+from trainables.motion.skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One recording.
+
+    Attributes:
+        recording: name that is unique within a data set (a path relative to its folder, no suffix).
+        skeleton: its joints, with this recording's own offsets.
+        fps: frames per second, positive and finite.
+        positions: (frames, joints, 3) float64 world positions in `unit`, Y up.
+        rotations: (frames, joints, 3, 3) float64 local rotation matrices, or None for
+            position-only sources. `positions` then cannot be rebuilt from the skeleton.
+        mask: (frames, joints) bool, True where the joint was seen.
+        unit: "m", "px" or "shoulder".
+        signer: who moves, where the source says so.
+        notes: oddities found on reading, one sentence each.
+    """
+
+    recording: str
+    skeleton: Skeleton
+    fps: float
+    positions: np.ndarray
+    rotations: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    unit: str = "m"
+    signer: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        frames, joints = self.positions.shape[:2]
+        where = f"{self.recording}: "
+        if not np.isfinite(self.fps) or self.fps <= 0:
+            raise BadInput(f"{where}fps must be positive, got {self.fps}")
+        if self.positions.shape != (frames, len(self.skeleton), 3):
+            raise BadInput(
+                f"{where}positions must be (frames, {len(self.skeleton)}, 3) to fit the joint "
+                f"names, got {self.positions.shape}"
+            )
+        if frames == 0:
+            raise BadInput(f"{where}holds no frames")
+        if self.rotations is not None and self.rotations.shape != (frames, joints, 3, 3):
+            raise BadInput(
+                f"{where}rotations must be ({frames}, {joints}, 3, 3), got {self.rotations.shape}"
+            )
+        if self.mask is not None and self.mask.shape != (frames, joints):
+            raise BadInput(f"{where}mask must be ({frames}, {joints}), got {self.mask.shape}")
+        if self.unit not in ("m", "px", "shoulder"):
+            raise BadInput(f"{where}unit must be m, px or shoulder, got {self.unit!r}")
+        seen = self.positions if self.mask is None else self.positions[self.mask]
+        if not np.isfinite(seen).all():
+            raise BadInput(f"{where}positions hold NaN or infinity in joints marked as seen")
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return int(self.positions.shape[0])
+
+    @property
+    def seconds(self) -> float:
+        """Length: frames over fps, so that rates add up over cuts."""
+        return self.frames / self.fps
+
+    def cut(self, start: int, stop: int, recording: str | None = None) -> Clip:
+        """Frames start..stop as a clip of their own."""
+        return replace(
+            self,
+            recording=recording or self.recording,
+            positions=self.positions[start:stop],
+            rotations=None if self.rotations is None else self.rotations[start:stop],
+            mask=None if self.mask is None else self.mask[start:stop],
+        )
