@@ -1,0 +1,57 @@
+# What people do every day. `make` alone says what there is.
+PYTHON ?= python3
+# Options for pip when it installs torch, such as the --index-url that PyTorch's installation
+# selector prints for the CPU build.
+TORCH_ARGS ?=
+DATA ?= embedded
+OUT ?= sweeps/first
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test test-long lint bench
+
+help:
+	@echo 'make setup      create .venv and install Ratefront with its pinned dependencies'
+	@echo 'make sweep      sweep all codecs over embedded motion (DATA=folder OUT=folder)'
+	@echo 'make test       lint, then every test that is not marked long'
+	@echo 'make test-long  the tests marked long'
+	@echo 'make lint       ruff, mypy and the arrows between the packages'
+	@echo 'make bench      every benchmark, in its quick form'
+	@echo 'Another interpreter: make setup PYTHON=python3.12'
+
+setup: $(STAMP)
+
+# Without build isolation the editable install uses the pinned setuptools and fetches nothing twice.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'Ratefront needs Python 3.11 or newer, and "$(PYTHON)" is not that.' >&2; \
+	    echo 'Name one that is: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing Ratefront into $(VENV) (torch is the largest part; this takes some minutes)'
+	$(PIP) --quiet setuptools wheel
+	$(PIP) $(TORCH_ARGS) torch==2.13.0
+	$(PIP) --quiet --no-build-isolation -e '.[dev]'
+	@touch $(STAMP)
+
+sweep: setup
+	$(BIN)/ratefront sweep rate_distortion --size reduced --data '$(DATA)' --out '$(OUT)'
+
+test: lint
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: setup
+	$(BIN)/python -m pytest -m long
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	@set -e; for benchmark in benchmarks/*.py; do \
+	    echo "== $$benchmark"; $(BIN)/python "$$benchmark" --quick; done
