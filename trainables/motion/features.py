@@ -1,0 +1,154 @@
+"""Poses to features and back: exponential maps of local rotations, or positions where there are none.
+
+Fitted on training recordings alone: the mean rotation of each joint, which features move at all,
+and what the others are held at. The map does not depend on time, so one pose has one feature
+vector wherever it occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainables.motion.part_data import PartGeometry
+from trainables.motion.rotations import mean_rotation, relative_exp, relative_log
+from trainables.motion.skeleton import forward_kinematics
+
+STILL = 1e-4
+"""Radians or metres: a feature whose spread over train is below this does not move."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Frames with the root removed: positions (frames, joints, 3) m, local rotations or None."""
+
+    positions: np.ndarray
+    rotations: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class PartJoints:
+    """Joints of a part: those coded, and those scored (the part's own root first)."""
+
+    coded: tuple[int, ...]
+    scored: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMap:
+    """Poses <-> features per part.
+
+    Attributes:
+        kind: "expmap" or "position".
+        parents: (joints,) of the whole skeleton, pelvis first.
+        parts: part -> its joints.
+        geometry: part -> `PartGeometry`, offsets averaged over training recordings.
+        mean_rotations: (joints, 3, 3), what joints in no coded part are held at.
+        mean_positions: (joints, 3) metres, the same for position features.
+    """
+
+    kind: str
+    parents: np.ndarray
+    parts: Mapping[str, PartJoints]
+    geometry: Mapping[str, PartGeometry]
+    mean_rotations: np.ndarray
+    mean_positions: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        kind: str,
+        parents: np.ndarray,
+        parts: Mapping[str, PartJoints],
+        train: Sequence[Pose],
+        offsets: Sequence[np.ndarray],
+    ) -> FeatureMap:
+        """A map fitted on training poses; `offsets` (joints, 3) belong to each of them."""
+        joints = len(parents)
+        mean_positions = np.concatenate([p.positions for p in train]).mean(axis=0)
+        mean_rotations = np.tile(np.eye(3), (joints, 1, 1))
+        if kind == "expmap":
+            for j in range(joints):
+                stacked = np.concatenate([_rotations(p)[:, j] for p in train])
+                mean_rotations[j] = mean_rotation(stacked)
+        bones = np.mean(np.stack(list(offsets)), axis=0)
+        bare = cls(kind, parents, parts, {}, mean_rotations, mean_positions)
+        geometry = {}
+        for name, part in parts.items():
+            raw = np.concatenate([bare._raw(p, part) for p in train])
+            active = np.flatnonzero(raw.std(axis=0) > STILL)
+            points = {j: i for i, j in enumerate(part.scored)}
+            tree = np.array([points.get(int(parents[j]), -1) for j in part.scored])
+            tree[0] = -1
+            own = bones[list(part.scored)].copy()
+            own[0] = 0.0
+            geometry[name] = PartGeometry(
+                kind=kind,
+                parents=tree,
+                offsets=own,
+                coded=np.array([points[j] for j in part.coded]),
+                mean_rotations=mean_rotations[list(part.coded)],
+                constant=raw.mean(axis=0),
+                active=active,
+            )
+        return cls(kind, parents, parts, geometry, mean_rotations, mean_positions)
+
+    def _raw(self, pose: Pose, part: PartJoints) -> np.ndarray:
+        """All 3 * joints features of a part, moving or not."""
+        coded = list(part.coded)
+        if self.kind == "expmap":
+            vectors = relative_log(_rotations(pose)[:, coded], self.mean_rotations[coded])
+        else:
+            vectors = pose.positions[:, coded] - pose.positions[:, [part.scored[0]]]
+        return vectors.reshape(len(vectors), -1)
+
+    def encode(self, pose: Pose) -> dict[str, np.ndarray]:
+        """Pose -> features (frames, dimensions) float32 per part."""
+        return {
+            name: self._raw(pose, part)[:, self.geometry[name].active].astype(np.float32)
+            for name, part in self.parts.items()
+        }
+
+    def decode(self, features: Mapping[str, np.ndarray], offsets: np.ndarray) -> np.ndarray:
+        """Features per part -> positions (frames, joints, 3) float64, metres, pelvis at the origin.
+
+        Args:
+            features: for every part, (frames, dimensions).
+            offsets: (joints, 3) bones of the recording they belong to.
+        """
+        if self.kind == "expmap":
+            return forward_kinematics(self.parents, offsets, self.rotations(features))[0]
+        frames = len(next(iter(features.values())))
+        positions = np.tile(self.mean_positions, (frames, 1, 1))
+        for name, part in self._from_the_root():
+            anchor = positions[:, [part.scored[0]]].copy()
+            positions[:, list(part.coded)] = anchor + self._full(name, features[name])
+        return positions
+
+    def rotations(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Features per part -> local rotations (frames, joints, 3, 3)."""
+        frames = len(next(iter(features.values())))
+        rotations = np.tile(self.mean_rotations, (frames, 1, 1, 1))
+        for name, part in self.parts.items():
+            vectors = self._full(name, features[name])
+            coded = list(part.coded)
+            rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
+        return rotations
+
+    def _from_the_root(self) -> list[tuple[str, PartJoints]]:
+        # A hand hangs on a wrist that the body places, so the body comes first.
+        return sorted(self.parts.items(), key=lambda item: item[1].scored[0])
+
+    def _full(self, name: str, features: np.ndarray) -> np.ndarray:
+        geometry = self.geometry[name]
+        raw = np.tile(geometry.constant, (len(features), 1))
+        raw[:, geometry.active] = features
+        return raw.reshape(len(features), -1, 3)
+
+
+def _rotations(pose: Pose) -> np.ndarray:
+    if pose.rotations is None:
+        raise ValueError("exponential maps need rotations; use features: position")
+    return pose.rotations

@@ -1,0 +1,61 @@
+"""Rotations as exponential maps relative to a mean rotation: one branch for a whole data set.
+
+The log map of a rotation is unique up to 2 pi about its axis. Choosing the branch by continuity in
+time leaves recordings of one pose on different branches; relative to one mean rotation per joint,
+every rotation within pi of it has one vector, whatever recording it stands in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+def mean_rotation(rotations: np.ndarray) -> np.ndarray:
+    """Chordal mean of rotations (n, 3, 3) -> (3, 3): the nearest rotation to their mean matrix."""
+    u, _, vt = np.linalg.svd(rotations.mean(axis=0))
+    flip = np.diag([1.0, 1.0, np.linalg.det(u @ vt)])
+    return np.asarray(u @ flip @ vt)
+
+
+def log_map(rotations: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., 3, 3) -> rotation vectors (..., 3), angle in [0, pi].
+
+    Both branches are safe: through the quaternion, neither theta -> 0 nor theta -> pi divides by
+    a vanishing sine.
+    """
+    flat = rotations.reshape(-1, 3, 3)
+    return Rotation.from_matrix(flat).as_rotvec().reshape(*rotations.shape[:-2], 3)
+
+
+def exp_map(vectors: np.ndarray) -> np.ndarray:
+    """Rotation vectors (..., 3) -> rotation matrices (..., 3, 3)."""
+    flat = np.asarray(vectors, dtype=np.float64).reshape(-1, 3)
+    return Rotation.from_rotvec(flat).as_matrix().reshape(*vectors.shape[:-1], 3, 3)
+
+
+def relative_log(rotations: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """log(mean^T R): (frames, joints, 3, 3), (joints, 3, 3) -> (frames, joints, 3)."""
+    return log_map(np.swapaxes(mean, -1, -2) @ rotations)
+
+
+def relative_exp(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """mean exp(v): the inverse of `relative_log`."""
+    return mean @ exp_map(vectors)
+
+
+def about_up(angles: np.ndarray) -> np.ndarray:
+    """Rotations about the up axis (Y) by angles (n,) radians -> (n, 3, 3)."""
+    cos, sin = np.cos(angles), np.sin(angles)
+    zero, one = np.zeros_like(cos), np.ones_like(cos)
+    rows = [[cos, zero, sin], [zero, one, zero], [-sin, zero, cos]]
+    return np.stack([np.stack(r, axis=-1) for r in rows], axis=-2)
+
+
+def heading_of(rotations: np.ndarray) -> np.ndarray:
+    """Angle about the up axis of rotations (n, 3, 3): the twist of a swing-twist split, radians.
+
+    Independent of how the pelvis's own axes lie at rest, up to a constant.
+    """
+    quaternion = Rotation.from_matrix(rotations).as_quat(scalar_first=True)
+    return 2.0 * np.arctan2(quaternion[:, 2], quaternion[:, 0])
