@@ -110,7 +110,7 @@ class Space(BaseModel):
     parameters: tuple[Parameter, ...] = ()
     cells: tuple[Config, ...] = ()
     fixed: Config = {}
-    """Values that every configuration has unless a parameter or cell says otherwise."""
+    """Values laid under every configuration whose codec knows the key."""
 
     @model_validator(mode="after")
     def _conditions_look_back(self) -> Space:
@@ -136,8 +136,7 @@ class Space(BaseModel):
     def grid(self) -> Iterator[Config]:
         """Every configuration of a finite space (conditions honoured), or the cells."""
         if self.cells:
-            for cell in self.cells:
-                yield {**self.fixed, **cell}
+            yield from (dict(cell) for cell in self.cells)
             return
 
         def extend(config: Config, rest: tuple[Parameter, ...]) -> Iterator[Config]:
@@ -149,8 +148,11 @@ class Space(BaseModel):
                 for value in rest[0].values():
                     yield from extend({**config, rest[0].name: value}, rest[1:])
 
-        for config in extend({}, self.parameters):
-            yield {**self.fixed, **config}
+        yield from extend(self.start(), self.parameters)
+
+    def start(self) -> Config:
+        """What a configuration holds before any parameter is chosen: a fixed codec."""
+        return {"codec": self.fixed["codec"]} if "codec" in self.fixed else {}
 
     @property
     def finite(self) -> bool:
