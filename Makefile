@@ -3,8 +3,6 @@ PYTHON ?= python3
 # Options for pip when it installs torch, such as the --index-url that PyTorch's installation
 # selector prints for the CPU build.
 TORCH_ARGS ?=
-DATA ?= embedded
-OUT ?= sweeps/first
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,7 +36,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 sweep: setup
-	$(BIN)/ratefront sweep rate_distortion --size reduced --data '$(DATA)' --out '$(OUT)'
+	$(BIN)/ratefront sweep rate_distortion --size reduced \
+	    --data '$(or $(DATA),embedded)' --out '$(or $(OUT),sweeps/first)'
 
 test: lint
 	$(BIN)/python -m pytest -m 'not long'
