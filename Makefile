@@ -1,7 +1,7 @@
 # What people do every day. `make` alone says what there is.
 PYTHON ?= python3
 # Options for pip when it installs torch, such as the --index-url that PyTorch's installation
-# selector prints for the CPU build.
+# selector prints for the CPU build. torch's own dependencies still come from the usual index.
 TORCH_ARGS ?=
 
 VENV := .venv
@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing Ratefront into $(VENV) (torch is the largest part; this takes some minutes)'
 	$(PIP) --quiet setuptools wheel
-	$(PIP) $(TORCH_ARGS) torch==2.13.0
+	$(PIP) $(if $(TORCH_ARGS),--no-deps $(TORCH_ARGS)) torch
 	$(PIP) --quiet --no-build-isolation -e '.[dev]'
 	@touch $(STAMP)
 
