@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainables.motion.part_data import PartGeometry
+from trainables.motion.parts import Part
 from trainables.motion.rotations import mean_rotation, relative_exp, relative_log
 from trainables.motion.skeleton import forward_kinematics
 
@@ -26,14 +27,6 @@ class Pose:
 
     positions: np.ndarray
     rotations: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class PartJoints:
-    """Joints of a part: those coded, and those scored (the part's own root first)."""
-
-    coded: tuple[int, ...]
-    scored: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +44,7 @@ class FeatureMap:
 
     kind: str
     parents: np.ndarray
-    parts: Mapping[str, PartJoints]
+    parts: Mapping[str, Part]
     geometry: Mapping[str, PartGeometry]
     mean_rotations: np.ndarray
     mean_positions: np.ndarray
@@ -61,7 +54,7 @@ class FeatureMap:
         cls,
         kind: str,
         parents: np.ndarray,
-        parts: Mapping[str, PartJoints],
+        parts: Mapping[str, Part],
         train: Sequence[Pose],
         offsets: Sequence[np.ndarray],
     ) -> FeatureMap:
@@ -79,7 +72,7 @@ class FeatureMap:
         for name, part in parts.items():
             raw = np.concatenate([bare._raw(p, part) for p in train])
             active = np.flatnonzero(raw.std(axis=0) > STILL)
-            points = {j: i for i, j in enumerate(part.scored)}
+            points = {int(j): i for i, j in enumerate(part.scored)}
             tree = np.array([points.get(int(parents[j]), -1) for j in part.scored])
             tree[0] = -1
             own = bones[list(part.scored)].copy()
@@ -88,14 +81,14 @@ class FeatureMap:
                 kind=kind,
                 parents=tree,
                 offsets=own,
-                coded=np.array([points[j] for j in part.coded]),
+                coded=np.array([points[int(j)] for j in part.coded], dtype=np.int64),
                 mean_rotations=mean_rotations[list(part.coded)],
                 constant=raw.mean(axis=0),
                 active=active,
             )
         return cls(kind, parents, parts, geometry, mean_rotations, mean_positions)
 
-    def _raw(self, pose: Pose, part: PartJoints) -> np.ndarray:
+    def _raw(self, pose: Pose, part: Part) -> np.ndarray:
         """All 3 * joints features of a part, moving or not."""
         coded = list(part.coded)
         if self.kind == "expmap":
@@ -137,9 +130,9 @@ class FeatureMap:
             rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
         return rotations
 
-    def _from_the_root(self) -> list[tuple[str, PartJoints]]:
+    def _from_the_root(self) -> list[tuple[str, Part]]:
         # A hand hangs on a wrist that the body places, so the body comes first.
-        return sorted(self.parts.items(), key=lambda item: item[1].scored[0])
+        return sorted(self.parts.items(), key=lambda item: int(item[1].scored[0]))
 
     def _full(self, name: str, features: np.ndarray) -> np.ndarray:
         geometry = self.geometry[name]

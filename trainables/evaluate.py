@@ -1,0 +1,195 @@
+"""Scores codecs on a split: one row of metrics per depth, rows per recording, errors per joint.
+
+The one place where reconstructions meet originals. Which split's numbers may steer anything is not
+decided here; columns carry the split's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import trainables.metrics  # noqa: F401  (registers the clip metrics)
+from search_spaces.objectives import (
+    PERPLEXITY,
+    RATE_ENTROPY,
+    RATE_MODEL,
+    UTILISATION,
+    column_of,
+    find_metric,
+)
+from trainables.codecs.codec import Codec, Tokens
+from trainables.metrics.clip_pair import ClipPair, score_clip
+from trainables.metrics.codebook import codebook_use
+from trainables.metrics.dynamics import jerk
+from trainables.metrics.pose import joint_distances
+from trainables.metrics.rate import entropy_rate_bps, fit_count_table, model_rate_bps
+from trainables.motion.dataset import MotionData
+
+Codecs = Mapping[str, Codec]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSplit:
+    """Tokens of every recording of a split: part -> one `Tokens` per recording."""
+
+    split: str
+    tokens: Mapping[str, Sequence[Tokens]]
+    root: Sequence[np.ndarray]
+    """(frames, 4) root tokens per recording; empty where the root is removed."""
+
+
+@dataclass(eq=False)
+class SplitScores:
+    """What `score_split` found at one depth.
+
+    Attributes:
+        row: column -> value, the split's name in front.
+        clips: rows of `clips.parquet` without trial and point.
+        joint_error_cm: (joints,) mean distance per joint over all frames.
+        reconstructions: recording -> (frames, joints, 3) float32 metres.
+    """
+
+    row: dict[str, float]
+    clips: list[dict[str, object]] = field(default_factory=list)
+    joint_error_cm: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    reconstructions: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def encode_split(codecs: Codecs, data: MotionData, split: str) -> EncodedSplit:
+    """Tokens of a split under fitted codecs."""
+    clips = data.splits[split]
+    tokens = {p: [codec.encode(c.features[p]) for c in clips] for p, codec in codecs.items()}
+    quantizer = data.root_quantizer
+    root = [quantizer.encode(c.path) for c in clips] if quantizer is not None else []
+    return EncodedSplit(split, tokens, root)
+
+
+def fit_tables(codecs: Codecs, data: MotionData) -> dict[str, list[np.ndarray]]:
+    """Integer count tables per part and level, from training tokens alone. `root` where coded."""
+    encoded = encode_split(codecs, data, "train")
+    tables = {
+        part: fit_count_table([t.indices for t in each], codecs[part].alphabet)
+        for part, each in encoded.tokens.items()
+    }
+    if data.root_quantizer is not None:
+        tables["root"] = fit_count_table(list(encoded.root), data.root_quantizer.alphabets)
+    return tables
+
+
+def score_split(
+    codecs: Codecs,
+    data: MotionData,
+    encoded: EncodedSplit,
+    depth: int,
+    tables: Mapping[str, Sequence[np.ndarray]] | None = None,
+) -> SplitScores:
+    """Metrics of a split when the first `depth` levels are decoded.
+
+    Args:
+        codecs: one fitted codec per part.
+        data: the prepared data.
+        encoded: the split's tokens.
+        depth: levels decoded; parts with fewer use theirs.
+        tables: count tables of train; the model rate is left out without them.
+    """
+    split, clips = encoded.split, data.splits[encoded.split]
+    scores = SplitScores(row={})
+    per_clip: list[dict[str, float]] = []
+    originals: list[float] = []
+    errors = np.zeros(len(data.names))
+    for i, clip in enumerate(clips):
+        features = {p: codecs[p].decode(encoded.tokens[p][i], depth) for p in codecs}
+        root = encoded.root[i] if encoded.root else None
+        pair = ClipPair(
+            recording=clip.recording,
+            original=clip.original.astype(np.float64),
+            reconstruction=data.reconstruct(clip, features, root),
+            fps=data.fps,
+            parts={p: data.scored[p] for p in codecs},
+            wrists=data.wrists,
+            names=data.names,
+        )
+        scored = _restricted(pair, data.scored["full"])
+        values = score_clip(scored)
+        per_clip.append(values)
+        originals.append(jerk(scored.original, data.fps))
+        errors += joint_distances(pair.original, pair.reconstruction).sum(axis=0)
+        scores.reconstructions[clip.recording] = pair.reconstruction.astype(np.float32)
+        scores.clips.extend(
+            {
+                "recording": clip.recording,
+                "signer": clip.signer or "",
+                "split": split,
+                "part": find_metric(name)[1],
+                "metric": name,
+                "value": value,
+                "n": clip.frames,
+            }
+            for name, value in values.items()
+        )
+    for name in per_clip[0]:
+        values_of = np.array([v[name] for v in per_clip])
+        defined = values_of[np.isfinite(values_of)]
+        scores.row[f"{split}_{name}"] = float(defined.mean()) if len(defined) else float("nan")
+    scores.row[f"{split}_jerk_original_mps3"] = float(np.mean(originals))
+    scores.joint_error_cm = 100.0 * errors / max(sum(c.frames for c in clips), 1)
+    scores.row.update(_token_metrics(codecs, data, encoded, depth, tables))
+    return scores
+
+
+def _restricted(pair: ClipPair, joints: np.ndarray) -> ClipPair:
+    """The pair on scored joints alone: joints of dropped parts count in no metric."""
+    if len(joints) == len(pair.names):
+        return pair
+    place = {int(j): i for i, j in enumerate(joints)}
+    return ClipPair(
+        recording=pair.recording,
+        original=pair.original[:, joints],
+        reconstruction=pair.reconstruction[:, joints],
+        fps=pair.fps,
+        parts={p: np.array([place[int(j)] for j in idx]) for p, idx in pair.parts.items()},
+        wrists=tuple(place[w] for w in pair.wrists if w in place),
+        names=tuple(pair.names[int(j)] for j in joints),
+    )
+
+
+def _token_metrics(
+    codecs: Codecs,
+    data: MotionData,
+    encoded: EncodedSplit,
+    depth: int,
+    tables: Mapping[str, Sequence[np.ndarray]] | None,
+) -> dict[str, float]:
+    """Rates in bits per second, per part and in total; use of the codebooks per part."""
+    split = encoded.split
+    seconds = sum(c.frames for c in data.splits[split]) / data.fps
+    row: dict[str, float] = {}
+    streams: dict[str, tuple[list[np.ndarray], tuple[int, ...]]] = {}
+    for part, codec in codecs.items():
+        kept = codec.alphabet[:depth]
+        streams[part] = ([t.indices[:, : len(kept)] for t in encoded.tokens[part]], kept)
+    if encoded.root and data.root_quantizer is not None:
+        streams["root"] = (list(encoded.root), data.root_quantizer.alphabets)
+    entropy, model, count = 0.0, 0.0, 0
+    for part, (tokens, alphabet) in streams.items():
+        bps = entropy_rate_bps(tokens, alphabet, seconds)
+        entropy += bps
+        row[column_of(RATE_ENTROPY.objective(part), split, known=False)] = bps
+        if tables is not None:
+            bps = model_rate_bps(tokens, tables[part][: len(alphabet)], seconds)
+            model += bps
+            row[column_of(RATE_MODEL.objective(part), split, known=False)] = bps
+        joined = np.concatenate(tokens)
+        count += joined.size
+        if part != "root":
+            used = np.mean(utilisation(joined, alphabet))
+            row[UTILISATION.column(split, part)] = 100.0 * float(used)
+            row[PERPLEXITY.column(split, part)] = float(np.mean(perplexity(joined, alphabet)))
+    row[RATE_ENTROPY.column(split)] = entropy
+    if tables is not None:
+        row[RATE_MODEL.column(split)] = model
+    row[f"{split}_tokens"] = count
+    return row

@@ -1,0 +1,327 @@
+"""From motion files to what trials share: features, bones, originals and the facts of the data.
+
+Everything fitted here (feature map, means, scales, the root's quantiser) sees training recordings
+alone. The result holds plain arrays, so that it can be put once into shared memory and be mapped by
+every trial of a node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from search_spaces.data_facts import DataFacts, DroppedPart, PartFacts, SplitFacts
+from search_spaces.errors import BadInput
+from search_spaces.objectives import SPLITS
+from search_spaces.spec import EMBEDDED, DataSpec
+from trainables.motion.clip import Clip
+from trainables.motion.features import FeatureMap, Pose
+from trainables.motion.part_data import PartData
+from trainables.motion.joint_names import mirror_order, side
+from trainables.motion.parts import Part, PartMap, find_parts, require
+from trainables.motion.readers import find_recordings, read_clip
+from trainables.motion.reconcile import reconcile
+from trainables.motion.resample import mirror, resample, stride
+from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
+from trainables.motion.split import split_by_recording, split_hash, split_in_time
+
+
+@dataclass(frozen=True, eq=False)
+class SplitClip:
+    """One recording of a split, ready for a codec.
+
+    Attributes:
+        recording: its name (a block's, where the split is in time).
+        signer: who moves, or None.
+        features: part -> (frames, dimensions) float32.
+        original: (frames, joints, 3) float32 metres, what a reconstruction is scored against;
+            empty for train.
+        offsets: (joints, 3) metres, its own bones.
+        path: where the pelvis goes.
+    """
+
+    recording: str
+    signer: str | None
+    features: Mapping[str, np.ndarray]
+    original: np.ndarray
+    offsets: np.ndarray
+    path: RootPath
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(next(iter(self.features.values())))
+
+
+@dataclass(frozen=True, eq=False)
+class MotionData:
+    """A prepared data set: facts for planning, training data per part, clips per split."""
+
+    facts: DataFacts
+    names: tuple[str, ...]
+    feature_map: FeatureMap
+    parts: Mapping[str, PartData]
+    splits: Mapping[str, tuple[SplitClip, ...]]
+    scored: Mapping[str, np.ndarray]
+    """Part -> joints scored for it; `full` -> those of all coded parts."""
+    wrists: tuple[int, ...]
+    root_quantizer: RootQuantizer | None
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of all clips."""
+        return self.facts.fps
+
+    def reconstruct(
+        self, clip: SplitClip, features: Mapping[str, np.ndarray], root_tokens: np.ndarray | None
+    ) -> np.ndarray:
+        """Decoded features -> positions (frames, joints, 3) m, to be set beside `clip.original`."""
+        positions = self.feature_map.decode(features, clip.offsets)
+        if self.root_quantizer is not None and root_tokens is not None:
+            positions = put_back_root(positions, self.root_quantizer.decode(root_tokens))
+        return positions
+
+
+def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
+    """The recordings that a spec names, and what was odd about reading them."""
+    if spec.path == EMBEDDED:
+        from trainables.motion.synthetic import embedded_clips
+
+        return embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps), []
+    place = Path(spec.path).expanduser()
+    files = find_recordings(place)
+    folder = place if place.is_dir() else place.parent
+    clips, said = [], []
+    for file in files:
+        try:
+            clips.append(read_clip(file, file.relative_to(folder).with_suffix("").as_posix()))
+        except BadInput as error:
+            if spec.on_bad_file == "error":
+                raise
+            said.append(f"skipped {file.name}: {error}")
+    if not clips:
+        raise BadInput(f"{place}: none of {len(files)} files could be read; {said[0]}")
+    names = [c.recording for c in clips]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"{place}: two files are called {name!r} without their suffix; rename one")
+    return clips, said
+
+
+def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
+    """Reads, reconciles, splits and featurises motion.
+
+    Raises:
+        BadInput: nothing readable, no required part, too little to split.
+    """
+    warnings: list[str] = []
+    if clips is None:
+        clips, warnings = load_clips(spec)
+    source_fps = tuple(sorted({round(c.fps, 3) for c in clips}))
+    notes = sorted({f"{c.recording}: {n}" for c in clips for n in c.notes if n != "synthetic"})
+    warnings.extend(notes)
+    skeletons = len({c.skeleton.names for c in clips})
+    data_hash = _hash_of(clips)
+    resampled = [stride(resample(c, spec.fps), spec.frame_stride) for c in clips]
+    together, mapping = reconcile(resampled)
+    warnings.extend(mapping)
+    parts, dropped = _parts_of(spec, together)
+    kind = _kind_of(spec, together)
+    in_time = spec.split == "time" or (spec.split == "auto" and len(together) == 1)
+    splits = (
+        split_in_time(together, spec.shares, spec.gap_seconds)
+        if in_time
+        else split_by_recording(together, spec.shares, spec.split_seed)
+    )
+    hashed = split_hash(splits)
+    if spec.mirror:
+        splits["train"] = [c for clip in splits["train"] for c in (clip, _mirrored(clip))]
+    hips = _hips_of(together[0])
+    poses = {s: [_pose_of(c, hips) for c in splits[s]] for s in SPLITS}
+    feature_map, dropped = _fit_features(spec, kind, parts, splits, poses, dropped)
+    warnings.extend(f"part {d.name} is dropped: {d.reason}" for d in dropped)
+    quantizer = None
+    if spec.root == "coded":
+        quantizer = RootQuantizer.fit([path for _, path in poses["train"]], spec.root_codes)
+    ready = {
+        s: tuple(
+            _split_clip(c, pose, path, feature_map, s, spec.root)
+            for c, (pose, path) in zip(splits[s], poses[s], strict=True)
+        )
+        for s in SPLITS
+    }
+    data = {name: _part_data(name, feature_map, ready["train"], poses, spec) for name in feature_map.parts}
+    scored = {name: np.array(part.scored) for name, part in feature_map.parts.items()}
+    scored["full"] = np.unique(np.concatenate(list(scored.values())))
+    facts = DataFacts(
+        name=spec.path if spec.path == EMBEDDED else Path(spec.path).name,
+        fps=splits["train"][0].fps,
+        source_fps=source_fps,
+        parts=tuple(
+            PartFacts(
+                name=name,
+                joints=len(part.coded),
+                dimensions=data[name].dimensions,
+                scored_joints=len(part.scored),
+            )
+            for name, part in feature_map.parts.items()
+        ),
+        dropped_parts=tuple(dropped),
+        root=spec.root,
+        root_alphabet=quantizer.alphabets if quantizer else (),
+        features=kind,
+        split="time" if in_time else "recording",
+        train=_split_facts(ready["train"], spec),
+        val=_split_facts(ready["val"], spec),
+        test=_split_facts(ready["test"], spec),
+        joints=len(together[0].skeleton),
+        skeletons=skeletons,
+        signers=tuple(sorted({c.signer for c in clips if c.signer})),
+        mirrored=spec.mirror,
+        synthetic=spec.path == EMBEDDED,
+        data_hash=data_hash,
+        split_hash=hashed,
+        warnings=tuple(warnings),
+    )
+    return MotionData(
+        facts=facts,
+        names=together[0].skeleton.names,
+        feature_map=feature_map,
+        parts=data,
+        splits=ready,
+        scored=scored,
+        wrists=tuple(w for w in parts.wrists if w is not None),
+        root_quantizer=quantizer,
+    )
+
+
+def _hash_of(clips: Sequence[Clip]) -> str:
+    """Identity of the motion itself: names, rates and positions to a tenth of a millimetre."""
+    digest = hashlib.sha256()
+    for clip in sorted(clips, key=lambda c: c.recording):
+        digest.update(f"{clip.recording}|{clip.fps:.6f}|{','.join(clip.skeleton.names)}".encode())
+        digest.update(np.round(clip.positions * 1e4).astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[DroppedPart]]:
+    skeleton = clips[0].skeleton
+    found = find_parts(skeleton.names, skeleton.parents, spec.part_joints)
+    require(found, [p for p, need in spec.parts.items() if need == "required"])
+    wanted = {**spec.parts, **dict.fromkeys(spec.part_joints, "optional")}
+    dropped = [
+        DroppedPart(name=p, reason=found.missing.get(p, "not found"))
+        for p in wanted
+        if p not in found.parts
+    ]
+    kept = {p: found.parts[p] for p in found.parts if p in wanted}
+    return PartMap(found.names, kept, found.wrists, found.missing), dropped
+
+
+def _kind_of(spec: DataSpec, clips: Sequence[Clip]) -> str:
+    without = [c.recording for c in clips if c.rotations is None]
+    if spec.features == "expmap" and without:
+        raise BadInput(
+            f"{without[0]}: holds positions only, so features: expmap cannot be had; "
+            "use --set features=position"
+        )
+    if spec.features != "auto":
+        return spec.features
+    return "position" if without else "expmap"
+
+
+def _hips_of(clip: Clip) -> tuple[int, int] | None:
+    """Left and right hip: the mirrored pair of joints that hangs nearest to the pelvis."""
+    skeleton = clip.skeleton
+    order = mirror_order(skeleton.names)
+    for level in skeleton.levels():
+        for j in level:
+            if order[j] != j and side(skeleton.names[j]) == "left":
+                return int(j), int(order[j])
+    return None
+
+
+def _pose_of(clip: Clip, hips: tuple[int, int] | None) -> tuple[Pose, RootPath]:
+    positions, rotations, path = take_out_root(clip, hips)
+    return Pose(positions, rotations), path
+
+
+def _mirrored(clip: Clip) -> Clip:
+    return replace(mirror(clip), recording=f"{clip.recording}@mirrored")
+
+
+def _fit_features(
+    spec: DataSpec,
+    kind: str,
+    parts: PartMap,
+    splits: Mapping[str, Sequence[Clip]],
+    poses: Mapping[str, Sequence[tuple[Pose, RootPath]]],
+    dropped: list[DroppedPart],
+) -> tuple[FeatureMap, list[DroppedPart]]:
+    """The feature map over parts that move; parts that never move on train are dropped."""
+    train = [pose for pose, _ in poses["train"]]
+    bones = [c.skeleton.offsets for c in splits["train"]]
+    parents = splits["train"][0].skeleton.parents
+    fitted = FeatureMap.fit(kind, parents, parts.parts, train, bones)
+    still = [name for name, g in fitted.geometry.items() if not len(g.active)]
+    if not still:
+        return fitted, dropped
+    for name in still:
+        if spec.parts.get(name) == "required":
+            raise BadInput(f"part {name!r} is required, and its joints never move in the training data")
+    dropped = [*dropped, *(DroppedPart(name=n, reason="its joints never move") for n in still)]
+    moving: dict[str, Part] = {n: p for n, p in parts.parts.items() if n not in still}
+    return FeatureMap.fit(kind, parents, moving, train, bones), dropped
+
+
+def _split_clip(
+    clip: Clip, pose: Pose, path: RootPath, feature_map: FeatureMap, split: str, root: str
+) -> SplitClip:
+    original = pose.positions if root == "removed" else put_back_root(pose.positions, path)
+    empty = np.zeros((0, len(clip.skeleton), 3), dtype=np.float32)
+    return SplitClip(
+        recording=clip.recording,
+        signer=clip.signer,
+        features=feature_map.encode(pose),
+        original=empty if split == "train" else original.astype(np.float32),
+        offsets=clip.skeleton.offsets,
+        path=path,
+    )
+
+
+def _part_data(
+    name: str,
+    feature_map: FeatureMap,
+    train: Sequence[SplitClip],
+    poses: Mapping[str, Sequence[tuple[Pose, RootPath]]],
+    spec: DataSpec,
+) -> PartData:
+    part = feature_map.parts[name]
+    features = np.concatenate([c.features[name] for c in train])
+    points = np.concatenate([pose.positions[:, part.scored] for pose, _ in poses["train"]])
+    relative = points - points[:, :1]
+    scale = float(np.sqrt(((relative - relative.mean(axis=0)) ** 2).sum(-1).mean()))
+    return PartData(
+        name=name,
+        features=features,
+        lengths=tuple(c.frames for c in train),
+        fps=spec.fps / spec.frame_stride,
+        mean=features.mean(axis=0, dtype=np.float64).astype(np.float32),
+        std=np.maximum(features.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32),
+        position_scale=max(scale, 1e-3),
+        geometry=feature_map.geometry[name],
+    )
+
+
+def _split_facts(clips: Sequence[SplitClip], spec: DataSpec) -> SplitFacts:
+    lengths = tuple(c.frames for c in clips)
+    return SplitFacts(
+        frames=sum(lengths),
+        seconds=sum(lengths) * spec.frame_stride / spec.fps,
+        recordings=tuple(c.recording for c in clips),
+        lengths=lengths,
+    )

@@ -1,0 +1,75 @@
+"""Splits by recording, never by frame; in time only when asked for, or with a single recording.
+
+Which split a recording falls into follows from its name and the split's seed alone, so the order of
+files changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from search_spaces.errors import BadInput
+from search_spaces.objectives import SPLITS
+from trainables.motion.clip import Clip
+
+
+def _draw(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
+
+
+def split_by_recording(
+    clips: Sequence[Clip], shares: tuple[float, float, float], seed: int
+) -> dict[str, list[Clip]]:
+    """Whole recordings into train, val and test, at least one each.
+
+    Raises:
+        BadInput: fewer than three recordings.
+    """
+    if len(clips) < 3:
+        names = ", ".join(c.recording for c in clips)
+        raise BadInput(
+            f"{len(clips)} recording(s) ({names}) cannot be split into train, validation and test "
+            "by recording; add recordings, or split each in time with --set split=time"
+        )
+    order = sorted(clips, key=lambda c: _draw(c.recording, seed))
+    val = max(1, round(shares[1] * len(order)))
+    test = max(1, round(shares[2] * len(order)))
+    train = len(order) - val - test
+    if train < 1:
+        val, test, train = 1, 1, len(order) - 2
+    cut = {"train": order[:train], "val": order[train : train + val], "test": order[train + val :]}
+    return {s: sorted(cut[s], key=lambda c: c.recording) for s in SPLITS}
+
+
+def split_in_time(
+    clips: Sequence[Clip], shares: tuple[float, float, float], gap_seconds: float
+) -> dict[str, list[Clip]]:
+    """Contiguous blocks of every recording, in the order train, val, test, with gaps between.
+
+    Raises:
+        BadInput: a recording is too short to leave frames for each block.
+    """
+    blocks: dict[str, list[Clip]] = {s: [] for s in SPLITS}
+    for clip in sorted(clips, key=lambda c: c.recording):
+        gap = int(-(-gap_seconds * clip.fps // 1))
+        usable = clip.frames - 2 * gap
+        val, test = (max(4, int(round(share * usable))) for share in shares[1:])
+        train = usable - val - test
+        if train < 8:
+            raise BadInput(
+                f"{clip.recording}: {clip.frames} frames are too few to split in time with gaps of "
+                f"{gap_seconds:g} s; add recordings"
+            )
+        starts = {"train": 0, "val": train + gap, "test": train + val + 2 * gap}
+        for split, length in (("train", train), ("val", val), ("test", test)):
+            start = starts[split]
+            name = f"{clip.recording}#{split}"
+            blocks[split].append(clip.cut(start, start + length, name))
+    return blocks
+
+
+def split_hash(splits: dict[str, list[Clip]]) -> str:
+    """Identity of a split: which recordings (and how many frames) stand where."""
+    text = ";".join(f"{s}={c.recording}:{c.frames}" for s in SPLITS for c in splits[s])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,271 @@
+"""One trial: fit a codec for every part, score every prefix depth, leave the artefacts.
+
+Runs in any place that gives it a `Runtime`. Selection data (validation) is scored at every rung and
+at the end; test is scored once, at the end, into `test_` columns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search_spaces.families import family_of
+from search_spaces.rate import nominal_rate
+from search_spaces.record import (
+    CODEC_FOLDER,
+    CURVE_FILE,
+    ERRORS_FILE,
+    RECONSTRUCTIONS_FILE,
+    TOKENS_FILE,
+    TRIAL_CLIPS_FILE,
+    point_id,
+)
+from search_spaces.space import Config, Value, config_hash, trial_id
+from trainables.codecs.codec import Codec
+from trainables.codecs.registry import codec_class
+from trainables.evaluate import Codecs, EncodedSplit, encode_split, fit_tables, score_split
+from trainables.motion.dataset import MotionData
+from trainables.runtime import Runtime
+
+RUNGS = (0.25, 0.5, 0.75)
+"""Shares of the training budget at which validation is scored on the way."""
+
+STATE_NAME = "trial.pt"
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What one trial is asked to do.
+
+    Attributes:
+        sweep: name of the sweep.
+        config: complete configuration.
+        seed: of the trial.
+        folder: where artefacts go; nothing is written where None.
+        threads: torch threads.
+        size: debug, reduced or full, for the record.
+    """
+
+    sweep: str
+    config: Config
+    seed: int
+    folder: Path | None
+    threads: int = 1
+    size: str = ""
+
+    @property
+    def trial(self) -> str:
+        """Identity of the trial."""
+        return trial_id(self.config, self.seed)
+
+
+def part_seeds(config: Mapping[str, Value], seed: int, parts: tuple[str, ...]) -> dict[str, int]:
+    """A seed for each part's codec, from the trial's seed and the part's name alone."""
+    return {
+        part: int(np.random.SeedSequence([seed, *part.encode()]).generate_state(1)[0])
+        for part in parts
+    }
+
+
+def make_codecs(task: TrialTask, data: MotionData) -> dict[str, Codec]:
+    """Untrained codecs, one per part."""
+    make = codec_class(str(task.config["codec"]))
+    seeds = part_seeds(task.config, task.seed, data.facts.part_names)
+    return {
+        part: make(task.config, part, data.parts[part].dimensions, data.fps, seeds[part])
+        for part in data.facts.part_names
+    }
+
+
+def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
+    """Trains, scores and saves.
+
+    Returns:
+        One row per operating point (prefix depth) on rank 0, in order of depth; [] elsewhere.
+        Each row is reported through `runtime` as `{"points": rows}` before it is returned.
+    """
+    limit_threads(task.threads)
+    codecs = make_codecs(task, data)
+    family = family_of(task.config)
+    curve: list[dict[str, float]] = []
+    spent = _resume(codecs, curve, runtime)
+    shares = (*(RUNGS if family.trained else ()), 1.0)
+    for share in shares:
+        if share <= min(c.trained_share for c in codecs.values()):
+            continue
+        began = time.perf_counter()
+        losses = [c.fit(data.parts[p], runtime, share) for p, c in codecs.items()]
+        spent += time.perf_counter() - began
+        if share < 1.0 and runtime.rank == 0:
+            curve.append(_rung(codecs, data, share, spent, losses))
+            _keep(codecs, curve, spent, runtime)
+            runtime.report({"share": share, **curve[-1]})
+    if runtime.rank != 0:
+        return []
+    rows = _score(task, codecs, data, spent, curve)
+    runtime.report({"share": 1.0, "points": rows})
+    return rows
+
+
+def limit_threads(threads: int) -> None:
+    """As many threads as the trial was given, so that trials side by side do not fight."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def _rung(
+    codecs: Codecs, data: MotionData, share: float, spent: float, losses: list[dict[str, float]]
+) -> dict[str, float]:
+    depth = max(c.levels for c in codecs.values())
+    scores = score_split(codecs, data, encode_split(codecs, data, "val"), depth)
+    row = {"share": share, "train_seconds": spent, **scores.row}
+    for name in losses[0] if losses else ():
+        row[f"train_{name}"] = float(np.mean([loss[name] for loss in losses]))
+    return row
+
+
+def _score(
+    task: TrialTask, codecs: Codecs, data: MotionData, spent: float, curve: list[dict[str, float]]
+) -> list[dict[str, Any]]:
+    began = time.perf_counter()
+    family = family_of(task.config)
+    levels = max(c.levels for c in codecs.values())
+    depths = range(1, levels + 1) if family.residual else (levels,)
+    tables = fit_tables(codecs, data)
+    encoded = {split: encode_split(codecs, data, split) for split in ("val", "test")}
+    rows: list[dict[str, Any]] = []
+    clips: list[dict[str, object]] = []
+    errors: dict[str, np.ndarray] = {"joints": np.array(data.names)}
+    rebuilt: dict[str, np.ndarray] = {}
+    parameters = sum(c.parameters() for c in codecs.values())
+    for depth in depths:
+        row = point_row(task, data, depth, levels)
+        for split, tokens in encoded.items():
+            scores = score_split(codecs, data, tokens, depth, tables)
+            row.update(scores.row)
+            ids = {"trial": task.trial, "point": row["point"]}
+            clips.extend({**ids, **clip} for clip in scores.clips)
+            errors[f"{split}/depth{depth}/joint_error_cm"] = scores.joint_error_cm.astype("f4")
+            if split == "test" and depth == levels:
+                rebuilt = {f"{r}/depth{depth}": a for r, a in scores.reconstructions.items()}
+        row.update(train_seconds=spent, parameters=parameters)
+        rows.append(row)
+    last = {k: v for k, v in rows[-1].items() if k.startswith("val_")}
+    curve.append({"share": 1.0, "train_seconds": spent, **last})
+    size = save_artefacts(task, codecs, data, encoded, clips, errors, rebuilt, curve)
+    for row in rows:
+        row.update(evaluate_seconds=time.perf_counter() - began, codec_bytes=size)
+    return rows
+
+
+def point_row(task: TrialTask, data: MotionData, depth: int, levels: int) -> dict[str, Any]:
+    """Identity, configuration and nominal rates of an operating point."""
+    facts = data.facts
+    nominal = nominal_rate(task.config, facts, depth)
+    return {
+        "sweep": task.sweep,
+        "trial": task.trial,
+        "point": point_id(task.trial, depth),
+        "seed": task.seed,
+        "depth": depth,
+        "levels": levels,
+        "is_prefix": depth < levels,
+        "share": 1.0,
+        "config_hash": config_hash(task.config),
+        "root": facts.root,
+        "split": facts.split,
+        "features": facts.features,
+        "fps": facts.fps,
+        "size": task.size,
+        **task.config,
+        "rate_nominal_bps": nominal.total,
+        **{f"rate_nominal_{p}_bps": bps for p, bps in nominal.per_part.items()},
+    }
+
+
+def save_artefacts(
+    task: TrialTask,
+    codecs: Codecs,
+    data: MotionData,
+    encoded: Mapping[str, EncodedSplit],
+    clips: list[dict[str, object]],
+    errors: Mapping[str, np.ndarray],
+    rebuilt: Mapping[str, np.ndarray],
+    curve: list[dict[str, float]],
+) -> int:
+    """Writes a trial's folder; returns the bytes of its codecs (0 where nothing is kept)."""
+    if task.folder is None:
+        return 0
+    import pandas as pd
+
+    task.folder.mkdir(parents=True, exist_ok=True)
+    for part, codec in codecs.items():
+        codec.save(task.folder / CODEC_FOLDER / part)
+    tokens = {
+        f"{split}/{part}/{clip.recording}": each[i].indices
+        for split, enc in encoded.items()
+        for part, each in enc.tokens.items()
+        for i, clip in enumerate(data.splits[split])
+    }
+    for split, enc in encoded.items():
+        for clip, root in zip(data.splits[split], enc.root, strict=bool(enc.root)):
+            tokens[f"{split}/root/{clip.recording}"] = root
+    _save_arrays(task.folder / TOKENS_FILE, tokens)
+    _save_arrays(task.folder / RECONSTRUCTIONS_FILE, rebuilt)
+    _save_arrays(task.folder / ERRORS_FILE, errors)
+    pd.DataFrame(clips).to_parquet(task.folder / TRIAL_CLIPS_FILE, index=False)
+    (task.folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
+    files = (task.folder / CODEC_FOLDER).rglob("*")
+    return sum(f.stat().st_size for f in files if f.is_file())
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    np.savez_compressed(path, allow_pickle=False, **dict(arrays))  # type: ignore[arg-type]
+
+
+def _plain(rows: list[dict[str, float]]) -> list[dict[str, float | None]]:
+    return [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
+
+
+def _keep(
+    codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: Runtime
+) -> None:
+    """Keeps a half-trained trial, so that it can go on after its process died."""
+    folder = runtime.checkpoint_folder()
+    if folder is None:
+        return
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "codecs": {p: c.training_state() for p, c in codecs.items()},
+        "curve": json.dumps(_plain(curve)),
+        "spent": spent,
+    }
+    torch.save(state, folder / f"{STATE_NAME}.part")
+    (folder / f"{STATE_NAME}.part").replace(folder / STATE_NAME)
+
+
+def _resume(codecs: Codecs, curve: list[dict[str, float]], runtime: Runtime) -> float:
+    """Takes up a kept state where there is one; returns the seconds spent before."""
+    folder = runtime.checkpoint_folder()
+    if folder is None or not (folder / STATE_NAME).is_file():
+        return 0.0
+    import torch
+
+    state = torch.load(folder / STATE_NAME, weights_only=True)
+    for part, codec in codecs.items():
+        codec.load_training_state(state["codecs"][part])
+    kept = json.loads(state["curve"])
+    curve.extend({k: math.nan if v is None else v for k, v in row.items()} for row in kept)
+    return float(state["spent"])
