@@ -1,0 +1,1 @@
+"""What the trials say: operating points to fronts, statistics, figures and the report."""

@@ -1,0 +1,217 @@
+"""Fronts and hypervolume of operating points, with moocore behind them.
+
+moocore's traps are kept out here: a row with a NaN would be returned as the only non-dominated one
+and an infinite one may survive, so rows that are not finite are left out and counted; ties stay
+visible (`keep_weakly`); points outside the reference box are counted instead of vanishing. Inside,
+everything is minimised; `Objective.sign` is the only place that knows a direction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+import pandas as pd
+
+from analysis.statistics import seed_means
+from search_spaces.errors import BadInput
+from search_spaces.objectives import Objective, objectives
+
+FULL_POSE = "rmse_full_cm"
+NOMINAL_RATE = "rate_nominal_bps"
+RATES = {"nominal": "rate_nominal_bps", "model": "rate_model_bps", "entropy": "rate_entropy_bps"}
+
+
+@dataclass(frozen=True)
+class Front:
+    """Non-dominated operating points.
+
+    Attributes:
+        rows: rows of the frame it was made from, by rising first objective, index kept.
+        objectives: what they are non-dominated in.
+        dropped: rows that were left out because an objective is not finite.
+    """
+
+    rows: pd.DataFrame
+    objectives: tuple[Objective, ...]
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Hypervolume:
+    """Volume dominated within the reference point.
+
+    Attributes:
+        value: in the product of the objectives' units.
+        clipped: finite points that do not beat the reference point in every objective; they
+            contribute nothing.
+        dropped: rows that are not finite.
+    """
+
+    value: float
+    clipped: int = 0
+    dropped: int = 0
+
+
+class NoAnswer(BadInput):
+    """No operating point is cheap enough. `nearest` is the cheapest one, where there is any."""
+
+    def __init__(self, message: str, nearest: pd.Series | None = None) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
+def nondominated(values: np.ndarray) -> np.ndarray:
+    """Which rows no other row dominates, everything minimised.
+
+    Args:
+        values: float (points, objectives).
+
+    Returns:
+        bool (points,). Rows that are not finite are False and dominate nothing; of equal rows all
+        are kept.
+
+    >>> nondominated(np.array([[1, 2], [2, 1], [2, 2], [np.nan, 0]])).tolist()
+    [True, True, False, False]
+    """
+    values = _table(values)
+    finite = np.isfinite(values).all(axis=1)
+    mask = np.zeros(len(values), dtype=bool)
+    if finite.any():
+        mask[finite] = moocore.is_nondominated(values[finite].copy(), keep_weakly=True)
+    return mask
+
+
+def objective_values(
+    frame: pd.DataFrame, names: Sequence[str | Objective], split: str = "val"
+) -> np.ndarray:
+    """Values of objectives, signed so that lower is better: float (points, objectives).
+
+    Raises:
+        BadInput: the frame lacks an objective's column.
+    """
+    columns = [o.column(split) for o in _objectives(names)]
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise BadInput(f"the points have no column {', '.join(missing)}; choose another objective")
+    signs = [o.sign for o in _objectives(names)]
+    return np.asarray(frame[columns].astype(float).to_numpy() * signs, dtype=float)
+
+
+def front(frame: pd.DataFrame, names: Sequence[str | Objective], split: str = "val") -> Front:
+    """The operating points that no other dominates.
+
+    Args:
+        frame: rows as in `points.csv`.
+        names: objectives, the first of which orders the result.
+        split: which measurements to judge by.
+    """
+    values = objective_values(frame, names, split)
+    order = np.lexsort(values.T[::-1]) if len(values) else np.arange(0)
+    mask = nondominated(values)
+    chosen = [i for i in order if mask[i]]
+    dropped = int((~np.isfinite(values).all(axis=1)).sum())
+    return Front(frame.iloc[chosen], _objectives(names), dropped)
+
+
+def signed_reference(
+    names: Sequence[str | Objective], reference: Mapping[str, float]
+) -> np.ndarray:
+    """A sweep's stored reference point as `hypervolume` takes it: float (objectives,).
+
+    Raises:
+        BadInput: it lacks an objective.
+    """
+    missing = [o.name for o in _objectives(names) if o.name not in reference]
+    if missing:
+        raise BadInput(f"the reference point has no {', '.join(missing)}; run the sweep again")
+    return np.asarray([o.sign * float(reference[o.name]) for o in _objectives(names)])
+
+
+def hypervolume(values: np.ndarray, reference: Sequence[float] | np.ndarray) -> Hypervolume:
+    """Hypervolume of points, everything minimised.
+
+    Args:
+        values: float (points, objectives).
+        reference: float (objectives,), finite; fixed per sweep, or values cannot be compared.
+
+    >>> hypervolume(np.array([[1.0, 2.0], [2.0, 1.0], [5.0, 0.0]]), [3.0, 3.0])
+    Hypervolume(value=3.0, clipped=1, dropped=0)
+    """
+    values, corner = _table(values), np.asarray(reference, dtype=float)
+    if corner.shape != (values.shape[1],) or not np.isfinite(corner).all():
+        raise BadInput(
+            f"the reference point needs {values.shape[1]} finite values, got {corner.tolist()}"
+        )
+    finite = np.isfinite(values).all(axis=1)
+    inside = finite & (np.where(np.isfinite(values), values, np.inf) < corner).all(axis=1)
+    volume = float(moocore.hypervolume(values[inside].copy(), ref=corner)) if inside.any() else 0.0
+    return Hypervolume(volume, int((finite & ~inside).sum()), int((~finite).sum()))
+
+
+def hypervolume_history(values: np.ndarray, reference: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Hypervolume after each point, in the order given: float (points,), never falling."""
+    values = _table(values)
+    history = np.zeros(len(values))
+    kept = np.empty((0, values.shape[1]))
+    volume = 0.0
+    for i, row in enumerate(values):
+        # A point that is dominated (or not finite) changes nothing, so most steps cost nothing.
+        if np.isfinite(row).all() and not (kept <= row).all(axis=1).any():
+            kept = np.vstack([kept[~(row <= kept).all(axis=1)], row])
+            volume = max(volume, hypervolume(kept, reference).value)
+        history[i] = volume
+    return history
+
+
+def best_at(
+    frame: pd.DataFrame, rate: float, which: str = "nominal", objective: str = FULL_POSE
+) -> pd.Series:
+    """The operating point of lowest distortion at or under a total rate, judged on validation.
+
+    Test columns are taken away before anything is compared, and the answer has none. Several seeds
+    of a configuration are judged by their mean (`seed_means`).
+
+    Args:
+        frame: rows as in `points.csv`.
+        rate: bits per second, summed over parts.
+        which: `nominal`, `model` or `entropy`.
+        objective: the distortion to be lowest in.
+
+    Raises:
+        NoAnswer: every point costs more, or there is none; `nearest` is the cheapest.
+    """
+    if which not in RATES:
+        raise BadInput(f"no rate {which!r}; there are {', '.join(RATES)}")
+    untested = seed_means(frame[[c for c in frame.columns if not str(c).startswith("test_")]])
+    if untested.empty:
+        raise NoAnswer("no operating point is finished yet; wait for the first trial to end")
+    values = objective_values(untested, [RATES[which], objective])
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.any():
+        raise NoAnswer(f"no operating point has a finite {RATES[which]} and {objective}")
+    order = [i for i in np.lexsort((values[:, 0], values[:, 1])) if finite[i]]
+    for i in order:
+        if values[i, 0] <= rate:
+            return untested.iloc[i]
+    cheapest = min(order, key=lambda i: values[i, 0])
+    nearest = untested.iloc[cheapest]
+    raise NoAnswer(
+        f"no operating point at or under {rate:g} bits/s ({which}); the nearest is "
+        f"{nearest['point']} ({nearest['codec']}) at {math.ceil(values[cheapest, 0] * 10) / 10:g}",
+        nearest,
+    )
+
+
+def _objectives(names: Sequence[str | Objective]) -> tuple[Objective, ...]:
+    return tuple(n if isinstance(n, Objective) else objectives([n])[0] for n in names)
+
+
+def _table(values: np.ndarray) -> np.ndarray:
+    table = np.asarray(values, dtype=float)
+    if table.ndim != 2:
+        raise ValueError(f"values must be (points, objectives), got shape {table.shape}")
+    return table

@@ -1,0 +1,218 @@
+"""Trials, operating points and clips of a sweep as frames, and the tables made from them.
+
+The log is the truth; every table is a view that `write_tables` makes anew, each file replaced in
+one step so that a reader never sees half of it. A point that was logged twice counts once, the last
+time; a trial's last end is its status.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.fronts import FULL_POSE, front
+from analysis.log import Event, Log, read_log
+from analysis.statistics import is_metric, seed_means
+from search_spaces.errors import BadInput
+from search_spaces.objectives import (
+    HULL_ERROR,
+    RATE_NOMINAL,
+    RMSE,
+    Objective,
+    Scope,
+    objectives,
+)
+from search_spaces.record import (
+    CLIP_COLUMNS,
+    CLIPS_TABLE,
+    COST_COLUMNS,
+    FRONT_TABLE,
+    POINT_KEYS,
+    POINTS_CSV,
+    POINTS_TABLE,
+    STATUSES,
+    TOKEN_COUNTS,
+    TRIAL_CLIPS_FILE,
+    TRIAL_COLUMNS,
+    TRIALS_FOLDER,
+    TRIALS_TABLE,
+    point_id,
+)
+
+__all__ = [
+    "Log", "Tables", "clips_frame", "configuration_columns", "front_objectives", "points_frame",
+    "read_log", "trials_frame", "write_tables",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What `write_tables` wrote, as frames.
+
+    Attributes:
+        trials, points, clips: rows as in `trials.csv`, `points.csv`, `clips.parquet`.
+        fronts: objective beside the rate (`rmse_full_cm`) to rows of its front.
+    """
+
+    trials: pd.DataFrame
+    points: pd.DataFrame
+    clips: pd.DataFrame
+    fronts: dict[str, pd.DataFrame]
+
+
+def point_rows(log: Log) -> dict[str, tuple[Event, float]]:
+    """Row of each operating point and the running time (s) at which it came, in log order."""
+    rows: dict[str, tuple[Event, float]] = {}
+    for event, clock in zip(log.events, log.clock, strict=True):
+        if event["event"] != "point":
+            continue
+        row = {"trial": event.get("trial"), **event["row"]}
+        row.setdefault("point", point_id(str(row["trial"]), int(row.get("depth", 0))))
+        rows.pop(str(row["point"]), None)  # so that a repeated point stands where it came last
+        rows[str(row["point"])] = (row, clock)
+    return rows
+
+
+def points_frame(log: Log) -> pd.DataFrame:
+    """One row per operating point: identity, configuration, rates, val, test, costs."""
+    rows = [row for row, _ in point_rows(log).values()]
+    if not rows:
+        return pd.DataFrame(columns=[*POINT_KEYS, RATE_NOMINAL.objective(), *COST_COLUMNS])
+    frame = pd.DataFrame.from_records(rows)
+    columns = [str(c) for c in frame.columns]
+    columns.sort(key=_column_order(columns))
+    return frame[columns]
+
+
+def _column_order(columns: Iterable[str]) -> Callable[[str], tuple[int, int]]:
+    place = {c: i for i, c in enumerate(columns)}
+
+    def key(column: str) -> tuple[int, int]:
+        if column in POINT_KEYS:
+            return 0, POINT_KEYS.index(column)
+        if column in COST_COLUMNS:
+            return 5, COST_COLUMNS.index(column)
+        if column in TOKEN_COUNTS or is_metric(column):
+            split = {"val": 3, "test": 4}.get(column.split("_")[0], 2)
+            return split, place[column]
+        return 1, place[column]
+
+    return key
+
+
+def configuration_columns(points: pd.DataFrame) -> list[str]:
+    """Columns of points that are keys of a configuration, `codec` first."""
+    fixed = {*POINT_KEYS, *COST_COLUMNS, *TOKEN_COUNTS, "seeds"}
+    own = [c for c in points.columns if c not in fixed and not c.endswith("_se")]
+    return ["codec", *(c for c in own if not is_metric(c))]
+
+
+def trials_frame(log: Log) -> pd.DataFrame:
+    """One row per ended trial: `TRIAL_COLUMNS`, then its configuration. Ends count, not starts."""
+    proposed = {str(e["trial"]): e for e in log.of("proposed")}
+    rows: dict[str, Event] = {}
+    for event in log.of(*STATUSES):
+        trial = str(event["trial"])
+        known = {**proposed.get(trial, {}), **event}
+        config = known.get("config") or {}
+        row = {"trial": trial, "status": event["event"], "reason": event.get("reason") or ""}
+        row |= {k: known.get(k) for k in TRIAL_COLUMNS if k not in row}
+        row["codec"] = known.get("codec") or config.get("codec")
+        rows[trial] = row | {k: v for k, v in config.items() if k not in row}
+    frame = pd.DataFrame.from_records(list(rows.values()))
+    return frame.reindex(columns=list(dict.fromkeys([*TRIAL_COLUMNS, *frame.columns])))
+
+
+def clips_frame(log: Log) -> pd.DataFrame:
+    """Rows per clip of every logged point, from the folders of its trials."""
+    points = point_rows(log)
+    frames = []
+    for trial in dict.fromkeys(str(row["trial"]) for row, _ in points.values()):
+        path = log.folder / TRIALS_FOLDER / trial / TRIAL_CLIPS_FILE
+        if path.is_file():
+            frames.append(_read_clips(path, trial))
+    if not frames:
+        return pd.DataFrame(columns=list(CLIP_COLUMNS))
+    clips = pd.concat(frames, ignore_index=True)
+    return clips[clips["point"].isin(list(points))].reset_index(drop=True)
+
+
+def _read_clips(path: Path, trial: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read ({error}); delete the trial's folder") from error
+    if "trial" not in frame.columns:
+        frame.insert(0, "trial", trial)
+    return frame
+
+
+def front_objectives(log: Log, points: pd.DataFrame) -> list[Objective]:
+    """Distortions that get a front over the rate: full pose, parts, hull, and what was searched."""
+    parts = log.facts.part_names if log.facts else ()
+    names = [FULL_POSE, *(RMSE.objective(p) for p in (*parts, "hands")), HULL_ERROR.objective()]
+    searched = [o.name for o in log.objectives if o.metric.scope is not Scope.RATE]
+    wanted = objectives(dict.fromkeys([*names, *searched]))
+    return [o for o in wanted if o.column("val") in points.columns]
+
+
+def write_tables(folder: Path | str) -> Tables:
+    """Makes every table of a sweep directory anew from its log.
+
+    Writes `trials.csv`, `points.parquet`, `points.csv`, `clips.parquet`, `front.csv` (full pose)
+    and `front_<objective>.csv`. A front holds the points that are non-dominated on validation over
+    the rate and one distortion, with their test scores; with several seeds, their `seed_means`.
+
+    Raises:
+        BadInput: `folder` is no sweep directory, or its log cannot be read.
+    """
+    log = read_log(folder)
+    points, trials, clips = points_frame(log), trials_frame(log), clips_frame(log)
+    means = seed_means(points)
+    fronts = {
+        o.name: front(means, [log.rate, o]).rows
+        for o in front_objectives(log, points)
+        if log.rate.column("val") in points.columns
+    }
+    _write(log.folder / TRIALS_TABLE, partial(trials.to_csv, index=False))
+    _write(log.folder / POINTS_CSV, partial(points.to_csv, index=False))
+    _write(log.folder / POINTS_TABLE, partial(_storable(points).to_parquet, index=False))
+    _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
+    full = fronts.get(FULL_POSE, means.iloc[:0])
+    _write(log.folder / FRONT_TABLE, partial(full.to_csv, index=False))
+    for name, rows in fronts.items():
+        if name != FULL_POSE:
+            place = log.folder / FRONT_TABLE.replace(".csv", f"_{name}.csv")
+            _write(place, partial(rows.to_csv, index=False))
+    return Tables(trials, points, clips, fronts)
+
+
+def _storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns whose values are of several types (a choice of 1 or "auto") become JSON text."""
+    mixed = {
+        c: frame[c].map(lambda v: None if _missing(v) else json.dumps(v))
+        for c in frame.columns
+        if frame[c].dtype == object
+        and len({type(v) for v in frame[c] if not _missing(v)} - {np.bool_}) > 1
+    }
+    return frame.assign(**mixed)
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

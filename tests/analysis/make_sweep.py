@@ -1,0 +1,221 @@
+"""Invents a sweep directory in the record's form, to test analysis without running one.
+
+The numbers are made up (smooth curves with seeded noise) and mean nothing beyond their form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.record import BOUNDS, CLIP_COLUMNS, LOG_FILE, TRIALS_FOLDER, point_id
+
+PARTS = ("body", "right_hand", "left_hand")
+SCALE = {"full": 1.0, "body": 0.8, "right_hand": 0.22, "left_hand": 0.2, "hands": 0.21}
+SKILL = {"kmeans": 1.0, "rqvae": 0.86, "temporal_rvq": 1.25}
+
+
+@dataclass
+class FakeSweep:
+    """Settings of an invented sweep."""
+
+    trials: int = 24
+    seeds: int = 1
+    split: str = "recording"
+    synthetic: bool = True
+    parts: tuple[str, ...] = PARTS
+    dropped: tuple[str, ...] = ()
+    fps: float = 30.0
+    frames: int = 12000
+    name: str = "an invented sweep"
+    clips: bool = True
+    codecs: tuple[str, ...] = ("kmeans", "rqvae", "temporal_rvq")
+    failures: bool = True
+    objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
+    events: list[dict[str, Any]] = field(default_factory=list)
+    clock: float = 1_795_000_000.0
+
+    def write(self, folder: Path, rng: np.random.Generator) -> Path:
+        """Writes the directory and gives it back."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.events.clear()
+        self._open()
+        for index in range(self.trials):
+            config = self._config(index, rng)
+            digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+            if self.failures and index % 9 == 7:
+                self._refuse(f"t{index:03d}", config, digest)
+                continue
+            quality = float(rng.normal(1.0, 0.06))
+            for seed in range(self.seeds):
+                trial = f"t{index:03d}" + (f"s{seed}" if self.seeds > 1 else "")
+                self._say("proposed", trial=trial, config=config, seed=seed, config_hash=digest,
+                          codec=config["codec"])  # fmt: skip
+                self._say("started", trial=trial)
+                if self.failures and index % 13 == 11:
+                    reason = "loss is not finite at step 120; lower learning_rate"
+                    self._say("failed", 6.0, trial=trial, reason=reason, seconds=5.9)
+                    continue
+                rows = self._rows(trial, config, digest, seed, quality, rng)
+                for row in rows:
+                    self._say("point", 0.4, trial=trial, row=row)
+                stopped = self.failures and index % 10 == 4
+                reason = "dominated at every rung" if stopped else ""
+                self._say("stopped" if stopped else "done", 5.0, trial=trial, reason=reason,
+                          seconds=5.0)  # fmt: skip
+                if self.clips:
+                    self._write_clips(folder, trial, rows, rng)
+        self._say("finished")
+        lines = "".join(json.dumps(e) + "\n" for e in self.events)
+        (folder / LOG_FILE).write_text(lines, encoding="utf-8")
+        return folder
+
+    def _say(self, event: str, after: float = 0.05, **fields: Any) -> None:
+        self.clock += after
+        self.events.append({"event": event, "time": self.clock, **fields})
+
+    def _open(self) -> None:
+        nominal = 3 * 12 * self.fps * len(self.parts)
+        point = {"rate_nominal_bps": nominal, "rmse_full_cm": 9.0, "rmse_body_cm": 7.2,
+                 "rmse_hands_cm": 2.0, "hull_error_pct": 100.0}  # fmt: skip
+        self._say("sweep", sweep="s-0001", name=self.name, preset="rate_distortion",
+                  title="Rate against distortion", size="debug",
+                  versions={"record": 1, "ratefront": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+                  objectives=list(self.objectives),
+                  reference_point={k: point[k] for k in self.objectives}, seed=0,
+                  spec={"preset": "rate_distortion", "data": "embedded", "size": "debug",
+                        "trials": self.trials, "seeds": self.seeds})  # fmt: skip
+        self._say("data", facts=self._facts())
+        bits = math.log2(self.frames) * self.fps
+        rows = []
+        for bound, rate, level in zip(BOUNDS, (0.0, bits * len(self.parts)), (9.0, 3.1),
+                                      strict=True):  # fmt: skip
+            rows.append({"codec": bound, "rate_nominal_bps": rate, "val_rate_model_bps": rate,
+                         "val_rate_entropy_bps": rate, "test_rate_model_bps": rate,
+                         "test_rate_entropy_bps": rate,
+                         **self._scores(level, {}, np.random.default_rng(3))})  # fmt: skip
+        self._say("bounds", rows=rows)
+
+    def _facts(self) -> dict[str, Any]:
+        def split(name: str, share: float, count: int) -> dict[str, Any]:
+            frames = int(self.frames * share)
+            return {"frames": frames, "seconds": frames / self.fps,
+                    "recordings": [f"{name}-{i:02d}" for i in range(count)],
+                    "lengths": [frames // count] * count}  # fmt: skip
+
+        size = {"body": 23, "right_hand": 20, "left_hand": 20}
+        return {"name": "embedded signer", "fps": self.fps, "source_fps": [60.0],
+                "parts": [{"name": p, "joints": size[p], "dimensions": 3 * size[p],
+                           "scored_joints": size[p]} for p in self.parts],
+                "dropped_parts": [{"name": p, "reason": "the skeleton has no finger joints"}
+                                  for p in self.dropped],
+                "split": self.split, "synthetic": self.synthetic, "joints": 63,
+                "train": split("train", 1.0, 12), "val": split("val", 0.2, 4),
+                "test": split("test", 0.2, 4), "signers": ["ada", "ben"],
+                "data_hash": "sha256:1234", "split_hash": "sha256:5678",
+                "warnings": ["left_hand: 2 of 60 features never move on train"]}  # fmt: skip
+
+    def _config(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        codec = self.codecs[index % len(self.codecs)]
+        if codec == "kmeans":
+            return {"codec": codec, "codebook_size": int(2 ** rng.integers(4, 13))}
+        config: dict[str, Any] = {
+            "codec": codec,
+            "codebook_size": int(2 ** rng.integers(3, 9)),
+            "quantizer_depth": int(rng.integers(1, 5)),
+            "latent_dim": int(rng.choice([16, 32, 64])),
+            "learning_rate": float(10 ** rng.uniform(-4, -2.3)),
+            "loss.angle": 1.0,
+            "loss.position": float(rng.choice([0.0, 0.5, 1.0])),
+            "commitment": 0.25,
+        }
+        if codec == "temporal_rvq":
+            config["compression"] = int(rng.choice([1, 2, 4, 8]))
+        return config
+
+    def _refuse(self, trial: str, config: dict[str, Any], digest: str) -> None:
+        config = {**config, "codebook_size": 16384}
+        self._say("proposed", trial=trial, config=config, seed=0, config_hash=digest,
+                  codec=config["codec"])  # fmt: skip
+        reason = f"codebook_size 16384 is above the {self.frames} training frames"
+        self._say("refused", trial=trial, reason=reason, seconds=0.0)
+
+    def _rows(
+        self, trial: str, config: dict[str, Any], digest: str, seed: int, quality: float,
+        rng: np.random.Generator,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        levels = config.get("quantizer_depth", 1)
+        rows = []
+        for depth in range(1, levels + 1):
+            bits = depth * math.log2(config["codebook_size"])
+            bps = bits * self.fps / config.get("compression", 1)
+            skill = SKILL.get(config["codec"], 1.1)
+            level = quality * skill * float(rng.normal(1, 0.02)) * (8.5 * 2 ** (-bits / 6) + 1.2)
+            level *= 1 + 0.25 * (config.get("compression", 1) > 2)
+            row = {"sweep": "s-0001", "trial": trial, "point": point_id(trial, depth), **config,
+                   "seed": seed, "depth": depth, "levels": levels, "is_prefix": depth < levels,
+                   "share": 1.0, "config_hash": digest, "root": "removed", "split": self.split,
+                   "features": "expmap", "fps": self.fps, "size": "debug",
+                   "rate_nominal_bps": bps * len(self.parts)}  # fmt: skip
+            row |= {f"rate_nominal_{p}_bps": bps for p in self.parts}
+            row |= self._rates(bps, rng) | self._scores(level, config, rng)
+            row |= {"val_tokens": int(self.frames * 0.2 * depth), "train_seconds": 4.2,
+                    "test_tokens": int(self.frames * 0.2 * depth), "evaluate_seconds": 0.6,
+                    "parameters": 40_000 * depth, "codec_bytes": 160_000 * depth}  # fmt: skip
+            rows.append(row)
+        return rows
+
+    def _rates(self, bps: float, rng: np.random.Generator) -> dict[str, float]:
+        rates: dict[str, float] = {}
+        for split in ("val", "test"):
+            for name, low in (("entropy", 0.82), ("model", 0.88)):
+                factor = low + float(rng.uniform(0, 0.05))
+                rates[f"{split}_rate_{name}_bps"] = bps * factor * len(self.parts)
+                for part in self.parts:
+                    rates[f"{split}_rate_{name}_{part}_bps"] = bps * factor
+        return rates
+
+    def _scores(
+        self, level: float, config: dict[str, Any], rng: np.random.Generator
+    ) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        scopes = ["full", *self.parts] + ["hands"] * ("right_hand" in self.parts)
+        for split, harder in (("val", 1.0), ("test", 1.06)):
+            for scope in scopes:
+                value = level * SCALE[scope] * harder * float(rng.normal(1, 0.02))
+                scores[f"{split}_rmse_{scope}_cm"] = value
+                scores[f"{split}_mpjpe_{scope}_cm"] = value * 0.8
+            if "right_hand" in self.parts:
+                hull = 100 * math.exp(-level / 12) + float(rng.normal(0, 2))
+                scores[f"{split}_hull_pct"] = hull
+                scores[f"{split}_hull_error_pct"] = abs(100 - hull) + 1
+            scores[f"{split}_jerk_original_mps3"] = 190.0
+            scores[f"{split}_jerk_mps3"] = 190.0 + 900 / level * float(rng.normal(1, 0.05))
+            scores[f"{split}_jerk_error_mps3"] = scores[f"{split}_jerk_mps3"] - 189.0
+            for part in self.parts if config else ():
+                share = min(100.0, 90 + float(rng.normal(0, 6)))
+                scores[f"{split}_utilisation_{part}_pct"] = share
+                scores[f"{split}_perplexity_{part}_codes"] = config["codebook_size"] * share / 160
+        return scores
+
+    def _write_clips(
+        self, folder: Path, trial: str, rows: list[dict[str, Any]], rng: np.random.Generator
+    ) -> None:
+        records = []
+        for row in rows:
+            for split in ("val", "test"):
+                for scope in ("full", *self.parts):
+                    for i in range(4):
+                        value = row[f"{split}_rmse_{scope}_cm"] * float(rng.normal(1, 0.1))
+                        records.append((trial, row["point"], f"{split}-{i:02d}", "ada", split,
+                                        scope, f"rmse_{scope}_cm", value, 600))  # fmt: skip
+        place = folder / TRIALS_FOLDER / trial
+        place.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(records, columns=list(CLIP_COLUMNS)).to_parquet(place / "clips.parquet")
