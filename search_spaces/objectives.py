@@ -194,8 +194,8 @@ RATE_MODEL = register_metric(
         "bps",
         Direction.MIN,
         Scope.RATE,
-        "cross-entropy of the split's tokens under integer count tables fitted on train, or under a "
-        "uniform table where that is shorter, plus one flag bit per recording, part and level",
+        "cross-entropy of the split's tokens under integer count tables fitted on train, or under "
+        "a uniform table where that is shorter, plus one flag bit per recording, part and level",
         "model rate",
         pooling="pooled over recordings",
     )
