@@ -4,6 +4,7 @@ PYTHON ?= python3
 # selector prints for the CPU build. torch's own dependencies still come from the usual index.
 TORCH_ARGS ?=
 
+PACKAGES := search_spaces trainables cluster analysis
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 help:
 	@echo 'make setup      create .venv and install Ratefront with its pinned dependencies'
 	@echo 'make sweep      sweep all codecs over embedded motion (DATA=folder OUT=folder)'
-	@echo 'make test       lint, then every test that is not marked long'
+	@echo 'make test       lint, then the examples in docstrings and every test not marked long'
 	@echo 'make test-long  the tests marked long'
 	@echo 'make lint       ruff, mypy and the arrows between the packages'
 	@echo 'make bench      every benchmark, in its quick form'
@@ -40,7 +41,7 @@ sweep: setup
 	    --data '$(or $(DATA),embedded)' --out '$(or $(OUT),sweeps/first)'
 
 test: lint
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' --doctest-modules $(PACKAGES) tests
 
 test-long: setup
 	$(BIN)/python -m pytest -m long
