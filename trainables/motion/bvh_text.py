@@ -131,7 +131,7 @@ def _hierarchy(lines: _Lines) -> list[BvhJoint]:
     joints: list[BvhJoint] = []
     seen: dict[str, int] = {}
     open_nodes: list[int | None] = []  # joint indices, None for an End Site
-    pending: int | None | str = ""  # what the next "{" opens; "" for nothing
+    pending: int | str | None = ""  # what the next "{" opens; "" for nothing
     for line in lines:
         for piece in filter(None, (p.strip() for p in re.split(r"([{}])", line))):
             word, *rest = piece.split()
@@ -319,4 +319,3 @@ def _find_fault(lines: _Lines, frames: int, width: int) -> NoReturn:
                 lines.fail(f"frame {frame} holds {word[:40]!r}, no usable number{comma}", number)
         frame += 1
     raise BadInput(f"{lines.path}: the motion rows cannot be read as numbers; export it again")
-

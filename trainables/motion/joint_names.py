@@ -49,7 +49,7 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def side(name: str) -> str | None:
-    """"left", "right", or None where the name says neither or both."""
+    """ "left", "right", or None where the name says neither or both."""
     found = {word for word in words(name) if word in ("left", "right")}
     return found.pop() if len(found) == 1 else None
 
