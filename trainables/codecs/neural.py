@@ -1,0 +1,359 @@
+"""What the neural codecs share: an autoencoder around a residual quantizer, and its training.
+
+Features go in z-scored. The loss is `loss.angle` x squared error of z-scored features
++ `loss.position` x squared joint position error + `commitment` x commitment loss summed over
+levels. Adam with cosine decay to 5 % over the whole budget, so a share of the budget is the same
+steps whether it is asked for at once or piecewise. Step, seed and data decide everything random.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from search_spaces.errors import BadInput
+from search_spaces.space import Value, float_for, int_for
+from trainables.codecs.batches import Batch, Batches
+from trainables.codecs.codec import Codec, Tokens
+from trainables.losses.position import PositionLoss
+from trainables.motion.part_data import PartData
+from trainables.networks.seeded import SeededTorch
+from trainables.quantizers.residual_vq import ResidualQuantizer
+from trainables.runtime import Runtime
+
+CHUNK = 1024
+"""Frames or tokens per call outside training. Blocks are filled up to it, so that a frame's code
+does not depend on how many others stand beside it."""
+
+_GRADIENT_NORM = 1.0
+_FINAL_RATE = 0.05
+_WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
+
+
+class Autoencoder(nn.Module):
+    """Encoder, residual quantizer and decoder, with the scaling of the features they see."""
+
+    def __init__(
+        self, encoder: nn.Module, quantizer: ResidualQuantizer, decoder: nn.Module, dimensions: int
+    ) -> None:
+        """Scaling is the identity until training sets it."""
+        super().__init__()
+        self.encoder = encoder
+        self.quantizer = quantizer
+        self.decoder = decoder
+        self.register_buffer("mean", torch.zeros(dimensions))
+        self.register_buffer("std", torch.ones(dimensions))
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return torch.device(self.mean.device)
+
+
+class NeuralCodec(Codec):
+    """A codec that trains an autoencoder in steps. Families say the networks and the batches."""
+
+    def __init__(
+        self, config: Mapping[str, Value], part: str, dimensions: int, fps: float, seed: int
+    ) -> None:
+        """See `Codec`."""
+        super().__init__(config, part, dimensions, fps, seed)
+        self._model: Autoencoder | None = None
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._pending: Mapping[str, Any] | None = None  # state to go on from at the next fit
+        self._step = 0
+
+    # What a family says.
+
+    @abstractmethod
+    def encoder(self) -> nn.Module:
+        """(..., frames, dimensions) -> (..., tokens, latent_dim)."""
+
+    @abstractmethod
+    def decoder(self) -> nn.Module:
+        """(..., tokens, latent_dim) -> (..., frames, dimensions)."""
+
+    @abstractmethod
+    def batches(self, data: PartData, world_size: int) -> Batches:
+        """Training batches, a function of the data and `self.seed`."""
+
+    def whole(self, key: str) -> int:
+        """A whole number of the configuration, as it holds for this part."""
+        return int_for(self.config, key, self.part)
+
+    def number(self, key: str) -> float:
+        """A number of the configuration, as it holds for this part."""
+        return float_for(self.config, key, self.part)
+
+    # Training.
+
+    def fit(self, data: PartData, runtime: Runtime, until: float = 1.0) -> dict[str, float]:
+        """Trains on to a share of the steps.
+
+        Returns:
+            Means over the stretch: `loss`, `loss.angle`, `loss.commitment`, and `loss.position`
+            where it has a weight.
+
+        Raises:
+            FloatingPointError: the loss is no longer finite.
+        """
+        batches = self.batches(data, runtime.world_size)
+        goal = min(math.ceil(until * batches.steps - 1e-9), batches.steps)
+        if goal <= self._step:
+            return {}
+        with SeededTorch(runtime.device) as generator:
+            model, optimiser = self._prepare(data, runtime, batches, generator)
+            sums: dict[str, Tensor] = {}
+            begun = self._step
+            features = self._scored(data.features)
+            position = self._position_loss(data)
+            targets = position and self._positions(position, features)
+            while self._step < goal:
+                generator.seed(self.seed, _STEPS, self._step)
+                batch = batches.batch(self._step)
+                own = batch.share(runtime.rank, runtime.world_size)
+                losses = self._losses(model, features, own, position, targets)
+                # Gradients are averaged over workers; this makes that a mean over the batch.
+                weight = own.frames * runtime.world_size / batch.frames
+                rate = _cosine(self._step / batches.steps) * self.number("learning_rate")
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                optimiser.zero_grad()
+                (losses["loss"] * weight).backward()
+                runtime.average([p.grad for p in model.parameters() if p.grad is not None])
+                nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
+                optimiser.step()
+                for name, value in losses.items():
+                    sums[name] = sums.get(name, torch.zeros_like(value)) + value.detach() * weight
+                self._step += 1
+        runtime.average(sums.values())
+        self.trained_share = self._step / batches.steps
+        means = {name: float(s) / (self._step - begun) for name, s in sums.items()}
+        if not math.isfinite(means["loss"]):
+            raise FloatingPointError(
+                f"training of {self.part} diverged: the loss is {means['loss']} after step "
+                f"{self._step}; lower learning_rate ({self.number('learning_rate'):g})"
+            )
+        return means
+
+    def _losses(
+        self,
+        model: Autoencoder,
+        features: Tensor,
+        batch: Batch,
+        position: PositionLoss | None,
+        targets: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """`loss` and what it is made of, means over valid frames of a batch."""
+        rows = torch.from_numpy(batch.rows).to(features.device)
+        wanted = features[rows]
+        latents = model.encoder(wanted)
+        if batch.valid is None:
+            flat = latents.reshape(-1, latents.shape[-1])
+            quantized, _, commitment = model.quantizer.quantize(flat)
+            decoded = model.decoder(quantized.view_as(latents))
+            valid = slice(None)
+        else:
+            valid = torch.from_numpy(batch.valid).to(features.device)
+            real = valid[:, :: self.compression]  # a token is real if its first frame is
+            quantized, _, commitment = model.quantizer.quantize(latents[real])
+            decoded = model.decoder(latents.new_zeros(latents.shape).index_put((real,), quantized))
+        scored = decoded[valid].reshape(-1, self.dimensions)
+        wanted = wanted[valid].reshape(-1, self.dimensions)
+        losses = {
+            "loss.angle": nn.functional.mse_loss(scored, wanted),
+            "loss.commitment": commitment,
+        }
+        total = self.number("loss.angle") * losses["loss.angle"]
+        total = total + self.number("commitment") * commitment
+        if position is not None and targets is not None:
+            there = targets[rows[valid].reshape(-1)]
+            losses["loss.position"] = position(scored, there).mean()
+            total = total + self.number("loss.position") * losses["loss.position"]
+        return {"loss": total, **losses}
+
+    def _prepare(
+        self, data: PartData, runtime: Runtime, batches: Batches, generator: SeededTorch
+    ) -> tuple[Autoencoder, torch.optim.Optimizer]:
+        """The model and its optimiser where they stand; made, or restored, on the first call."""
+        if self._model is not None and self._optimiser is not None and self._pending is None:
+            return self._model.train(), self._optimiser
+        state = self._pending or {}
+        tokens = batches.frames // self.compression
+        model = self._new_model(tokens, runtime.world_size > 1)
+        model.mean.copy_(torch.from_numpy(np.array(data.mean, np.float32)))
+        model.std.copy_(torch.from_numpy(np.array(data.std, np.float32)))
+        if state:
+            model.load_state_dict(state["model"])
+        model = model.to(runtime.device).train()
+        self._model = model
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.0, fused=True)
+        if state:
+            optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        else:
+            generator.seed(self.seed, _CODES)
+            sample = batches.sample(model.quantizer.initial_sample * self.compression)
+            own = sample.share(runtime.rank, runtime.world_size)
+            with torch.no_grad():
+                features = self._scored(data.features)
+                latents = model.encoder(features[torch.from_numpy(own.rows).to(runtime.device)])
+                if own.valid is None:
+                    latents = latents.reshape(-1, latents.shape[-1])
+                else:
+                    latents = latents[torch.from_numpy(own.valid[:, :: self.compression])]
+            model.quantizer.initialise(latents)
+        self._optimiser, self._pending = optimiser, None
+        return model, optimiser
+
+    def _new_model(self, tokens_per_batch: int, synchronise: bool = False) -> Autoencoder:
+        with SeededTorch() as generator:
+            generator.seed(self.seed, _WEIGHTS)
+            quantizer = ResidualQuantizer(
+                self.whole("latent_dim"),
+                self.whole("codebook_size"),
+                self.whole("quantizer_depth"),
+                tokens_per_batch=tokens_per_batch,
+                decay=self.number("decay"),
+                dead_code_share=self.number("dead_code_share"),
+                synchronise=synchronise,
+            )
+            return Autoencoder(self.encoder(), quantizer, self.decoder(), self.dimensions)
+
+    def _position_loss(self, data: PartData) -> PositionLoss | None:
+        if self.number("loss.position") == 0:
+            return None
+        loss = PositionLoss(data.geometry, data.mean, data.std, data.position_scale)
+        return loss.to(self.model.device)
+
+    @torch.no_grad()
+    def _positions(self, position: PositionLoss, features: Tensor) -> Tensor:
+        """Joint positions of all training frames, so that no step works them out again."""
+        return torch.cat([position.positions(c) for c in features.split(CHUNK)])
+
+    # Coding.
+
+    @property
+    def model(self) -> Autoencoder:
+        """The autoencoder; RuntimeError where nothing was trained yet."""
+        if self._model is None and self._pending is not None:
+            self._model = self._new_model(1)
+            self._model.load_state_dict(self._pending["model"])
+        if self._model is None:
+            raise RuntimeError(f"the codec of {self.part} is not trained yet; call fit")
+        return self._model
+
+    @torch.no_grad()
+    def encode(self, features: np.ndarray) -> Tokens:
+        """Nearest codes, level by level; a last part of a token is filled with the last frame."""
+        model = self.model.eval()
+        frames = len(features)
+        missing = -frames % self.compression
+        whole = np.concatenate([features, np.repeat(features[-1:], missing, 0)])
+        latents = self.latents(model, self._scored(whole))
+        indices = blockwise(model.quantizer.indices, latents)
+        return Tokens(
+            indices.cpu().numpy().astype(np.int32),
+            self.alphabet,
+            self.fps / self.compression,
+            frames,
+        )
+
+    @torch.no_grad()
+    def decode(self, tokens: Tokens, depth: int | None = None) -> np.ndarray:
+        """Features from the sum of the first `depth` levels' codes."""
+        model = self.model.eval()
+        indices = torch.from_numpy(tokens.indices.astype(np.int64)).to(model.device)
+        decoded = self.reconstruction(model, model.quantizer.decode(indices, depth))
+        decoded = decoded[: tokens.frames] * model.std + model.mean
+        return np.asarray(decoded.cpu().numpy(), np.float32)
+
+    def latents(self, model: Autoencoder, scored: Tensor) -> Tensor:
+        """One recording's z-scored features (frames, dimensions) -> (tokens, latent_dim)."""
+        return torch.as_tensor(model.encoder(scored[None])[0])
+
+    def reconstruction(self, model: Autoencoder, quantized: Tensor) -> Tensor:
+        """One recording's quantized latents (tokens, latent_dim) -> (frames, dimensions)."""
+        return torch.as_tensor(model.decoder(quantized[None])[0])
+
+    def _scored(self, features: np.ndarray) -> Tensor:
+        model = self.model
+        raw = torch.from_numpy(np.array(features, np.float32)).to(model.device)
+        return torch.as_tensor((raw - model.mean) / model.std)
+
+    # Files and states.
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights as `encoder.*` and `decoder.*`, `codebooks` (levels, codes, width), scaling."""
+        model = self.model
+        tensors = {"codebooks": model.quantizer.codebooks, "mean": model.mean, "std": model.std}
+        for name in ("encoder", "decoder"):
+            weights = getattr(model, name).state_dict()
+            tensors |= {f"{name}.{key}": value for key, value in weights.items()}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Takes what `arrays` gave; BadInput where it fits another configuration."""
+        model = self._new_model(1)
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        try:
+            for name in ("encoder", "decoder"):
+                prefix = f"{name}."
+                getattr(model, name).load_state_dict(
+                    {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+                )
+            model.quantizer.load_codebooks(tensors["codebooks"])
+            model.mean.copy_(tensors["mean"])
+            model.std.copy_(tensors["std"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(
+                f"weights do not fit the configuration of {self.part}: {reason}"
+            ) from None
+        self._model, self._optimiser, self._pending = model, None, None
+
+    def parameters(self) -> int:
+        """Weights and code vectors."""
+        return sum(a.size for name, a in self.arrays().items() if name not in ("mean", "std"))
+
+    def training_state(self) -> dict[str, Any]:
+        """Step, weights, codebooks with their moving averages, and the optimiser's moments."""
+        if self._pending is not None:
+            return copy.deepcopy(dict(self._pending))
+        if self._model is None or self._optimiser is None:
+            return {}
+        return copy.deepcopy(
+            {
+                "step": self._step,
+                "share": self.trained_share,
+                "model": dict(self._model.state_dict()),
+                "optimiser": self._optimiser.state_dict(),
+            }
+        )
+
+    def load_training_state(self, state: Mapping[str, Any]) -> None:
+        """Goes back to a `training_state`, from the next `fit` on."""
+        self._model, self._optimiser = None, None
+        self._pending = copy.deepcopy(dict(state)) if state else None
+        self._step = int(state["step"]) if state else 0
+        self.trained_share = float(state["share"]) if state else 0.0
+
+
+def _cosine(share: float) -> float:
+    """1 at the start of the budget, 5 % at its end."""
+    return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def blockwise(function: Any, rows: Tensor) -> Tensor:
+    """A row-by-row function over blocks of one size; a last block is filled up with zeros."""
+    outputs = []
+    for block in rows.split(CHUNK):
+        filled = torch.cat([block, block.new_zeros(CHUNK - len(block), block.shape[1])])
+        outputs.append(function(filled)[: len(block)])
+    return torch.cat(outputs)

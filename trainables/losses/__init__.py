@@ -1,0 +1,1 @@
+"""Losses that look at motion, not at features."""

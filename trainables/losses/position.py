@@ -1,0 +1,107 @@
+"""Squared error of joint positions, differentiable from a part's features.
+
+An angle error at the shoulder moves the whole arm and one at a fingertip almost nothing; this loss
+weighs them by what they move. Kinematics runs one tree level at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import roma
+import torch
+from torch import Tensor, nn
+
+from trainables.motion.part_data import PartGeometry
+
+
+class PositionLoss(nn.Module):
+    """Mean squared joint distance over the square of the part's size: 1 is as bad as one mean pose.
+
+    The part's root, which is always in place, is left out of the mean.
+    """
+
+    def __init__(
+        self, geometry: PartGeometry, mean: np.ndarray, std: np.ndarray, position_scale: float
+    ) -> None:
+        """A loss on z-scored features.
+
+        Args:
+            geometry: of the part; its `active` features are those that a codec sees.
+            mean: (dimensions,) that the features are relative to.
+            std: (dimensions,) that they are divided by.
+            position_scale: metres.
+        """
+        super().__init__()
+        self.kind = geometry.kind
+        self.scale = float(position_scale)
+        self._keep("mean", mean)
+        self._keep("std", std)
+        self._keep("constant", geometry.constant)
+        self.register_buffer("active", torch.as_tensor(np.array(geometry.active, np.int64)))
+        if self.kind == "expmap":
+            self._plan(geometry)
+        elif self.kind != "position":
+            raise ValueError(f"features must be of kind expmap or position, got {geometry.kind!r}")
+
+    def _keep(self, name: str, values: np.ndarray) -> None:
+        self.register_buffer(name, torch.as_tensor(np.array(values, np.float32)))
+
+    def _plan(self, geometry: PartGeometry) -> None:
+        """Which points each tree level holds, and where in the level above their parents stand."""
+        parents = np.asarray(geometry.parents)
+        if parents[0] != -1 or (parents[1:] < 0).any():
+            raise ValueError(f"a part is one tree with its root first, got parents {parents}")
+        self._keep("mean_rotations", geometry.mean_rotations)
+        depth = np.zeros(len(parents), np.int64)
+        for point in range(1, len(parents)):
+            depth[point] = depth[parents[point]] + 1
+        members = [np.flatnonzero(depth == d) for d in range(int(depth.max()) + 1)]
+        order = np.concatenate(members)
+        self.levels = len(members)
+        coded = {int(point): joint for joint, point in enumerate(geometry.coded)}
+        identity = len(coded)  # the row after the coded joints' rotations
+        for level, points in enumerate(members):
+            rows = [coded.get(int(p), identity) for p in points]
+            self.register_buffer(f"rotation_{level}", torch.as_tensor(rows))
+            self._keep(f"offset_{level}", np.asarray(geometry.offsets)[points][..., None])
+            if level:
+                above = {int(p): i for i, p in enumerate(members[level - 1])}
+                places = [above[int(parents[p])] for p in points]
+                self.register_buffer(f"parent_{level}", torch.as_tensor(places))
+        self.register_buffer("in_order", torch.as_tensor(np.argsort(order)))
+
+    def positions(self, scored: Tensor) -> Tensor:
+        """Joint positions in metres, relative to the part's root.
+
+        Args:
+            scored: (frames, dimensions) z-scored features.
+
+        Returns:
+            (frames, points, 3), the root first; for `position` features (frames, joints, 3), the
+            coded joints alone, in their order.
+        """
+        frames = len(scored)
+        full = self.constant.repeat(frames, 1)
+        full = full.index_copy(1, self.active, scored * self.std + self.mean)
+        features = full.view(frames, -1, 3)
+        if self.kind == "position":
+            return features
+        local = self.mean_rotations @ roma.rotvec_to_rotmat(features)
+        still = torch.eye(3, dtype=local.dtype, device=local.device).expand(frames, 1, 3, 3)
+        local = torch.cat([local, still], 1)
+        world = local[:, self.rotation_0]
+        places = [torch.zeros_like(world[..., 0])]
+        for level in range(1, self.levels):
+            above = world[:, self.get_buffer(f"parent_{level}")]
+            step = (above @ self.get_buffer(f"offset_{level}"))[..., 0]
+            places.append(places[-1][:, self.get_buffer(f"parent_{level}")] + step)
+            if level + 1 < self.levels:
+                world = above @ local[:, self.get_buffer(f"rotation_{level}")]
+        return torch.cat(places, 1)[:, self.in_order]
+
+    def forward(self, scored: Tensor, positions: Tensor) -> Tensor:
+        """Loss of each frame: (frames, dimensions), (frames, points, 3) -> (frames,)."""
+        squared = ((self.positions(scored) - positions) ** 2).sum(-1)
+        if self.kind == "expmap":
+            squared = squared[:, 1:]
+        return squared.mean(1) / self.scale**2
