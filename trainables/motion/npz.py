@@ -219,7 +219,8 @@ def _parents(path: Path, array: np.ndarray, joints: int) -> np.ndarray:
         )
     if array.dtype.kind == "f":
         array = np.clip(array, -2, joints)
-    parents = np.clip(array, -2 if array.dtype.kind != "u" else 0, joints).astype(np.int64)
+    lowest = 0 if array.dtype.kind == "u" else -2
+    parents: np.ndarray = np.clip(array, lowest, joints).astype(np.int64)
     # a root that is its own parent is another common way to write it
     parents[parents == np.arange(joints)] = -1
     if (parents < -1).any() or (parents >= joints).any():
