@@ -163,7 +163,7 @@ def _rest_offsets(old: Skeleton, place: np.ndarray, parents: np.ndarray) -> np.n
     for j in range(1, len(old)):
         rest[j] += rest[old.parents[j]]
     kept = rest[place]
-    return np.where(parents[:, None] >= 0, kept - kept[parents], kept)
+    return np.asarray(np.where(parents[:, None] >= 0, kept - kept[parents], kept))
 
 
 def _sentences(clips: Sequence[Clip], names: tuple[str, ...]) -> list[str]:

@@ -93,8 +93,9 @@ def mirror(clip: Clip) -> Clip:
 
     Every joint takes the mirrored place of its opposite, found by name; joints without one take
     their own. The local axes of each joint are reflected in the way that keeps the skeleton's
-    offsets nearest to what they are, so that a symmetric skeleton stays as it is, also where left
-    and right bones have axes of their own making. Mirroring twice gives the clip back.
+    offsets, and then the mean rotations, nearest to what they are: a symmetric skeleton stays as
+    it is, also where left and right bones have axes of their own making. Mirroring twice gives
+    the clip back.
 
     Raises:
         BadInput: no joint has an opposite by name.
@@ -108,13 +109,15 @@ def mirror(clip: Clip) -> Clip:
         )
     positions = clip.positions[:, opposite] * _ACROSS.diagonal()
     mask = None if clip.mask is None else clip.mask[:, opposite]
-    flips = _reflections(clip.skeleton, opposite)
-    ends = _mirrored_ends(clip.skeleton, opposite, flips)
     mirrored = replace(clip, positions=positions, mask=mask)
     if clip.rotations is None:
         # without orientations, offsets are directions in the world
+        across = np.broadcast_to(_ACROSS, (len(names), 3, 3))
+        ends = _mirrored_ends(clip.skeleton, opposite, across)
         offsets = clip.skeleton.offsets[opposite] * _ACROSS.diagonal()
         return replace(mirrored, skeleton=Skeleton(names, parents, offsets, ends))
+    flips = _reflections(clip.skeleton, clip.rotations, opposite)
+    ends = _mirrored_ends(clip.skeleton, opposite, flips)
     world = _ACROSS @ world_orientations(clip)[:, opposite] @ flips
     rotations, local = to_local(parents, positions, world)
     in_parent = np.concatenate([_ACROSS[None], flips[parents[1:]]])
@@ -124,26 +127,45 @@ def mirror(clip: Clip) -> Clip:
     return replace(mirrored, skeleton=skeleton, rotations=rotations)
 
 
-def _reflections(skeleton: Skeleton, opposite: np.ndarray) -> np.ndarray:
+def _reflections(skeleton: Skeleton, rotations: np.ndarray, opposite: np.ndarray) -> np.ndarray:
     """(joints, 3, 3): how each joint's own axes are reflected; alike for both of a pair."""
-    offsets, parents = skeleton.offsets, skeleton.parents
-    # misfit of each candidate: how far reflected offsets of the children are from their opposites
-    misfit = np.zeros((len(skeleton), len(_FLIPS)))
-    size = np.zeros(len(skeleton))
+    parents, mean = skeleton.parents, rotations.mean(axis=0)
+    misfit, size = _offset_misfit(skeleton, opposite)
+    flips = np.broadcast_to(_ACROSS, (len(skeleton), 3, 3)).copy()
+    for j in range(len(skeleton)):
+        other = int(opposite[j])
+        if other < j:
+            continue  # decided with its opposite
+        # A bone that several reflections fit says nothing about its twist. Bodies move alike on
+        # both sides in the mean, and a wrong twist is half a turn away from that.
+        fit = np.flatnonzero(misfit[j] <= misfit[j].min() + 0.1 * size[j] + 0.005)
+        apart = []
+        for flip in (_FLIPS[c] for c in fit):
+            if j == 0:  # headings mean nothing, but its own up must stay up
+                apart.append(float(np.linalg.norm(flip @ mean[0][1] - mean[0][1])))
+                continue
+            here, there = flips[parents[j]], flips[parents[other]]
+            apart.append(
+                float(np.linalg.norm(here @ mean[other] @ flip - mean[j]))
+                + float(np.linalg.norm(there @ mean[j] @ flip - mean[other]))
+            )
+        # within what a body's two sides differ by, the first: X, as in the world
+        best = next(c for c, far in zip(fit, apart, strict=True) if far <= min(apart) + 0.5)
+        flips[j] = flips[other] = _FLIPS[best]
+    return flips
+
+
+def _offset_misfit(skeleton: Skeleton, opposite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each joint and candidate reflection, how far the reflected offsets of its children are
+    from their opposites' (joints, candidates), and the length of those offsets (joints,)."""
+    offsets = skeleton.offsets
+    misfit, size = np.zeros((len(skeleton), len(_FLIPS))), np.zeros(len(skeleton))
     for child in range(1, len(skeleton)):
-        p = int(parents[child])
+        p = int(skeleton.parents[child])
         reflected = np.stack([flip @ offsets[opposite[child]] for flip in _FLIPS])
         misfit[p] += np.linalg.norm(reflected - offsets[child], axis=-1)
         size[p] += float(np.linalg.norm(offsets[child]))
-    misfit, size = misfit + misfit[opposite], size + size[opposite]
-    chosen = np.zeros(len(skeleton), dtype=np.int64)
-    for j in range(len(skeleton)):
-        # a bone that several candidates fit says nothing about its twist: follow the parent
-        usual = int(chosen[parents[j]]) if j else 0
-        best = int(misfit[j].argmin())
-        chosen[j] = best if misfit[j, best] < misfit[j, usual] - 0.1 * size[j] else usual
-    chosen = np.minimum(chosen, chosen[opposite])  # where parents of a pair differ
-    return np.stack([_FLIPS[c] for c in chosen])
+    return misfit + misfit[opposite], size + size[opposite]
 
 
 def _mirrored_ends(
@@ -154,7 +176,7 @@ def _mirrored_ends(
     for j, name in enumerate(names):
         end = skeleton.end_sites.get(names[opposite[j]])
         if end is not None:
-            ends[name] = flips[j] @ end
+            ends[name] = np.asarray(flips[j] @ end)
     return ends
 
 
@@ -180,7 +202,8 @@ def _linear(
     first, second = values[before], values[after]
     mixed = (1 - weight) * first + weight * second
     # zero times NaN is NaN: take the ends as they are
-    return np.where(weight == 0, first, np.where(weight == 1, second, mixed))
+    ends = np.where(weight == 1, second, mixed)
+    return np.asarray(np.where(weight == 0, first, ends))
 
 
 def _slerp(
