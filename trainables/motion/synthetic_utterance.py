@@ -1,0 +1,240 @@
+"""Signs in a row: which, in what time, and how one runs into the next.
+
+An utterance is a chain of segments (transition, hold, stroke, hold for every sign). In each, every
+channel goes from one value to the next along a minimum-jerk curve (Flash and Hogan, 1985), in a
+window of its own per finger, wrist, arm, trunk and head, so that hand shapes form before a place is
+reached; paths, wrist turns, wiggles and nods ride on the same curve. All is a function of time, so
+a shorter recording is the beginning of a longer one, at any frame rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainables.motion.rotations import exp_map
+from trainables.motion.synthetic_handshapes import ANGLES, SHAPE_NAMES, inventory, within_limits
+from trainables.motion.synthetic_reach import Arm, reach_for, within_wrist, wrist_angles
+from trainables.motion.synthetic_signer import Signer
+from trainables.motion.synthetic_signs import NEUTRAL, ONE_HANDED, REST, Lexicon
+
+ARM = 7 + ANGLES
+"""Channels of an arm: wrist (3, metres), swivel, twist, deviation, flexion, 21 of the hand."""
+TORSO, HEAD, CHANNELS = 2 * ARM, 2 * ARM + 3, 2 * ARM + 6
+
+FASTEST = (2.6, 10.0)
+"""Speeds that a segment is drawn out for: a wrist's in m/s, a joint's in radians/s."""
+
+# Timing groups of an arm's channels: arm, wrist, and a group per finger.
+_ARM_GROUPS = np.array([0] * 3 + [1] * 4 + [2] * 5 + [3] * 4 + [4] * 4 + [5] * 4 + [6] * 4)
+_GROUP = np.concatenate([_ARM_GROUPS, _ARM_GROUPS + 7, [14] * 3, [15] * 3])
+_GROUPS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Utterance:
+    """Segments of an utterance; the first axis is the segment.
+
+    Attributes:
+        start: (segments + 1,) seconds.
+        origin: (segments, channels) value at the start.
+        step: (segments, channels) from start to end.
+        sine: (segments, channels) amplitude of the sine part.
+        cosine: (segments, channels) amplitude of the (1 - cosine) / 2 part.
+        rate: (segments, groups) radians of both from start to end.
+        window: (segments, groups, 2) share of the segment in which a group moves.
+    """
+
+    start: np.ndarray
+    origin: np.ndarray
+    step: np.ndarray
+    sine: np.ndarray
+    cosine: np.ndarray
+    rate: np.ndarray
+    window: np.ndarray
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        """Values (frames, channels) at times (frames,), metres and radians."""
+        k = np.clip(np.searchsorted(self.start, seconds, side="right") - 1, 0, len(self.step) - 1)
+        share = (seconds - self.start[k]) / (self.start[k + 1] - self.start[k])
+        window = self.window[k]
+        share = (share[:, None] - window[..., 0]) / (window[..., 1] - window[..., 0])
+        share = np.clip(share, 0.0, 1.0)
+        progress = share**3 * (10.0 + share * (6.0 * share - 15.0))
+        phase = self.rate[k] * progress
+        along, sine, raised = progress, np.sin(phase), 0.5 - 0.5 * np.cos(phase)
+        return np.asarray(
+            self.origin[k]
+            + self.step[k] * along[:, _GROUP]
+            + self.sine[k] * sine[:, _GROUP]
+            + self.cosine[k] * raised[:, _GROUP]
+        )
+
+
+def _choose_signs(rng: np.random.Generator, lexicon: Lexicon, count: int) -> np.ndarray:
+    """Signs of an utterance: frequent ones, those of its topic more, with rests between phrases."""
+    topic = lexicon.weights * rng.gamma(0.8, 1.0, len(lexicon.weights))
+    signs = rng.choice(len(topic), count, p=topic / topic.sum())
+    phrase = np.cumsum(rng.integers(4, 11, count))
+    signs[phrase[(phrase < count) & (rng.random(count) < 0.45)]] = REST
+    return signs
+
+
+def _places(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wrists at start and end of every sign, (signs, 2, 3) metres each."""
+    n = len(signs)
+    start = lexicon.place[signs] + signer.places[signs][:, None]
+    one_handed = lexicon.kind[signs] == ONE_HANDED
+    # Signs are placed at what they speak of: loci to the left, to the right, near or far.
+    locus = rng.normal(0.0, [0.07, 0.03, 0.04], (n, 3)) * (rng.random((n, 1)) < 0.45)
+    start += locus[:, None] * np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
+    start = NEUTRAL + (start - NEUTRAL) * signer.space
+    start += rng.normal(0.0, 0.014, (n, 2, 3))
+    grade = signer.amplitude * np.exp(rng.normal(0.0, 0.2, (n, 1, 1)))
+    end = start + lexicon.travel[signs] * grade
+    # The idle hand rests, or stays where the last sign left it.
+    source = np.where(one_handed & (rng.random(n) < 0.45), -1, np.arange(n))
+    source = np.maximum(np.maximum.accumulate(source), 0)
+    resting = signs == REST
+    lowered = np.stack([resting, resting | (one_handed & (source == np.arange(n)))], axis=1)
+    low = signer.rest + rng.normal(0.0, 0.02, (n, 2, 3))
+    start[lowered] = end[lowered] = low[lowered]
+    kept = source != np.arange(n)
+    start[kept, 1] = end[kept, 1] = (end[source, 1] + rng.normal(0.0, 0.012, (n, 3)))[kept]
+    before = np.concatenate([end[:1], end[:-1]])
+    after = np.concatenate([start[1:], start[-1:]])
+    short = signer.undershoot
+    start, end = start + short * (before - start), end + 0.5 * short * (after - end)
+    for wrist in (start, end):  # no hand inside the trunk, none flung out to the side
+        wrist[..., 2] = np.maximum(wrist[..., 2], 0.13)
+        wrist[..., 0] = np.clip(wrist[..., 0], -0.16, 0.42)
+    return start * signer.size, end * signer.size
+
+
+def _hands(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray
+) -> np.ndarray:
+    """Finger angles (signs, 2 arms, start and end, 21) radians."""
+    shapes = (inventory() + signer.accent)[lexicon.shape[signs]] + signer.hand
+    idle = (lexicon.kind[signs] == ONE_HANDED) & (rng.random(len(signs)) < 0.7)
+    relaxed = (inventory() + signer.accent)[SHAPE_NAMES.index("relaxed")] + signer.hand
+    shapes[idle, 1] = relaxed
+    shapes = shapes + np.radians(rng.normal(0.0, 4.5, (len(signs), 2, 1, ANGLES)))
+    return within_limits(shapes)
+
+
+def _wrists(
+    rng: np.random.Generator,
+    signer: Signer,
+    palms: np.ndarray,
+    wrists: np.ndarray,
+    swivel: np.ndarray,
+) -> np.ndarray:
+    """Wrist angles (signs, arms, 3) radians for palms (signs, arms, 3, 3) at places."""
+    tilt = exp_map(rng.normal(0.0, np.radians(6.0), (*palms.shape[:2], 3)))
+    reach = reach_for(Arm.of(signer.skeleton), wrists.reshape(-1, 3), swivel.reshape(-1))
+    angles = wrist_angles(reach.forearm, (tilt @ palms).reshape(-1, 3, 3))
+    return within_wrist(angles).reshape(*palms.shape[:2], 3)
+
+
+def compose(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, seconds: float
+) -> Utterance:
+    """An utterance of at least so many seconds."""
+    # No sign with its transition is shorter than 0.3 s.
+    signs = _choose_signs(rng, lexicon, int(seconds / 0.3) + 4)
+    n = len(signs)
+    wrists = np.stack(_places(rng, lexicon, signer, signs), axis=2)  # (n, arms, ends, 3)
+    hands = _hands(rng, lexicon, signer, signs)
+    swivel = lexicon.swivel[signs] + signer.swivel + rng.normal(0.0, np.radians(5.0), (n, 2))
+    keys = np.zeros((n, 2, CHANNELS))  # start and end of every sign
+    angles = np.stack(
+        [_wrists(rng, signer, lexicon.palm[signs, :, e], wrists[:, :, e], swivel) for e in (0, 1)],
+        axis=2,
+    )
+    lifted = np.repeat(swivel[:, :, None, None], 2, axis=2)
+    arms = np.concatenate([wrists, lifted, angles, hands], axis=-1)  # (n, arms, ends, ARM)
+    keys[:, :, :TORSO] = np.swapaxes(arms, 1, 2).reshape(n, 2, TORSO)
+    jitter = np.radians(rng.normal(0.0, [2.0, 3.0, 1.5, 3.0, 5.0, 2.5], (n, 6)))
+    # Role shift: some stretches of five signs are told with the trunk turned.
+    stretches = rng.normal(0.0, np.radians(9.0), n) * (rng.random(n) < 0.4)
+    role = np.repeat(stretches, 5)[:n]
+    body = np.hstack([lexicon.torso[signs] + signer.torso, lexicon.head[signs] + signer.head])
+    body += jitter
+    body[:, [1, 4]] += role[:, None]
+    keys[:, :, TORSO:] = body[:, None]
+    return _timed(rng, lexicon, signer, signs, keys)
+
+
+def _timed(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray, keys: np.ndarray
+) -> Utterance:
+    """Lays keys (signs, start and end, channels) out in time, four segments to a sign."""
+    n = len(signs)
+    first, last = keys[:, 0], keys[:, 1]
+    drift = rng.normal(0.0, 0.03, (n, 1)) * (last - first)
+    ends = np.stack([first, first + drift, last, last], axis=1).reshape(4 * n, CHANNELS)
+    origin = np.concatenate([keys[:1, 0], ends[:-1]])
+    step = ends - origin
+
+    before = step[::4]
+    grade = signer.amplitude * np.exp(rng.normal(0.0, 0.2, (n, 1, 1)))
+    sine, cosine = np.zeros((n, 4, CHANNELS)), np.zeros((n, 4, CHANNELS))
+    rate = np.full((n, 4, _GROUPS), np.pi)
+    rate[:, 2, :] = lexicon.phase_rate[signs, None]
+    rate[:, 2, 15] = lexicon.nod_rate[signs]
+    fingers = np.r_[2:7, 9:14]
+    rate[:, 2, fingers] = lexicon.wiggle_rate[signs, None]
+    vigour = np.exp(rng.normal(0.0, 0.2, (n, 1)))
+    for arm in range(2):
+        base = arm * ARM
+        sine[:, 2, base : base + 3] = (lexicon.sway[signs] * grade)[:, arm] * signer.size
+        cosine[:, 2, base : base + 3] = (lexicon.swing[signs] * grade)[:, arm] * signer.size
+        cosine[:, 2, base + 4 : base + 7] = lexicon.turn[signs, arm] * vigour
+        sine[:, 2, base + 7 : base + ARM] = lexicon.wiggle[signs, arm] * vigour
+        # Hands travel in shallow arcs, away from the body more than towards it.
+        bulge = rng.normal([0.0, 0.0, 0.12], [0.08, 0.08, 0.10], (n, 3))
+        sine[:, 0, base : base + 3] = bulge * np.linalg.norm(
+            before[:, base : base + 3], axis=1, keepdims=True
+        )
+    sine[:, 2, HEAD:] = lexicon.nod[signs] * vigour
+    pace = np.exp(rng.normal(0.0, 0.12, (n, 4))) / signer.tempo
+    durations = np.empty((n, 4))
+    distance, turn = _extent(step[::4])
+    # Longer ways take longer, but less than in proportion (Fitts).
+    durations[:, 0] = 0.13 + 0.75 * distance
+    durations[:, [1, 3]] = lexicon.holds[signs] * signer.holds + 0.012
+    durations[:, 2] = lexicon.stroke[signs]
+    durations *= pace
+    # A minimum-jerk curve is at most 15/8 times as fast as its mean.
+    swept = np.abs(step[2::4]) + rate[:, 2][:, _GROUP] * (np.abs(sine) + np.abs(cosine) / 2)[:, 2]
+    for segment, (way, angle) in ((0, (distance, turn)), (2, _extent(swept))):
+        least = np.maximum(15 / 8 * way / FASTEST[0], 15 / 8 * angle / FASTEST[1])
+        durations[:, segment] = np.maximum(durations[:, segment], least)
+    window = np.empty((n, 4, _GROUPS, 2))
+    window[..., 0] = rng.uniform(0.0, 0.06, (n, 4, _GROUPS))
+    window[..., 1] = rng.uniform(0.94, 1.0, (n, 4, _GROUPS))
+    early = rng.uniform(0.0, 0.25, (n, _GROUPS)), rng.uniform(0.72, 1.0, (n, _GROUPS))
+    moving = np.r_[1:7, 8:14]
+    window[:, 0, moving, 0] = early[0][:, moving]
+    window[:, 0, moving, 1] = early[1][:, moving]
+    segments = 4 * n
+    return Utterance(
+        start=np.concatenate([[0.0], np.cumsum(durations)]),
+        origin=origin,
+        step=step,
+        sine=sine.reshape(segments, CHANNELS),
+        cosine=cosine.reshape(segments, CHANNELS),
+        rate=rate.reshape(segments, _GROUPS),
+        window=window.reshape(segments, _GROUPS, 2),
+    )
+
+
+def _extent(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Metres of the farther wrist and radians of the largest angle, of steps (n, channels)."""
+    ways = np.linalg.norm(steps[:, :TORSO].reshape(-1, 2, ARM)[..., :3], axis=-1)
+    angles = np.delete(steps, np.r_[0:3, ARM : ARM + 3], axis=1)
+    return ways.max(axis=1), np.abs(angles).max(axis=1)
