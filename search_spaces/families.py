@@ -174,9 +174,7 @@ KMEANS = register_family(
         trained=False,
         keys=(
             key("codebook_size", None, "clusters (the paper's k)", **_CODES),
-            key(
-                "feature_scaling", "none", "scaling before clustering", choices=("none", "zscore")
-            ),
+            key("feature_scaling", "none", "scaling before clustering", choices=("none", "zscore")),
             key("iterations", 100, "Lloyd iterations at most", low=1, high=1e4, integer=True),
         ),
         alphabet=lambda config, part: (int_for(config, "codebook_size", part),),

@@ -135,7 +135,9 @@ class Objective:
         if metric.scope is Scope.POSE and not scope:
             raise BadInput(f"{self.name!r} needs a scope: {metric.objective('full')} or a part's")
         if metric.direction in (Direction.NONE, Direction.REFERENCE):
-            better = f"{metric.stem}_error" if metric.direction is Direction.REFERENCE else "another"
+            better = (
+                f"{metric.stem}_error" if metric.direction is Direction.REFERENCE else "another"
+            )
             raise BadInput(f"{self.name!r} is {metric.direction}, not optimised; use {better}")
 
     @property

@@ -38,7 +38,8 @@ _SECTIONS: dict[str, str] = {
 def preset_names() -> list[str]:
     """Names of all presets, sorted: `klezovich/table1`, `rate_distortion`, ..."""
     return sorted(
-        str(p.relative_to(FOLDER).with_suffix("")).replace("\\", "/") for p in FOLDER.rglob("*.yaml")
+        str(p.relative_to(FOLDER).with_suffix("")).replace("\\", "/")
+        for p in FOLDER.rglob("*.yaml")
     )
 
 
@@ -78,7 +79,9 @@ def load_spec(
     document = lay_over(document, sizes.get(chosen, {}))
     document["size"] = chosen
     document.setdefault("preset", preset)
-    document.setdefault("name", preset.replace("/", "-") if path.parent != Path(preset).parent else path.stem)
+    document.setdefault(
+        "name", preset.replace("/", "-") if path.parent != Path(preset).parent else path.stem
+    )
     if name:
         document["name"] = name
     document.setdefault("data", {}).setdefault("embedded_size", chosen)

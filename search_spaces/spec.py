@@ -52,7 +52,9 @@ class DataSpec(_Model):
     @classmethod
     def _shares_add_up(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
         if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
-            raise ValueError(f"shares of train, val and test must be positive and add up to 1: {shares}")
+            raise ValueError(
+                f"shares of train, val and test must be positive and add up to 1: {shares}"
+            )
         return shares
 
 
@@ -149,7 +151,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise BadInput(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+        raise BadInput(
+            f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})"
+        ) from None
     if not isinstance(document, dict):
         raise BadInput(f"{path}: must hold a mapping with the keys of a preset")
     return document

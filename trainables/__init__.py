@@ -1,0 +1,1 @@
+"""What one trial does: motion in, features, codec, training, reconstruction, metrics. Knows no Ray."""

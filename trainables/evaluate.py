@@ -185,9 +185,9 @@ def _token_metrics(
         joined = np.concatenate(tokens)
         count += joined.size
         if part != "root":
-            used = np.mean(utilisation(joined, alphabet))
-            row[UTILISATION.column(split, part)] = 100.0 * float(used)
-            row[PERPLEXITY.column(split, part)] = float(np.mean(perplexity(joined, alphabet)))
+            use = codebook_use(joined, alphabet)
+            row[UTILISATION.column(split, part)] = 100.0 * use.mean_utilisation
+            row[PERPLEXITY.column(split, part)] = use.mean_perplexity
     row[RATE_ENTROPY.column(split)] = entropy
     if tables is not None:
         row[RATE_MODEL.column(split)] = model

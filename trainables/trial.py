@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,14 +104,15 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
         began = time.perf_counter()
         losses = [c.fit(data.parts[p], runtime, share) for p, c in codecs.items()]
         spent += time.perf_counter() - began
-        if share < 1.0 and runtime.rank == 0:
-            curve.append(_rung(codecs, data, share, spent, losses))
-            _keep(codecs, curve, spent, runtime)
-            runtime.report({"share": share, **curve[-1]})
-    if runtime.rank != 0:
-        return []
-    rows = _score(task, codecs, data, spent, curve)
+        if share < 1.0:
+            if runtime.rank == 0:
+                curve.append(_rung(codecs, data, share, spent, losses))
+                _keep(codecs, curve, spent, runtime)
+            # Every worker reports: a worker group waits for all of them.
+            runtime.report(curve[-1] if runtime.rank == 0 else {})
+    rows = _score(task, codecs, data, spent, curve) if runtime.rank == 0 else []
     runtime.report({"share": 1.0, "points": rows})
+    _forget(runtime)
     return rows
 
 
@@ -237,9 +239,7 @@ def _plain(rows: list[dict[str, float]]) -> list[dict[str, float | None]]:
     return [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
 
 
-def _keep(
-    codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: Runtime
-) -> None:
+def _keep(codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: Runtime) -> None:
     """Keeps a half-trained trial, so that it can go on after its process died."""
     folder = runtime.checkpoint_folder()
     if folder is None:
@@ -254,6 +254,13 @@ def _keep(
     }
     torch.save(state, folder / f"{STATE_NAME}.part")
     (folder / f"{STATE_NAME}.part").replace(folder / STATE_NAME)
+
+
+def _forget(runtime: Runtime) -> None:
+    """A finished trial needs no half-trained state."""
+    folder = runtime.checkpoint_folder()
+    if folder is not None and runtime.rank == 0:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _resume(codecs: Codecs, curve: list[dict[str, float]], runtime: Runtime) -> float:

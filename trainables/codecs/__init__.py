@@ -1,0 +1,1 @@
+"""Codecs of motion behind one contract (`codec.Codec`), found by name (`registry`)."""

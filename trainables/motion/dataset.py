@@ -20,8 +20,8 @@ from search_spaces.objectives import SPLITS
 from search_spaces.spec import EMBEDDED, DataSpec
 from trainables.motion.clip import Clip
 from trainables.motion.features import FeatureMap, Pose
-from trainables.motion.part_data import PartData
 from trainables.motion.joint_names import mirror_order, side
+from trainables.motion.part_data import PartData
 from trainables.motion.parts import Part, PartMap, find_parts, require
 from trainables.motion.readers import find_recordings, read_clip
 from trainables.motion.reconcile import reconcile
@@ -108,7 +108,9 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
     names = [c.recording for c in clips]
     for name in names:
         if names.count(name) > 1:
-            raise BadInput(f"{place}: two files are called {name!r} without their suffix; rename one")
+            raise BadInput(
+                f"{place}: two files are called {name!r} without their suffix; rename one"
+            )
     return clips, said
 
 
@@ -122,8 +124,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     if clips is None:
         clips, warnings = load_clips(spec)
     source_fps = tuple(sorted({round(c.fps, 3) for c in clips}))
-    notes = sorted({f"{c.recording}: {n}" for c in clips for n in c.notes if n != "synthetic"})
-    warnings.extend(notes)
+    warnings.extend(_grouped_notes(clips))
     skeletons = len({c.skeleton.names for c in clips})
     data_hash = _hash_of(clips)
     resampled = [stride(resample(c, spec.fps), spec.frame_stride) for c in clips]
@@ -154,7 +155,10 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         )
         for s in SPLITS
     }
-    data = {name: _part_data(name, feature_map, ready["train"], poses, spec) for name in feature_map.parts}
+    data = {
+        name: _part_data(name, feature_map, ready["train"], poses, spec)
+        for name in feature_map.parts
+    }
     scored = {name: np.array(part.scored) for name, part in feature_map.parts.items()}
     scored["full"] = np.unique(np.concatenate(list(scored.values())))
     facts = DataFacts(
@@ -206,6 +210,21 @@ def _hash_of(clips: Sequence[Clip]) -> str:
         digest.update(f"{clip.recording}|{clip.fps:.6f}|{','.join(clip.skeleton.names)}".encode())
         digest.update(np.round(clip.positions * 1e4).astype("<i8").tobytes())
     return digest.hexdigest()[:16]
+
+
+def _grouped_notes(clips: Sequence[Clip]) -> list[str]:
+    """What readers noted, each sentence once with the recordings it is true of."""
+    where: dict[str, list[str]] = {}
+    for clip in clips:
+        for note in clip.notes:
+            if note != "synthetic":
+                where.setdefault(note, []).append(clip.recording)
+    said = []
+    for note, names in where.items():
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        shown = names if not more else names[:3]
+        said.append(f"{', '.join(shown)}{more}: {note}")
+    return said
 
 
 def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[DroppedPart]]:
@@ -272,7 +291,9 @@ def _fit_features(
         return fitted, dropped
     for name in still:
         if spec.parts.get(name) == "required":
-            raise BadInput(f"part {name!r} is required, and its joints never move in the training data")
+            raise BadInput(
+                f"part {name!r} is required, and its joints never move in the training data"
+            )
     dropped = [*dropped, *(DroppedPart(name=n, reason="its joints never move") for n in still)]
     moving: dict[str, Part] = {n: p for n, p in parts.parts.items() if n not in still}
     return FeatureMap.fit(kind, parents, moving, train, bones), dropped

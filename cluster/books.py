@@ -1,0 +1,115 @@
+"""The books of a running sweep: what each trial said, written down before anything else sees it.
+
+Ray's adapter calls this as trials report and end. Points are durable before the searcher is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cluster.searchers.proposer import Proposal, Proposer
+from cluster.store import Store
+
+Row = Mapping[str, Any]
+STOPPED_EARLY = "stopped by the scheduler"
+
+
+class Books:
+    """Trials of one sweep from proposal to end.
+
+    Attributes:
+        status: trial -> queued, running, done, stopped, failed.
+        rows: every operating point so far, in order.
+        on_change: called after every event, to show progress.
+    """
+
+    def __init__(self, store: Store, proposer: Proposer) -> None:
+        """Keeps books for one store and proposer."""
+        self._store = store
+        self._proposer = proposer
+        self._began: dict[str, float] = {}
+        self._points: dict[str, list[Row]] = {}
+        self.status: dict[str, str] = {}
+        self.rows: list[Row] = []
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def proposer(self) -> Proposer:
+        """Who proposes."""
+        return self._proposer
+
+    def take_up(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Counts what an earlier process wrote."""
+        for event in events:
+            kind = event["event"]
+            if kind == "point":
+                self.rows.append(event["row"])
+            elif kind in ("done", "stopped", "failed"):
+                self.status[event["trial"]] = kind
+
+    def next(self) -> Proposal | None:
+        """The next trial to run."""
+        proposal = self._proposer.next()
+        if proposal is not None:
+            self.status[proposal.trial] = "queued"
+        self.on_change()
+        return proposal
+
+    def started(self, trial: str) -> None:
+        """A trial has a place to run."""
+        if self.status.get(trial) != "queued":
+            return
+        self._began[trial] = time.time()
+        self.status[trial] = "running"
+        self._store.append("started", trial=trial)
+        self.on_change()
+
+    def reported(self, trial: str, result: Mapping[str, Any]) -> None:
+        """A trial reported: progress of training, or its operating points."""
+        points = result.get("points")
+        if points is None:
+            kept = {
+                k: v for k, v in result.items() if k.startswith(("val_", "train_")) or k == "share"
+            }
+            if kept:
+                self._store.append("progress", trial=trial, row=kept)
+            return
+        if trial in self._points:
+            return
+        self._points[trial] = list(points)
+        for row in points:
+            self._store.append("point", trial=trial, row=row)
+        self.rows.extend(points)
+
+    def ended(self, trial: str, error: str | None = None) -> None:
+        """A trial is over: done where its points came, else stopped, or failed with a reason."""
+        if self.status.get(trial) in ("done", "stopped", "failed"):
+            return
+        seconds = time.time() - self._began.get(trial, time.time())
+        if error is not None:
+            self.status[trial] = "failed"
+            self._store.append("failed", trial=trial, reason=error, seconds=seconds)
+            self._proposer.ended(trial)
+        elif trial in self._points:
+            self.status[trial] = "done"
+            self._store.append("done", trial=trial, reason="", seconds=seconds)
+            self._proposer.done(trial, self._points[trial])
+        else:
+            self.status[trial] = "stopped"
+            self._store.append("stopped", trial=trial, reason=STOPPED_EARLY, seconds=seconds)
+            self._proposer.ended(trial)
+        self.on_change()
+
+    def counts(self) -> Counter[str]:
+        """Trials by status; `queued` counts those still to be proposed too."""
+        counts: Counter[str] = Counter(self.status.values())
+        ended = counts["done"] + counts["stopped"] + counts["failed"]
+        if not self._proposer.exhausted:
+            counts["queued"] = max(
+                counts["queued"], self._proposer.budget - ended - counts["running"]
+            )
+        counts["refused"] = self._proposer.refused
+        return counts

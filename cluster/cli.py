@@ -1,0 +1,236 @@
+"""`ratefront`: the front door. Imports nothing heavy before a command needs it.
+
+Exit codes: 0 done; 1 finished with failures, or no point answers; 2 bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search_spaces.errors import BadInput
+
+app = typer.Typer(
+    name="ratefront",
+    help="Search codecs of human motion for the best rate–distortion front, on Ray.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+console = Console()
+# Typer carries its own copy of click; this is the class of every wrong use of the command line.
+_USAGE = typer.BadParameter.__mro__[2]
+
+Preset = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET_OR_FILE", help="A preset (see 'ratefront spaces') or a YAML file."
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Fix a parameter, or give choices: key=a,b. Repeatable."
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        help="debug (a minute), reduced (ten minutes on 2 cores; default) or full (the paper's)."
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", help="Python file with a codec, metric or reader. Repeatable."
+    ),
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a sweep.")]
+
+
+@app.command()
+def sweep(
+    preset: Preset,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="New directory for the sweep.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repeats of each configuration.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
+    settings: Settings = None,
+    size: Size = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; as many as fit where left out.")
+    ] = None,
+    placement: Annotated[
+        str | None, typer.Option(help="local (in a reused actor) or group (a Train worker group).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers of a group.")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Run a sweep: trials on Ray, the front, the report.
+
+    Example: ratefront sweep rate_distortion --data motion/ --out sweeps/first
+    """
+    from cluster.sweep import publish, start
+
+    if out is None:
+        raise BadInput("sweep needs --out DIR, a new directory")
+    overrides = {
+        "data": _given(path=data),
+        "search": _given(trials=trials, seeds=seeds, seed=seed),
+        "run": _given(
+            concurrency=concurrency, placement=placement, workers=workers, address=address
+        ),
+    }
+    spec = _spec(preset, size, settings, overrides, name, plugin)
+    outcome = start(spec, out, console)
+    publish(outcome.folder, console)
+    _leave(outcome.failed, spec.run.max_failures)
+
+
+@app.command()
+def resume(folder: Folder) -> None:
+    """Continue an interrupted sweep: what is finished is not run again."""
+    from cluster.sweep import publish
+    from cluster.sweep import resume as go_on
+
+    outcome = go_on(folder, console)
+    if outcome.already_finished:
+        console.print(f"{folder} is finished: {outcome.points} operating points", highlight=False)
+        return
+    publish(outcome.folder, console)
+    _leave(outcome.failed, 0)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Rebuild tables, figures and the report from the store."""
+    from cluster.sweep import publish
+
+    publish(folder.absolute(), console)
+
+
+@app.command()
+def best(
+    folder: Folder,
+    at: Annotated[float, typer.Option(min=0, help="Bits per second in total over parts.")],
+    rate: Annotated[str, typer.Option(help="Which rate: nominal or model.")] = "nominal",
+) -> None:
+    """The best operating point at or under a rate, judged on validation."""
+    from analysis.fronts import NoAnswer
+    from cluster.best import describe_best
+
+    try:
+        describe_best(folder, at, rate, console)
+    except NoAnswer as error:
+        console.print(f"ratefront: {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def trial(
+    preset: Preset,
+    data: Data = None,
+    settings: Settings = None,
+    size: Size = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the trial.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for its codec and scores.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Run one configuration here and now, without Tune.
+
+    Example: ratefront trial rate_distortion --set codec=rqvae --set codebook_size=32 --set quantizer_depth=2
+    """
+    from cluster.single import run_single
+
+    spec = _spec(preset, size, settings, {"data": _given(path=data)}, None, plugin)
+    run_single(spec, seed, out, console)
+
+
+@app.command()
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="A preset to show.")] = None,
+    data: Data = None,
+    size: Size = None,
+) -> None:
+    """List presets, or show one: parameters, conditions, constraints, grid, rates."""
+    from cluster.show_spaces import list_presets, show_preset
+
+    if name is None:
+        list_presets(console)
+    else:
+        show_preset(_spec(name, size, None, {"data": _given(path=data)}, None, None), data, console)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A motion file, or a folder of them.")],
+) -> None:
+    """Say what a motion file holds: joints, parts, fps, frames, unit, up axis, oddities."""
+    from trainables.motion.inspect import describe, inspect_file
+    from trainables.motion.readers import find_recordings
+
+    for file in find_recordings(path):
+        console.print(describe(inspect_file(file)), highlight=False, soft_wrap=True)
+
+
+def _spec(
+    preset: str,
+    size: str | None,
+    settings: list[str] | None,
+    overrides: dict[str, dict[str, object]],
+    name: str | None,
+    plugins: list[Path] | None,
+):  # type: ignore[no-untyped-def]
+    from search_spaces.presets import load_spec
+    from trainables.plugins import load_plugins
+
+    files = [str(p.expanduser().absolute()) for p in plugins or []]
+    # A plugin's codec must be known before a preset that names it is read.
+    load_plugins(files)
+    spec = load_spec(preset, size=size, settings=settings or (), overrides=overrides, name=name)
+    return spec.model_copy(update={"plugins": (*spec.plugins, *files)}) if files else spec
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {k: v for k, v in options.items() if v is not None}
+
+
+def _leave(failed: int, allowed: int) -> None:
+    if failed > allowed:
+        console.print(f"{failed} trial(s) failed; the report says why", highlight=False)
+        raise typer.Exit(1)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; returns its exit code. Bad input is one line on standard error and 2."""
+    try:
+        result = app(args=argv, standalone_mode=False)
+    except BadInput as error:
+        line = " ".join(str(error).split())
+        print(f"ratefront: {line}", file=sys.stderr)
+        return BadInput.exit_code
+    except _USAGE as error:
+        error.show()
+        return BadInput.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("ratefront: interrupted; 'ratefront resume DIR' goes on", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

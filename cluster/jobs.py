@@ -1,0 +1,197 @@
+"""The Ray Train side of a trial: `TorchTrainer(train_loop, ...).fit()` in one of two placements.
+
+`local` is Train's in-process mode (no workers) inside a reused Tune actor: a tenth of a second to
+start. `group` is a worker group with torch.distributed, for systems that need several devices. Both
+run `trainables.trial.run_trial`, which sees only its `Runtime`, and give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.record import TRIALS_FOLDER
+
+STATE_FOLDER = "state"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every trial of a sweep has in common.
+
+    Attributes:
+        data: reference to the prepared `MotionData` in the object store.
+        sweep: its name.
+        folder: the sweep directory.
+        size: debug, reduced or full.
+        placement: local or group.
+        workers: of a group.
+        threads: per worker.
+        gpus: per worker.
+        plugins: files to load before the trial.
+        scratch: where Train keeps its own files.
+    """
+
+    data: Any
+    sweep: str
+    folder: str
+    size: str
+    placement: str
+    workers: int
+    threads: int
+    gpus: float
+    plugins: tuple[str, ...]
+    scratch: str
+
+
+class LocalRuntime:
+    """Train's in-process mode: what the loop reports goes straight to Tune."""
+
+    def __init__(self, device: str, checkpoints: Path) -> None:
+        """A single worker on `device`."""
+        self.rank = 0
+        self.world_size = 1
+        self.device = device
+        self._checkpoints = checkpoints
+
+    def report(self, metrics: Mapping[str, Any]) -> None:
+        """To Tune: in this mode Train forwards nothing."""
+        from ray import tune
+
+        tune.report(dict(metrics))
+
+    def average(self, tensors: Iterable[Any]) -> None:
+        """One worker: nothing to do."""
+
+    def checkpoint_folder(self) -> Path | None:
+        """In the trial's folder, so that a later process finds it."""
+        return self._checkpoints
+
+
+class GroupRuntime:
+    """One worker of a Train worker group."""
+
+    def __init__(self, checkpoints: Path) -> None:
+        """Reads rank and size from Train."""
+        import ray.train
+        import ray.train.torch
+
+        context = ray.train.get_context()
+        self.rank = context.get_world_rank()
+        self.world_size = context.get_world_size()
+        self.device = str(ray.train.torch.get_device())
+        self._checkpoints = checkpoints
+
+    def report(self, metrics: Mapping[str, Any]) -> None:
+        """To Train, which takes the first worker's numbers and waits for every worker's call."""
+        import ray.train
+
+        ray.train.report(dict(metrics))
+
+    def average(self, tensors: Iterable[Any]) -> None:
+        """Mean over workers, in place."""
+        if self.world_size == 1:
+            return
+        import torch.distributed
+
+        for tensor in tensors:
+            torch.distributed.all_reduce(tensor)
+            tensor /= self.world_size
+
+    def checkpoint_folder(self) -> Path | None:
+        """In the trial's folder, so that a later process finds it."""
+        return self._checkpoints
+
+
+def train_loop(request: Mapping[str, Any]) -> None:
+    """What Train runs on every worker: one trial, from data mapped out of the object store."""
+    import ray
+
+    from trainables.plugins import load_plugins
+    from trainables.trial import TrialTask, run_trial
+
+    job: Job = request["job"]
+    load_plugins(job.plugins)
+    folder = Path(job.folder) / TRIALS_FOLDER / request["trial"]
+    task = TrialTask(
+        sweep=job.sweep,
+        config=request["config"],
+        seed=request["seed"],
+        folder=folder,
+        threads=job.threads,
+        size=job.size,
+    )
+    state = folder / STATE_FOLDER
+    runtime: LocalRuntime | GroupRuntime
+    if job.placement == "local":
+        runtime = LocalRuntime(_device(job.gpus), state)
+    else:
+        runtime = GroupRuntime(state)
+    run_trial(task, ray.get(job.data), runtime)
+
+
+def _device(gpus: float) -> str:
+    import torch
+
+    return "cuda" if gpus > 0 and torch.cuda.is_available() else "cpu"
+
+
+def run_job(request: Mapping[str, Any], shared: Job) -> None:
+    """The Tune trial: one `TorchTrainer` job."""
+    import ray.train
+    from ray.train.torch import TorchTrainer
+
+    scaling = ray.train.ScalingConfig(num_workers=0)
+    callbacks = []
+    if shared.placement == "group":
+        from ray.tune.integration.ray_train import TuneReportCallback
+
+        scaling = ray.train.ScalingConfig(
+            num_workers=shared.workers,
+            use_gpu=shared.gpus > 0,
+            resources_per_worker={
+                "CPU": shared.threads,
+                **({"GPU": shared.gpus} if shared.gpus else {}),
+            },
+        )
+        callbacks = [TuneReportCallback()]
+    run = ray.train.RunConfig(
+        name=str(request["trial"]), storage_path=f"{shared.scratch}/train", callbacks=callbacks
+    )
+    TorchTrainer(
+        train_loop,
+        train_loop_config={**request, "job": shared},
+        scaling_config=scaling,
+        run_config=run,
+    ).fit()
+
+
+def tune_resources(job: Job) -> dict[str, float]:
+    """What Tune sets aside for a trial: all it needs in `local`, next to nothing in `group`.
+
+    In `group` Train reserves the workers itself; a driver that took a whole core could starve them.
+    """
+    if job.placement == "group":
+        return {"cpu": 0.01}
+    return {"cpu": job.threads, **({"gpu": job.gpus} if job.gpus else {})}
+
+
+def concurrency(job: Job, resources: Mapping[str, float], asked: int) -> int:
+    """Trials at a time: as many as the cluster's cores and devices hold, or fewer if asked.
+
+    Raises:
+        ValueError: not even one fits.
+    """
+    workers = max(1, job.workers if job.placement == "group" else 1)
+    fits = int(resources.get("CPU", 0) // (workers * job.threads))
+    if job.gpus:
+        fits = min(fits, int(resources.get("GPU", 0) / (workers * job.gpus) + 1e-9))
+    if fits < 1:
+        have = {k: resources.get(k, 0) for k in ("CPU", "GPU")}
+        raise ValueError(
+            f"one trial needs {workers * job.threads} CPU and {workers * job.gpus:g} GPU, "
+            f"the cluster has {have}; lower --workers or threads"
+        )
+    return min(fits, asked) if asked else fits

@@ -1,0 +1,1 @@
+"""What proposes configurations: asked and told in plain Python, importing no Ray."""

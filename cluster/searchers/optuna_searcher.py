@@ -1,0 +1,97 @@
+"""Optuna's samplers behind our own ask and tell.
+
+Not Ray's OptunaSearch, which tells truncated values as complete, leaves a diverged trial running
+for ever and cannot take up several objectives again. The sampler is made anew for every proposal
+from (seed, number of the proposal), so a proposal follows from the history alone: replaying a log
+of asks and tells gives every proposal again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import optuna
+
+from search_spaces.distributions import suggest
+from search_spaces.space import Config, Space
+
+SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random")
+
+
+def make_sampler(
+    name: str, seed: int, startup: int, objectives: int
+) -> optuna.samplers.BaseSampler:
+    """A sampler by name. Conditional spaces fall to independent sampling where it knows no better."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if name == "tpe":
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=startup, multivariate=True, group=True,
+                constant_liar=True, warn_independent_sampling=False,
+            )  # fmt: skip
+        if name == "nsga2":
+            return optuna.samplers.NSGAIISampler(seed=seed, population_size=max(8, startup))
+        if name == "nsga3":
+            return optuna.samplers.NSGAIIISampler(seed=seed, population_size=max(8, startup))
+        if name == "gp":
+            return optuna.samplers.GPSampler(
+                seed=seed, n_startup_trials=startup, warn_independent_sampling=False
+            )
+        if name == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+    raise ValueError(f"sampler must be one of {SAMPLERS}, got {name!r}")
+
+
+class OptunaSearcher:
+    """Any of Optuna's multi-objective samplers; proposes each codec at least once."""
+
+    def __init__(
+        self, space: Space, sampler: str, *, seed: int, startup: int, objectives: int
+    ) -> None:
+        """Starts with an empty history."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = space
+        self._sampler = sampler
+        self._seed = seed
+        self._startup = startup
+        self._study = optuna.create_study(
+            directions=["minimize"] * objectives,
+            sampler=make_sampler(sampler, seed, startup, objectives),
+        )
+        self._objectives = objectives
+        self._trials: list[optuna.Trial] = []
+        codecs = next((p for p in space.parameters if p.name == "codec"), None)
+        self._wanted = list(codecs.choices or ()) if codecs else []
+        self._label = codecs.label if codecs else ""
+        self._forced: dict[int, object] = {}
+
+    def ask(self) -> Config | None:
+        """The sampler's next proposal; the first ones name each codec in turn."""
+        number = len(self._trials)
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        self._study.sampler = make_sampler(self._sampler, seed, self._startup, self._objectives)
+        if self._wanted:
+            self._forced[number] = self._wanted.pop(0)
+            self._study.enqueue_trial({self._label: self._forced[number]})
+        trial = self._study.ask()
+        self._trials.append(trial)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return suggest(self._space, trial)
+
+    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
+        """Complete only with finite values of every objective, failed otherwise."""
+        finite = values is not None and bool(np.isfinite(values).all())
+        if finite and values is not None:
+            self._study.tell(self._trials[ask], list(values))
+        else:
+            self._study.tell(self._trials[ask], state=optuna.trial.TrialState.FAIL)
+        if refused and ask in self._forced:
+            self._wanted.append(self._forced.pop(ask))  # type: ignore[arg-type]
+
+    @property
+    def study(self) -> optuna.Study:
+        """The study as it stands, for dashboards."""
+        return self._study

@@ -1,0 +1,276 @@
+"""From a searcher's proposals to trials: refusals, repeats, seeds, and the log of all of it.
+
+Every proposal is completed, checked and written down before anything runs. What cannot work is
+refused at no cost; what is in the store already is answered from it; a configuration that is
+repeated over seeds is told as the mean. Replaying the log into a new proposer gives the state of
+the old one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cluster.searchers.optuna_searcher import OptunaSearcher
+from cluster.searchers.searcher import ListSearcher, Searcher
+from search_spaces.constraints import cautions, refusal
+from search_spaces.data_facts import DataFacts
+from search_spaces.objectives import Objective
+from search_spaces.space import Config, trial_id
+from search_spaces.spec import SweepSpec
+
+Row = Mapping[str, Any]
+Record = Callable[..., object]
+MAX_IDLE = 200
+"""Proposals in a row that were refused or repeated, after which a space counts as exhausted."""
+
+
+class ReplayMismatch(Exception):
+    """The log holds a proposal that the searcher does not make again."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to run."""
+
+    trial: str
+    config: Config
+    seed: int
+    ask: int
+
+
+@dataclass
+class _Ask:
+    """A configuration and what became of its seeds."""
+
+    config: Config
+    trials: list[str]
+    values: dict[str, Sequence[float] | None] = field(default_factory=dict)
+
+
+def make_searcher(spec: SweepSpec, objectives: int) -> Searcher:
+    """The searcher that a spec names."""
+    search = spec.search
+    if search.sampler in ("grid", "cells"):
+        return ListSearcher(spec.space)
+    return OptunaSearcher(
+        spec.space, search.sampler, seed=search.seed, startup=search.startup, objectives=objectives
+    )
+
+
+class Proposer:
+    """Hands out trials and takes their ends, keeping the books."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        facts: DataFacts,
+        objectives: Sequence[Objective],
+        searcher: Searcher,
+        record: Record,
+    ) -> None:
+        """Proposes for a sweep; `record(event, **fields)` makes an event durable."""
+        self._spec = spec
+        self._facts = facts
+        self._objectives = tuple(objectives)
+        self._searcher = searcher
+        self._record = record
+        self._asks: list[_Ask] = []
+        self._queue: deque[Proposal] = deque()
+        self._ask_of: dict[str, int] = {}
+        self._accepted = 0
+        self._idle = 0
+        self._exhausted = False
+        self.rows: dict[str, list[Row]] = {}
+        """trial -> its rows, for trials that are done."""
+        self.closed: set[str] = set()
+        """Trials that have an end in the log, whatever it is."""
+        self.refused = 0
+        self.cautions: dict[str, list[str]] = {}
+
+    @property
+    def budget(self) -> int:
+        """Trials that will be run if none is refused: configurations times seeds."""
+        search = self._spec.search
+        if search.sampler in ("grid", "cells"):
+            return int(self._spec.space.size()) * search.seeds
+        return search.trials * search.seeds
+
+    def next(self) -> Proposal | None:
+        """The next trial to run, or None where there is none now (see `exhausted`)."""
+        while not self._queue:
+            if self._exhausted or self._spent():
+                self._exhausted = True
+                return None
+            proposed = self._searcher.ask()
+            if proposed is None:
+                self._exhausted = True
+                return None
+            self._take(proposed, recording=True)
+            if self._idle > MAX_IDLE:
+                self._exhausted = True
+        return self._queue.popleft()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no further trial will be proposed."""
+        return self._exhausted and not self._queue
+
+    def done(self, trial: str, rows: Sequence[Row]) -> None:
+        """A trial ended with its operating points."""
+        self.rows[trial] = list(rows)
+        self._end(trial, self._values(rows))
+
+    def ended(self, trial: str) -> None:
+        """A trial was stopped or failed: it has no final values."""
+        self._end(trial, None)
+
+    def replay(self, events: Iterable[Mapping[str, Any]]) -> list[Proposal]:
+        """Takes up a log: asks and tells in its order; returns trials that have no end yet.
+
+        Raises:
+            ReplayMismatch: the searcher proposes something else than the log holds.
+        """
+        open_trials: dict[str, Proposal] = {}
+        points: dict[str, list[Row]] = {}
+        asked: set[int] = set()
+        for event in events:
+            kind = event["event"]
+            if kind in ("proposed", "refused", "repeated") and "ask" in event:
+                if event["ask"] not in asked:
+                    asked.add(event["ask"])
+                    self._again(event)
+                if kind == "proposed":
+                    proposal = Proposal(
+                        event["trial"], event["config"], event["seed"], event["ask"]
+                    )
+                    open_trials[proposal.trial] = proposal
+            elif kind == "point":
+                points.setdefault(event["trial"], []).append(event["row"])
+            elif kind == "done" and event["trial"] in open_trials:
+                open_trials.pop(event["trial"])
+                self.done(event["trial"], points.get(event["trial"], []))
+            elif kind in ("stopped", "failed") and event["trial"] in open_trials:
+                open_trials.pop(event["trial"])
+                self.ended(event["trial"])
+        self._queue.clear()
+        missing = [p for p in open_trials.values() if p.trial not in self.closed]
+        self._queue.extend(missing)
+        self._queue.extend(self._unlogged_seeds())
+        return missing
+
+    def _spent(self) -> bool:
+        search = self._spec.search
+        return search.sampler not in ("grid", "cells") and self._accepted >= search.trials
+
+    def _again(self, event: Mapping[str, Any]) -> None:
+        proposed = self._searcher.ask()
+        config = None if proposed is None else self._spec.configuration(proposed)
+        if config != event["config"]:
+            raise ReplayMismatch(
+                f"proposal {event['ask']} in the log is {event['config']}, now it would be {config}"
+            )
+        self._take(proposed or {}, recording=False)
+
+    def _unlogged_seeds(self) -> list[Proposal]:
+        """Seeds of the last configuration that a crash kept out of the log."""
+        known = set(self._ask_of) & (self.closed | {p.trial for p in self._queue})
+        return [
+            Proposal(trial, ask.config, self._spec.search.seed + s, number)
+            for number, ask in enumerate(self._asks)
+            for s, trial in enumerate(ask.trials)
+            if trial not in known and trial not in ask.values
+        ]
+
+    def _take(self, proposed: Config, *, recording: bool) -> None:
+        number = len(self._asks)
+        config = self._spec.configuration(proposed)
+        first = self._spec.search.seed
+        seeds = range(first, first + self._spec.search.seeds)
+        trials = [trial_id(config, seed) for seed in seeds]
+        self._asks.append(_Ask(config, trials))
+        reason = refusal(config, self._facts)
+        if reason:
+            self._refuse(number, reason, recording)
+            return
+        known = [t for t in trials if t in self._ask_of]
+        if known:
+            self._repeat(number, recording)
+            return
+        self._idle = 0
+        self._accepted += 1
+        warned = cautions(config, self._facts)
+        for trial, seed in zip(trials, seeds, strict=True):
+            self._ask_of[trial] = number
+            if warned:
+                self.cautions[trial] = warned
+            proposal = Proposal(trial, config, seed, number)
+            self._queue.append(proposal)
+            if recording:
+                self._record("proposed", **_said(proposal), warnings=warned)
+
+    def _refuse(self, number: int, reason: str, recording: bool) -> None:
+        ask = self._asks[number]
+        self._idle += 1
+        known = ask.trials[0] in self._ask_of
+        self._ask_of.setdefault(ask.trials[0], number)
+        self.refused += 0 if known else 1
+        self._searcher.tell(number, None, refused=True)
+        if recording:
+            proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
+            self._record("refused", **_said(proposal), reason=reason)
+
+    def _repeat(self, number: int, recording: bool) -> None:
+        """The same configuration again: answered from the store, or with the answer to come."""
+        ask = self._asks[number]
+        self._idle += 1
+        earlier = self._asks[self._ask_of[ask.trials[0]]]
+        finished = len(earlier.values) == len(earlier.trials)
+        self._searcher.tell(number, _mean(earlier.values.values()) if finished else None)
+        if recording:
+            proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
+            self._record("repeated", **_said(proposal))
+
+    def _end(self, trial: str, values: Sequence[float] | None) -> None:
+        if trial in self.closed:
+            return
+        self.closed.add(trial)
+        number = self._ask_of[trial]
+        ask = self._asks[number]
+        ask.values[trial] = values
+        if len(ask.values) == len(ask.trials):
+            self._searcher.tell(number, _mean(ask.values.values()))
+
+    def _values(self, rows: Sequence[Row]) -> list[float] | None:
+        """Signed validation values of the deepest point: what the codec was trained to be."""
+        if not rows:
+            return None
+        deepest = max(rows, key=lambda row: row["depth"])
+        found = [deepest.get(o.column("val")) for o in self._objectives]
+        if any(v is None for v in found):
+            return None
+        values = [o.sign * float(v) for o, v in zip(self._objectives, found, strict=True)]  # type: ignore[arg-type]
+        return values if np.isfinite(values).all() else None
+
+
+def _mean(values: Iterable[Sequence[float] | None]) -> list[float] | None:
+    """Mean over the seeds that ended well; None where none did."""
+    kept = [v for v in values if v is not None]
+    return np.mean(kept, axis=0).tolist() if kept else None
+
+
+def _said(proposal: Proposal) -> dict[str, Any]:
+    from search_spaces.space import config_hash
+
+    return {
+        "trial": proposal.trial,
+        "config": proposal.config,
+        "seed": proposal.seed,
+        "config_hash": config_hash(proposal.config),
+        "codec": proposal.config["codec"],
+        "ask": proposal.ask,
+    }

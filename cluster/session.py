@@ -1,0 +1,112 @@
+"""A Ray session for one sweep: private and local, or a cluster that exists.
+
+Ray puts the driver's current folder first on its workers' search path. Our packages have common
+names, so a session starts from an empty folder of its own: a person's `analysis/` is never imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from search_spaces.errors import BadInput
+
+_QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune's own experiment state is not what resume reads.
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_MAX_PENDING_TRIALS_PG": "2",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TQDM": "0",
+    "RAY_DEDUP_LOGS": "1",
+}
+
+
+@contextlib.contextmanager
+def ray_session(
+    address: str = "", *, threads: int = 1, dashboard: bool = False, cpus: int | None = None
+) -> Iterator[Path]:
+    """Starts or joins Ray; yields a scratch folder that goes with the session.
+
+    Args:
+        address: of a cluster to join; a private local one is started where empty.
+        threads: threads of each worker's numeric libraries.
+        dashboard: needed by Train's worker groups, whose placement groups are only given back by
+            way of the state API.
+        cpus: cores of a local session, all of them where left out.
+
+    Raises:
+        BadInput: the cluster cannot be reached.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    scratch = Path(tempfile.mkdtemp(prefix="ratefront-", dir="/tmp"))
+    empty = scratch / "empty"
+    empty.mkdir()
+    options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not address:
+        # Socket paths are limited to about 100 characters, hence /tmp.
+        options |= {
+            "_temp_dir": str(scratch / "ray"),
+            "include_dashboard": dashboard,
+            "num_cpus": cpus or os.cpu_count(),
+        }
+    try:
+        with contextlib.chdir(empty):
+            try:
+                ray.init(address=address or "local", ignore_reinit_error=False, **options)
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+                first = (
+                    str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+                )
+                raise BadInput(
+                    f"--address {address or 'local'}: no Ray cluster could be reached ({first})"
+                ) from None
+        yield scratch
+    finally:
+        ray.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_shared_folder(folder: Path) -> None:
+    """Every node of a joined cluster must see the sweep's folder, since trials write into it.
+
+    Raises:
+        BadInput: names the node that does not.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    marker = folder / ".visible"
+    marker.write_text("visible\n")
+    try:
+        for node in ray.nodes():
+            if not node["Alive"]:
+                continue
+            pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            look = ray.remote(num_cpus=0, scheduling_strategy=pinned)(_sees)
+            if not ray.get(look.remote(str(marker)), timeout=120):
+                raise BadInput(
+                    f"node {node['NodeManagerAddress']} does not see {folder}; "
+                    "give --out a folder on storage that all nodes share"
+                )
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+def _sees(path: str) -> bool:
+    return Path(path).is_file()

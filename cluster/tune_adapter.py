@@ -1,0 +1,117 @@
+"""Our books as Ray Tune sees them: a Searcher that proposes and a Callback that listens.
+
+The only file that knows both. Tune pickles both into its own state, from which nothing is ever
+resumed, so both pickle to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from cluster.books import Books
+from cluster.jobs import Job, concurrency, run_job, tune_resources
+
+
+class ProposingSearcher(Searcher):
+    """Tune asks, the books answer; results reach the books through the callback."""
+
+    def __init__(self, books: Books) -> None:
+        """Wraps the books of one sweep."""
+        super().__init__(metric=None, mode=None)
+        self._books = books
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial's request."""
+        proposal = self._books.next()
+        if proposal is None:
+            return Searcher.FINISHED if self._books.proposer.exhausted else None
+        return {"trial": proposal.trial, "config": proposal.config, "seed": proposal.seed}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the callback, which knows the trial's error, has told the books."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the store is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a resumed sweep replays its log."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class BookKeeping(tune.Callback):
+    """Every report and end of a trial goes to the books first."""
+
+    def __init__(self, books: Books) -> None:
+        """Listens for one sweep."""
+        self._books = books
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """The trial has its resources."""
+        self._books.started(_name(trial))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
+    ) -> None:
+        """A report."""
+        self._books.reported(_name(trial), result)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """The trial returned, or was stopped."""
+        self._books.ended(_name(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """The trial raised, or its process died."""
+        self._books.ended(_name(trial), _cause(trial))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def _name(trial: Trial) -> str:
+    return str(trial.config["trial"])
+
+
+def _cause(trial: Trial) -> str:
+    """The last line that says something: the exception, not the frames it went through."""
+    text = ""
+    if trial.error_file and Path(trial.error_file).is_file():
+        text = Path(trial.error_file).read_text(errors="replace")
+    elif trial.get_error() is not None:
+        text = str(trial.get_error())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if "Error" in line or "Exception" in line or "died" in line]
+    return (said or lines or ["the trial's process died without a word"])[-1][:500]
+
+
+def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
+    """Runs every trial that the books propose, to its end."""
+    trainable = tune.with_resources(tune.with_parameters(run_job, shared=job), tune_resources(job))
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=ProposingSearcher(books),
+            num_samples=-1,
+            max_concurrent_trials=concurrency(job, resources, asked),
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=f"{job.scratch}/tune",
+            callbacks=[BookKeeping(books)],
+            failure_config=tune.FailureConfig(max_failures=0),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
