@@ -157,7 +157,8 @@ class FakeSweep:
             bits = depth * math.log2(config["codebook_size"])
             bps = bits * self.fps / config.get("compression", 1)
             skill = SKILL.get(config["codec"], 1.1)
-            level = quality * skill * float(rng.normal(1, 0.02)) * (8.5 * 2 ** (-bits / 6) + 1.2)
+            spent = bits / config.get("compression", 1) ** 0.7
+            level = quality * skill * float(rng.normal(1, 0.02)) * (8.5 * 2 ** (-spent / 6) + 1.2)
             level *= 1 + 0.25 * (config.get("compression", 1) > 2)
             row = {"sweep": "s-0001", "trial": trial, "point": point_id(trial, depth), **config,
                    "seed": seed, "depth": depth, "levels": levels, "is_prefix": depth < levels,

@@ -1,0 +1,271 @@
+"""Everything the report says in words and counts, before it is drawn.
+
+Reads frames and the log; writes nothing. Selection is on validation; test scores stand beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.fronts import (
+    FULL_POSE,
+    Hypervolume,
+    front,
+    hypervolume,
+    hypervolume_history,
+    objective_values,
+    signed_reference,
+)
+from analysis.labels import codec_label, objective_label, part_label
+from analysis.log import Log
+from analysis.points import Tables, front_objectives, point_rows
+from analysis.statistics import SAME_POINT, over_recordings, seed_means
+from analysis.verdicts import Standing, dominators
+from search_spaces.objectives import Objective
+from search_spaces.record import NEAREST_FRAME, STATUSES
+
+FEW_FRAMES_PER_CODE = 4
+FEW_TOKENS_PER_CODE = 10
+"""Below this the plug-in entropy of a codebook is biased low by more than a few percent."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Trials that were refused, failed or stopped for the same reason."""
+
+    status: str
+    reason: str
+    count: int
+    codecs: tuple[str, ...]
+    trials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """Hypervolume as points came in.
+
+    Attributes:
+        value: float (steps,).
+        trials: number of trials that had given points, (steps,).
+        seconds: running time, (steps,).
+    """
+
+    value: np.ndarray
+    trials: np.ndarray
+    seconds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A sweep, judged."""
+
+    log: Log
+    tables: Tables
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """Points averaged over seeds, numbered anew."""
+        return seed_means(self.tables.points).reset_index(drop=True)
+
+    @cached_property
+    def seeds(self) -> int:
+        """Most seeds that any operating point has."""
+        return int(self.means["seeds"].max()) if "seeds" in self.means.columns else 1
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Status to number of trials, each status present."""
+        said = self.tables.trials["status"].value_counts()
+        return {status: int(said.get(status, 0)) for status in STATUSES}
+
+    @cached_property
+    def codecs(self) -> list[str]:
+        """Codecs that were tried, with points or without."""
+        columns = [self.tables.points["codec"], self.tables.trials["codec"]]
+        return sorted({str(c) for column in columns for c in column.dropna()})
+
+    @cached_property
+    def distortions(self) -> list[Objective]:
+        """Distortions that have a front."""
+        return front_objectives(self.log, self.tables.points)
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Searched objectives that the points have."""
+        columns = self.means.columns
+        return tuple(o for o in self.log.objectives if o.column("val") in columns)
+
+    def front_of(self, distortion: str, rate: Objective | None = None) -> pd.DataFrame:
+        """Front of the rate and a distortion on validation, rows of `means`."""
+        return front(self.means, [rate or self.log.rate, distortion]).rows
+
+    @cached_property
+    def standings(self) -> dict[str, list[Standing]]:
+        """Objective name to where each codec stands over the rate and it."""
+        names = [o.name for o in self.distortions]
+        return {n: dominators(self.means, [self.log.rate, n]) for n in names if len(self.means)}
+
+    @cached_property
+    def pointless(self) -> list[str]:
+        """Codecs that were tried and gave no point, in words."""
+        without = sorted(set(self.codecs) - set(self.tables.points["codec"].astype(str)))
+        sentences = []
+        for codec in without:
+            ends = self.tables.trials[self.tables.trials["codec"] == codec]["status"].value_counts()
+            said = ", ".join(f"{n} {status}" for status, n in ends.items())
+            sentences.append(f"{codec_label(codec)} has no operating point: {said}.")
+        return sentences
+
+    @cached_property
+    def hypervolume(self) -> Hypervolume | None:
+        """Of all points, under the sweep's reference point; None where there is no such point."""
+        reference = self.reference
+        if reference is None or self.means.empty:
+            return None
+        return hypervolume(objective_values(self.means, self.objectives), reference)
+
+    @cached_property
+    def reference(self) -> np.ndarray | None:
+        """The stored reference point, signed; None where the sweep has not stored it."""
+        stored = self.log.sweep.get("reference_point") or {}
+        if not self.objectives or any(o.name not in stored for o in self.objectives):
+            return None
+        return signed_reference(self.objectives, stored)
+
+    @cached_property
+    def history(self) -> History | None:
+        """Hypervolume after each configuration's last seed came in."""
+        if self.reference is None or self.means.empty:
+            return None
+        arrived = {p: (i, s) for i, (p, (_, s)) in enumerate(point_rows(self.log).items())}
+        points = self.tables.points
+        keys = [k for k in SAME_POINT if k in points.columns]
+        place = points["point"].map(lambda p: arrived[p][0])
+        last = place.groupby([points[k] for k in keys], dropna=False).max()
+        order_of = last.reindex(pd.MultiIndex.from_frame(self.means[keys])).to_numpy()
+        order = np.argsort(order_of, kind="stable")
+        values = objective_values(self.means, self.objectives)[order]
+        seconds = np.array([s for _, s in arrived.values()])
+        trials = points["trial"].iloc[np.argsort(place.to_numpy())]
+        sofar = (~trials.duplicated()).cumsum().to_numpy()
+        steps = order_of[order].astype(int)
+        return History(hypervolume_history(values, self.reference), sofar[steps], seconds[steps])
+
+    @cached_property
+    def endings(self) -> list[Ending]:
+        """Refusals, failures and stops by reason; numbers in a reason do not tell them apart."""
+        groups: dict[tuple[str, str], list[dict]] = {}
+        for row in self.tables.trials.to_dict("records"):
+            if row["status"] != "done":
+                alike = re.sub(r"\d[\d.,e+-]*", "#", str(row["reason"]))
+                groups.setdefault((str(row["status"]), alike), []).append(row)
+        found = [
+            Ending(
+                status,
+                str(rows[0]["reason"]) or "no reason given",
+                len(rows),
+                tuple(sorted({codec_label(str(r["codec"])) for r in rows if r["codec"]})),
+                tuple(str(r["trial"]) for r in rows),
+            )
+            for (status, _), rows in groups.items()
+        ]
+        return sorted(found, key=lambda e: (STATUSES.index(e.status), -e.count))
+
+    @cached_property
+    def bounds(self) -> list[dict[str, Any]]:
+        """Rows of the two bounds, each with its nominal rate."""
+        facts, rows = self.log.facts, []
+        for row in map(dict, self.log.bounds):
+            if row.get("rate_nominal_bps") is None and facts is not None:
+                bits = math.log2(facts.train.frames) if row.get("codec") == NEAREST_FRAME else 0.0
+                row["rate_nominal_bps"] = bits * facts.fps * len(facts.parts)
+            rows.append(row)
+        return rows
+
+    @cached_property
+    def recordings(self) -> pd.DataFrame:
+        """Mean and standard error over recordings, per point, split and metric."""
+        return over_recordings(self.tables.clips)
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """All that a reader must know before believing a number."""
+        facts = self.log.facts
+        found = [*(facts.warnings if facts else ()), *map(str, self.log.sweep.get("warnings", ()))]
+        found += (
+            [f"{d.name} is not coded: {d.reason}." for d in facts.dropped_parts] if facts else []
+        )
+        gone = [o.name for o in self.log.objectives if o not in self.objectives]
+        if gone and len(self.means):
+            found.append(f"No point has the objective {', '.join(gone)}; it was left out.")
+        found += self._few_frames() + self._few_tokens() + self._left_out()
+        if self.log.unfinished:
+            found.append(f"{len(self.log.unfinished)} trials have no end yet: resume the sweep.")
+        if self.log.torn:
+            found.append(
+                f"{self.log.torn} line of the log was cut short by a crash and is left out."
+            )
+        return list(dict.fromkeys(found))
+
+    def _few_frames(self) -> list[str]:
+        facts, points = self.log.facts, self.means
+        if facts is None or "codebook_size" not in points.columns:
+            return []
+        size = pd.to_numeric(points["codebook_size"], errors="coerce")
+        few = points[size * FEW_FRAMES_PER_CODE > facts.train.frames]
+        if few.empty:
+            return []
+        return [
+            f"Fewer than {FEW_FRAMES_PER_CODE} training frames per code in {len(few)} points "
+            f"({facts.train.frames:,} frames, up to {int(size[few.index].max()):,} codes): they "
+            "come close to storing frames."
+        ]
+
+    def _few_tokens(self) -> list[str]:
+        points = self.means
+        if not {"val_tokens", "codebook_size"} <= set(points.columns) or not self.log.facts:
+            return []
+        size = pd.to_numeric(points["codebook_size"], errors="coerce")
+        streams = points["depth"].astype(float) * len(self.log.facts.parts)
+        few = int((points["val_tokens"] / streams < FEW_TOKENS_PER_CODE * size).sum())
+        if not few:
+            return []
+        return [
+            f"Fewer than {FEW_TOKENS_PER_CODE} validation tokens per code in {few} points: their "
+            "empirical entropy is too low there; read the model rate."
+        ]
+
+    def _left_out(self) -> list[str]:
+        found = []
+        if self.hypervolume and self.hypervolume.dropped:
+            found.append(f"{self.hypervolume.dropped} points are not finite in an objective.")
+        if self.hypervolume and self.hypervolume.clipped:
+            found.append(
+                f"{self.hypervolume.clipped} points lie outside the reference point and add "
+                "nothing to the hypervolume."
+            )
+        columns = [o.column("val") for o in self.distortions]
+        for column in columns if len(self.means) else []:
+            lost = int((~np.isfinite(self.means[column].astype(float))).sum())
+            if lost:
+                found.append(f"{objective_label(column)} is not finite in {lost} points.")
+        return found
+
+
+def varied(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Those columns that take more than one value."""
+    return [c for c in columns if c in frame.columns and frame[c].nunique(dropna=True) > 1]
+
+
+def full_pose_front(findings: Findings) -> pd.DataFrame:
+    """Front over the rate and full-pose RMSE; empty where no point has it."""
+    named = [o.name for o in findings.distortions]
+    return findings.front_of(FULL_POSE) if FULL_POSE in named else findings.means.iloc[:0]

@@ -1,0 +1,144 @@
+"use strict";
+/* The page's state and its controls. */
+const $ = (id) => document.getElementById(id);
+const state = { metric: data.metrics.length ? data.metrics[0].name : null, rate: data.rate, split: "val", axis: "linear", prefixes: true, links: true, bounds: true, hidden: new Set() };
+
+function startAxis() {
+  const rates = (points.values.rate_nominal_bps || []).filter((v) => finite(v) && v > 0);
+  return rates.length && Math.max(...rates) / Math.min(...rates) >= 12 ? "log" : "linear";
+}
+
+function fillControls() {
+  const order = [...new Set(data.metrics.map((m) => m.group))];
+  for (const name of order) {
+    const group = Object.assign(document.createElement("optgroup"), { label: name });
+    for (const m of data.metrics.filter((m) => m.group === name)) group.append(new Option(`${m.label} (${m.unit})`, m.name));
+    $("metric").append(group);
+  }
+  if (metricOf.rmse_full_cm) state.metric = "rmse_full_cm";
+  $("metric").value = state.metric;
+  for (const r of data.rates) {
+    const label = document.createElement("label");
+    const input = Object.assign(document.createElement("input"), { type: "radio", name: "rate", value: r.key, checked: r.key === state.rate });
+    label.append(input, r.key);
+    label.title = r.label;
+    $("rates").append(label);
+  }
+  state.axis = startAxis();
+  document.querySelector(`[name="axis"][value="${state.axis}"]`).checked = true;
+  for (const m of data.metrics) {
+    const term = document.createElement("dt"), meaning = document.createElement("dd");
+    term.textContent = `${m.label} (${m.unit})`;
+    meaning.textContent = m.source;
+    $("definitions").append(term, meaning);
+  }
+}
+
+const MARKS = { circle: '<circle cx="6.5" cy="6.5" r="5"/>', square: '<rect x="1.5" y="1.5" width="10" height="10"/>', diamond: '<path d="M6.5 0 13 6.5 6.5 13 0 6.5Z"/>', "triangle-up": '<path d="M6.5 1 12.5 12H.5Z"/>', "triangle-down": '<path d="M6.5 12 12.5 1H.5Z"/>' };
+function fillLegend() {
+  const tried = data.codecs.filter((c) => points.codec.includes(c.name));
+  for (const codec of tried) {
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.setAttribute("aria-pressed", "true");
+    button.innerHTML = `<svg viewBox="0 0 13 13" aria-hidden="true" style="fill:var(--codec-${codecOf[codec.name].index})">${MARKS[codec.symbol] || MARKS.circle}</svg>`;
+    button.append(codec.label);
+    button.addEventListener("click", () => {
+      state.hidden.has(codec.name) ? state.hidden.delete(codec.name) : state.hidden.add(codec.name);
+      button.setAttribute("aria-pressed", String(!state.hidden.has(codec.name)));
+      drawAll();
+    });
+    $("legend").append(button);
+  }
+  const key = (mark, words) => `<span class="key"><svg viewBox="0 0 13 13" aria-hidden="true">${mark}</svg>${words}</span>`;
+  const open = 'fill="none" stroke="currentColor" stroke-width="1.6"';
+  $("legend").insertAdjacentHTML("beforeend",
+    key(`<circle cx="6.5" cy="6.5" r="4.5" fill="currentColor"/>`, "all levels") +
+    (points.is_prefix.some(Boolean) ? key(`<circle cx="6.5" cy="6.5" r="4.5" ${open}/>`, "prefix of a model") : "") +
+    key(`<circle cx="6.5" cy="6.5" r="6.5" ${open}/><circle cx="6.5" cy="6.5" r="3" fill="currentColor"/>`, "on the front"));
+}
+
+function fillSmalls() {
+  for (const name of data.small) {
+    const box = document.createElement("div"), title = document.createElement("h3"), plot = document.createElement("div");
+    box.className = "small";
+    title.textContent = `${metricOf[name].label} (${metricOf[name].unit})`;
+    plot.className = "plot";
+    plot.id = `small-${name}`;
+    plot.setAttribute("role", "img");
+    plot.setAttribute("aria-label", `Rate against ${metricOf[name].label}`);
+    box.append(title, plot);
+    if (data.published[name]) {
+      const note = Object.assign(document.createElement("p"), { className: "note", textContent: `Stars: ${data.published[name].note}` });
+      box.append(note);
+    }
+    $("smalls").append(box);
+  }
+  $("parts").hidden = !data.small.length;
+}
+
+function caption() {
+  const front = (data.fronts[state.rate] || {})[state.metric] || [], m = metricOf[state.metric];
+  const words = [];
+  if (m && m.optimised) {
+    words.push(`${front.length} points are non-dominated in validation over this rate and ${m.short}.`);
+    if (state.split === "test") words.push("They are shown with their test scores and not filtered again, so the dotted line may rise.");
+  } else if (m) words.push("Read beside the fronts; there is no front over this number.");
+  if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");
+  if (data.published[state.metric]) words.push(`Stars: ${data.published[state.metric].note}`);
+  $("caption").textContent = words.join(" ");
+}
+
+function drawAll() {
+  if (!count || !state.metric || !data.rates.length) return;
+  frontPlot($("plot-front"), state.metric, state, false);
+  for (const name of data.small) frontPlot($(`small-${name}`), name, state, true);
+  caption();
+  if (data.history) historyPlot($("plot-history"), document.querySelector('[name="clock"]:checked').value);
+  if (data.dimensions.length > 1) parallelPlot($("plot-parallel"), state);
+}
+
+function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, k) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    const keyOf = (row) => { const v = row.cells[k].dataset.sort ?? row.cells[k].textContent; return v !== "" && !isNaN(v) ? Number(v) : v; };
+    const compare = (a, b) => (typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1);
+    const rows = [...table.tBodies[0].rows].sort((a, b) => compare(keyOf(a), keyOf(b)) * (down ? -1 : 1));
+    table.tBodies[0].append(...rows);
+    heads.forEach((h) => h.setAttribute("aria-sort", "none"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  }));
+}
+
+function setTheme(name) {
+  document.documentElement.style.colorScheme = name;
+  drawAll();
+}
+
+fillControls();
+fillLegend();
+fillSmalls();
+drawAll();
+document.querySelectorAll("table.sortable").forEach(sortable);
+if (!data.history) $("history-panel").hidden = true;
+$("controls").addEventListener("submit", (event) => event.preventDefault());
+$("controls").addEventListener("change", (event) => {
+  const input = event.target;
+  state[input.name] = input.type === "checkbox" ? input.checked : input.value;
+  drawAll();
+});
+document.querySelectorAll('[name="clock"]').forEach((input) => input.addEventListener("change", drawAll));
+const dark = matchMedia("(prefers-color-scheme: dark)");
+$("theme").addEventListener("click", () => {
+  const now = document.documentElement.style.colorScheme || (dark.matches ? "dark" : "light");
+  setTheme(now === "dark" ? "light" : "dark");
+});
+dark.addEventListener("change", drawAll);
+/* Paper is light and narrow, whatever the screen was. */
+let before = "";
+addEventListener("beforeprint", () => {
+  before = document.documentElement.style.colorScheme;
+  setTheme("light");
+  document.querySelectorAll(".js-plotly-plot").forEach((p) => Plotly.Plots.resize(p));
+});
+addEventListener("afterprint", () => setTheme(before));

@@ -1,0 +1,230 @@
+"""The numbers that the page draws, as plain JSON: columns of points, fronts, bounds, history.
+
+What is compared was compared here (with moocore, in Python); the page only draws. Numbers keep six
+significant digits, what is not finite becomes null, and order is fixed, so that the same sweep
+gives the same page.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.findings import Findings, varied
+from analysis.fronts import FULL_POSE, RATES
+from analysis.labels import codec_label, objective_label, part_label, point_label, unit_label
+from analysis.palette import looks
+from analysis.points import configuration_columns
+from analysis.published import klezovich_hull
+from analysis.statistics import is_metric
+from search_spaces.objectives import Direction, Metric, Objective, Scope, find_metric, metrics
+from search_spaces.record import MEAN_POSE
+
+SHOWN_SPLITS = ("val", "test")
+
+
+def payload(findings: Findings) -> dict[str, Any]:
+    """All numbers of the page."""
+    shown = shown_metrics(findings.means)
+    rates = {k: n for k, n in RATES.items() if Objective(n).column("val") in findings.means.columns}
+    drawn = {n: find_metric(n)[0] for n in shown}
+    return {
+        "codecs": _codecs(findings),
+        "points": _points(findings, [*shown, *rates.values()]),
+        "metrics": [_metric(n, m) for n, m in drawn.items()],
+        "rates": [{"key": k, "name": n, "label": objective_label(n)} for k, n in rates.items()],
+        "rate": next((k for k, n in rates.items() if n == findings.log.rate.name), "nominal"),
+        "fronts": {
+            k: {n: _front(findings, n, rate) for n, m in drawn.items() if _optimised(m)}
+            for k, rate in rates.items()
+        },
+        "small": _small_multiples(findings, list(shown)),
+        "bounds": _bounds(findings, [*shown, *rates.values()]),
+        "published": _published(list(shown)),
+        "references": _references(findings, list(shown)),
+        "history": _history(findings),
+        "dimensions": _dimensions(findings),
+        "seeds": findings.seeds,
+    }
+
+
+def shown_metrics(points: pd.DataFrame) -> list[str]:
+    """Objective names of the measured distortions and diagnostics that points have.
+
+    In order of registration, full pose first, parts in the order of columns.
+    """
+    names = [c.removeprefix("val_") for c in points.columns if c.startswith("val_")]
+    names = [n for n in names if is_metric(n) and not n.startswith("jerk_original")]
+    rank = {m.stem: i for i, m in enumerate(metrics())}
+    measured = [n for n in names if find_metric(n)[0].scope is not Scope.RATE]
+    return sorted(measured, key=lambda n: rank[find_metric(n)[0].stem])
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it."""
+    if value is None or isinstance(value, str | bool | np.bool_):
+        return bool(value) if isinstance(value, np.bool_) else value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            return None
+        short = float(f"{value:.6g}")
+        return int(short) if short.is_integer() and abs(short) < 1e15 else short
+    return str(value)
+
+
+def _optimised(metric: Metric) -> bool:
+    return metric.direction is Direction.MIN and metric.scope in (Scope.POSE, Scope.TOTAL)
+
+
+def _metric(name: str, metric: Metric) -> dict[str, Any]:
+    scope = find_metric(name)[1]
+    aligned = metric.stem == "rmse" and scope not in ("full", "")
+    return {
+        "name": name,
+        "label": objective_label(name) + (" (Kabsch-aligned)" if aligned else ""),
+        "short": objective_label(name),
+        "unit": unit_label(name),
+        "group": part_label(scope).capitalize() if scope else "Wrists and dynamics",
+        "optimised": _optimised(metric),
+        "source": metric.source,
+    }
+
+
+def _codecs(findings: Findings) -> list[dict[str, Any]]:
+    return [
+        {"name": n, "label": codec_label(n), "light": k.light, "dark": k.dark, "symbol": k.symbol}
+        for n, k in looks(findings.codecs).items()
+    ]
+
+
+def _front(findings: Findings, name: str, rate: str) -> list[int]:
+    return [int(i) for i in findings.front_of(name, Objective(rate)).index]
+
+
+def _points(findings: Findings, names: list[str]) -> dict[str, Any]:
+    means = findings.means
+    columns = [
+        c
+        for name in names
+        for split in SHOWN_SPLITS
+        if (c := Objective(name).column(split) if _known(name) else f"{split}_{name}") in means
+    ]
+    columns = list(dict.fromkeys(columns))
+    errors = [f"{c}_se" for c in columns if f"{c}_se" in means.columns]
+    config = [c for c in configuration_columns(means) if c != "codec"]
+    rows = means.to_dict("records")
+    return {
+        "label": [point_label(r) for r in rows],
+        "config": [{k: plain(r[k]) for k in config if plain(r[k]) is not None} for r in rows],
+        **{k: [plain(r.get(k)) for r in rows] for k in
+           ("codec", "trial", "config_hash", "depth", "levels", "is_prefix", "seed", "share")},
+        "seeds": [plain(r.get("seeds", 1)) for r in rows],
+        "values": {c: [plain(v) for v in means[c].astype(float)] for c in [*columns, *errors]},
+    }  # fmt: skip
+
+
+def _known(name: str) -> bool:
+    return find_metric(name)[0].known
+
+
+def _small_multiples(findings: Findings, shown: list[str]) -> list[str]:
+    names = [o.name for o in findings.distortions if o.name != FULL_POSE]
+    return [n for n in dict.fromkeys([*names, "hull_pct", "jerk_mps3"]) if n in shown]
+
+
+def _bounds(findings: Findings, names: list[str]) -> list[dict[str, Any]]:
+    found = []
+    facts = findings.log.facts
+    bits = f"log₂ {facts.train.frames:,} bits a frame and part" if facts else ""
+    for row in findings.bounds:
+        values = {k: plain(v) for k, v in row.items() if is_metric(k)}
+        kept = {k: v for k, v in values.items() if any(k.endswith(n) for n in names)}
+        note = "0 bits" if row.get("codec") == MEAN_POSE else bits
+        found.append({"name": str(row.get("codec")), "note": note, "values": kept})
+    return found
+
+
+def _published(shown: list[str]) -> dict[str, Any]:
+    """The paper's own points, by the metric that they can stand beside."""
+    if "hull_pct" not in shown:
+        return {}
+    table = klezovich_hull()
+    return {
+        "hull_pct": {
+            "title": "Klezovich et al., Table 2",
+            "note": "The paper's points (Klezovich et al., Tables 1 and 2) were measured on other "
+            "data, Swedish Sign Language. It gives the rate per stream; here it is times its three "
+            "streams, to stand on the same axis of total bits.",
+            "points": [
+                {
+                    "codec": row["codec"],
+                    "label": f"{codec_label(row['codec'])} {row['label']}",
+                    "rate": plain(row["rate_total_bps"]),
+                    "value": plain(row["hull_percent"]),
+                }
+                for row in table.to_dict("records")
+            ],
+        }
+    }
+
+
+def _references(findings: Findings, shown: list[str]) -> dict[str, Any]:
+    """Lines that a metric should come close to, per split."""
+    found: dict[str, Any] = {}
+    if "hull_pct" in shown:
+        found["hull_pct"] = {"label": "the original's hull", "val": 100, "test": 100}
+    column = "{}_jerk_original_mps3".format
+    if "jerk_mps3" in shown and column("val") in findings.means.columns:
+        means = {s: findings.means.get(column(s), pd.Series(dtype=float)) for s in SHOWN_SPLITS}
+        lines = {s: plain(v.astype(float).mean()) for s, v in means.items()}
+        found["jerk_mps3"] = {"label": "the original's jerk", **lines}
+    return found
+
+
+def _history(findings: Findings) -> dict[str, Any] | None:
+    history, reference = findings.history, findings.reference
+    if history is None or reference is None:
+        return None
+    box = 1.0
+    for objective, corner in zip(findings.objectives, reference, strict=True):
+        # A maximised objective has no natural zero, so there is no box to take a share of.
+        box *= float(corner) if objective.sign > 0 else math.nan
+    return {
+        "value": [plain(v) for v in history.value],
+        "share": [plain(100 * v / box) for v in history.value],
+        "trials": [int(t) for t in history.trials],
+        "seconds": [plain(s) for s in history.seconds],
+        "unit": " · ".join(unit_label(o.name) for o in findings.objectives),
+    }
+
+
+def _dimensions(findings: Findings) -> list[dict[str, Any]]:
+    """Axes of the parallel coordinates: what was varied, then what came of it."""
+    means = findings.means
+    if means.empty:
+        return []
+    config = varied(means, [*configuration_columns(means), "depth"])
+    config.sort(key=lambda c: (c != "codec", c == "depth"))
+    outcomes = [findings.log.rate.column("val"), f"val_{FULL_POSE}", "val_rmse_hands_cm",
+                "val_hull_error_pct", "train_seconds"]  # fmt: skip
+    return [_dimension(means, c) for c in [*config, *varied(means, outcomes)]]
+
+
+def _dimension(means: pd.DataFrame, column: str) -> dict[str, Any]:
+    values = [plain(v) for v in means[column]]
+    given = [v for v in values if v is not None]
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)
+    label = f"{objective_label(column)} ({unit_label(column)})" if is_metric(column) else column
+    axis: dict[str, Any] = {"key": column, "label": label, "values": values}
+    if not numeric:
+        texts = [None if v is None else codec_label(str(v)) for v in values]
+        axis["values"] = texts
+        return axis | {"kind": "category", "ticks": sorted({t for t in texts if t is not None})}
+    wide = min(given) > 0 and max(given) / min(given) >= 20
+    few = sorted(set(given)) if len(set(given)) <= 6 else [min(given), max(given)]
+    return axis | {"kind": "log" if wide else "linear", "ticks": few}
