@@ -28,9 +28,9 @@ def resample(clip: Clip, fps: float) -> Clip:
     """The clip at another frame rate; frame 0 stays frame 0.
 
     Where clip.fps / fps is a whole number within 0.1 % frames are picked, untouched, and the
-    result is said to be at `fps` exactly. Else local rotations are slerped, the root and every
-    local translation interpolated linearly, positions rebuilt from them, and the mask taken from
-    the nearest frame. Positions alone are interpolated linearly, and across a gap in the mask
+    result is said to be at `fps` exactly; where its inverse is, every frame is kept. Else local
+    rotations are slerped, the root and every local translation interpolated linearly, positions
+    rebuilt from them, and the mask taken from the nearest frame. Positions alone are interpolated linearly, and across a gap in the mask
     taken from the nearest frame.
 
     Raises:
@@ -42,6 +42,8 @@ def resample(clip: Clip, fps: float) -> Clip:
     whole = round(ratio)
     if whole >= 1 and abs(ratio / whole - 1) <= NEAR_INTEGER:
         return replace(clip if whole == 1 else stride(clip, whole), fps=float(fps))
+    if round(1 / ratio) >= 2 and abs(ratio * round(1 / ratio) - 1) <= NEAR_INTEGER:
+        ratio = 1 / round(1 / ratio)  # every frame stays, with new ones in between
     count = int(np.floor((clip.frames - 1) / ratio + 1e-9)) + 1
     if count > 100 * clip.frames + 100:
         raise BadInput(
@@ -54,10 +56,9 @@ def resample(clip: Clip, fps: float) -> Clip:
     share = at - before  # 0..1 from `before` to `after`
     nearest = np.where(share < 0.5, before, after)
     mask = None if clip.mask is None else clip.mask[nearest]
-    blended = replace(clip, fps=float(fps), mask=mask)
     if clip.rotations is None:
         positions = _linear(clip.positions, before, after, share, clip.mask)
-        return replace(blended, positions=positions, rotations=None)
+        return replace(clip, fps=float(fps), positions=positions, mask=mask)
     parents = clip.skeleton.parents
     local = to_local(parents, clip.positions, world_orientations(clip))[1]
     rotations = _slerp(clip.rotations, before, after, share)
@@ -66,7 +67,7 @@ def resample(clip: Clip, fps: float) -> Clip:
     positions, _ = forward_kinematics(parents, moved, rotations, moved[:, 0])
     if mask is not None:
         positions = np.where(mask[..., None], positions, np.nan)
-    return replace(blended, positions=positions, rotations=rotations)
+    return replace(clip, fps=float(fps), positions=positions, rotations=rotations, mask=mask)
 
 
 def stride(clip: Clip, n: int) -> Clip:
@@ -123,6 +124,8 @@ def mirror(clip: Clip) -> Clip:
     in_parent = np.concatenate([_ACROSS[None], flips[parents[1:]]])
     expected = (in_parent @ clip.skeleton.offsets[opposite][..., None])[..., 0]
     offsets = mean_seen(local, _seen_with_parent(mirrored), expected)
+    pairs = opposite[parents[1:]] == parents[opposite[1:]]  # the tree is symmetric here
+    offsets = np.where(np.r_[True, pairs][:, None], expected, offsets)
     skeleton = Skeleton(names, parents, offsets, ends)
     return replace(mirrored, skeleton=skeleton, rotations=rotations)
 

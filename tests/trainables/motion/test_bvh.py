@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+
 from tests.trainables.motion.figure import BONES, Figure
 from trainables.motion.body_frame import TO_Y_UP, UNITS, estimate_unit
 from trainables.motion.bvh import BvhFile, read_bvh

@@ -1,0 +1,177 @@
+"""Frame rates and mirroring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation, Slerp
+
+from search_spaces.errors import BadInput
+from tests.trainables.motion.figure import Figure
+from trainables.motion.bvh import read_bvh
+from trainables.motion.clip import Clip
+from trainables.motion.joint_names import mirror_order
+from trainables.motion.reconcile import reconcile
+from trainables.motion.resample import mirror, resample, stride
+from trainables.motion.skeleton import forward_kinematics
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    path = tmp_path / "figure.bvh"
+    path.write_text(Figure(frames=61, frame_time="0.00833333333").text())
+    return read_bvh(path).clip
+
+
+def assert_consistent(clip: Clip, most: float = 1e-9) -> None:
+    """Kinematics with the clip's own offsets gives its positions; rotations are rotations."""
+    assert clip.rotations is not None
+    positions, _ = forward_kinematics(
+        clip.skeleton.parents, clip.skeleton.offsets, clip.rotations, clip.positions[:, 0]
+    )
+    assert np.abs(positions - clip.positions).max() < most
+    assert np.abs(np.linalg.det(clip.rotations) - 1).max() < 1e-9
+
+
+@pytest.mark.parametrize(("fps", "step"), [(60, 2), (30, 4), (24, 5), (120, 1), (30.01, 4)])
+def test_whole_ratios_pick_frames(clip: Clip, fps: float, step: int) -> None:
+    out = resample(clip, fps)
+    assert out.fps == fps and out.rotations is not None and clip.rotations is not None
+    assert np.array_equal(out.positions, clip.positions[::step])
+    assert np.array_equal(out.rotations, clip.rotations[::step])
+
+
+@pytest.mark.parametrize("fps", [25, 50, 100, 200, 29.9])
+def test_other_ratios_slerp(clip: Clip, fps: float) -> None:
+    out = resample(clip, fps)
+    assert out.fps == fps and out.rotations is not None and clip.rotations is not None
+    assert_consistent(out)
+    times = np.arange(out.frames) / fps
+    have = np.arange(clip.frames) / clip.fps
+    assert times[-1] <= have[-1] + 1e-9 < times[-1] + 1 / fps + 1e-9
+    for j in (0, 5, 12):
+        expected = Slerp(have, Rotation.from_matrix(clip.rotations[:, j]))(np.minimum(
+            times, have[-1])).as_matrix()  # fmt: skip
+        assert np.abs(out.rotations[:, j] - expected).max() < 1e-9
+    for axis in range(3):
+        expected = np.interp(times, have, clip.positions[:, 0, axis])
+        assert np.abs(out.positions[:, 0, axis] - expected).max() < 1e-9
+    assert np.array_equal(out.positions[0], clip.positions[0]) or np.allclose(
+        out.positions[0], clip.positions[0], atol=1e-12
+    )
+
+
+def test_translations_below_a_still_root_are_kept(real: Path) -> None:
+    clip = read_bvh(real / "bandai_namco/dataset-1_dash_giant_001.bvh").clip
+    out = resample(clip, 60)  # every other frame is one of the file
+    assert np.abs(out.positions[::2] - clip.positions).max() < 1e-9
+
+
+def test_positions_alone_and_masks(clip: Clip) -> None:
+    positions = clip.positions.copy()
+    seen = np.ones(positions.shape[:2], bool)
+    seen[30, 4] = False
+    positions[30, 4] = np.nan
+    holed = replace(clip, positions=positions, rotations=None, mask=seen)
+    out = resample(holed, 100)
+    assert out.mask is not None and out.mask.sum() == out.mask.size - 1
+    assert np.isfinite(out.positions[out.mask]).all()
+    times, have = np.arange(out.frames) / 100, np.arange(61) / clip.fps
+    assert np.allclose(out.positions[:, 6, 1], np.interp(times, have, positions[:, 6, 1]))
+    turned = resample(replace(holed, rotations=clip.rotations), 100)
+    assert turned.mask is not None and np.isfinite(turned.positions[turned.mask]).all()
+
+
+def test_stride(clip: Clip) -> None:
+    out = stride(clip, 3)
+    assert out.frames == 21 and out.fps == pytest.approx(clip.fps / 3)
+    assert stride(clip, 1) is clip
+    with pytest.raises(BadInput, match="stride"):
+        stride(clip, 0)
+
+
+def test_a_single_frame_and_absurd_rates(clip: Clip) -> None:
+    assert resample(clip.cut(0, 1), 25).frames == 1
+    for fps in (0, -1, np.nan, np.inf):
+        with pytest.raises(BadInput, match="positive"):
+            resample(clip, fps)
+    with pytest.raises(BadInput, match="hundred"):
+        resample(clip, 1e9)
+
+
+def test_a_mirrored_figure(clip: Clip) -> None:
+    out = mirror(clip)
+    assert out.skeleton.names == clip.skeleton.names
+    left, right = clip.skeleton.index("LeftHandIndex1"), clip.skeleton.index("RightHandIndex1")
+    assert np.array_equal(out.positions[:, left], clip.positions[:, right] * [-1, 1, 1])
+    head = clip.skeleton.index("Head")
+    assert np.array_equal(out.positions[:, head], clip.positions[:, head] * [-1, 1, 1])
+    assert_consistent(out)
+    # a symmetric skeleton stays as it is, so its own offsets serve as well
+    assert np.abs(out.skeleton.offsets - clip.skeleton.offsets)[1:].max() < 1e-7
+    assert out.rotations is not None and clip.rotations is not None
+    flip = np.diag([-1.0, 1, 1])
+    assert np.abs(out.rotations[:, left] - flip @ clip.rotations[:, right] @ flip).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "bandai_namco/dataset-1_walk_sad_001",
+        "beat_smplx_bvh/1_wayne_0_1_1",
+        "cmu_cgspeed/cmu_12_01_walk",
+        "cmu_cgspeed/114_16",
+        "cmu_iclone/002_04",
+        "lafan1/push1_subject2",
+        "misc/bvh_example",
+        "misc/zombieWalk1",
+    ],
+)
+def test_real_files_are_mirrored(file: str, real: Path) -> None:
+    (clip,), _ = reconcile([read_bvh(real / f"{file}.bvh").clip])
+    clip = clip.cut(0, 400)
+    once = mirror(clip)
+    opposite = mirror_order(clip.skeleton.names)
+    assert np.array_equal(once.positions, clip.positions[:, opposite] * [-1, 1, 1])
+    assert_consistent(once, 1e-5)
+    twice = mirror(once)
+    assert np.abs(twice.positions - clip.positions).max() < 1e-12
+    assert twice.rotations is not None and clip.rotations is not None
+    assert np.abs(twice.rotations - clip.rotations).max() < 1e-9
+    assert np.abs(twice.skeleton.offsets - clip.skeleton.offsets).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    "file", ["bandai_namco/dataset-1_walk_sad_001", "lafan1/push1_subject2", "cmu_iclone/005_01"]
+)
+def test_bones_with_axes_of_their_own_keep_their_skeleton(file: str, real: Path) -> None:
+    """Left and right bones of these have unlike axes: negating X alone would bend the skeleton,
+    and turn limbs by half a turn against their own mean."""
+    (clip,), _ = reconcile([read_bvh(real / f"{file}.bvh").clip])
+    out = mirror(clip)
+    assert np.abs(out.skeleton.offsets - clip.skeleton.offsets)[1:].max() < 2e-3
+    assert out.rotations is not None and clip.rotations is not None
+    apart = np.linalg.norm(out.rotations.mean(0) - clip.rotations.mean(0), axis=(-1, -2))
+    assert apart[1:].max() < 1.7  # half a turn is 2.8
+
+
+def test_mirroring_positions_alone_and_masks(clip: Clip) -> None:
+    seen = np.ones(clip.positions.shape[:2], bool)
+    left, right = clip.skeleton.index("LeftHand"), clip.skeleton.index("RightHand")
+    seen[3, left] = False
+    out = mirror(replace(clip, rotations=None, mask=seen))
+    assert out.rotations is None and out.mask is not None
+    assert not out.mask[3, right] and out.mask[3, left]
+    assert np.array_equal(out.positions, mirror(clip).positions)
+    masked = mirror(replace(clip, mask=seen))
+    assert np.abs(masked.skeleton.offsets - clip.skeleton.offsets)[1:].max() < 1e-7
+
+
+def test_what_has_no_sides_cannot_be_mirrored(clip: Clip) -> None:
+    names = tuple(f"J{i}" for i in range(len(clip.skeleton)))
+    nameless = replace(clip, skeleton=replace(clip.skeleton, names=names, end_sites={}))
+    with pytest.raises(BadInput, match="opposite"):
+        mirror(nameless)
