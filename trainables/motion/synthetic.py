@@ -103,8 +103,8 @@ def _record(
     channels = compose(rng, lexicon, signer, LONGEST).at(seconds)
     slow = _slow_noise(rng, seconds, CHANNELS + _IDLE) * signer.restlessness
     tremor = _tremor(rng, seconds, CHANNELS)
-    per_arm = np.concatenate([np.full(3, 0.005), np.radians([3.0, 2.5, 2.5, 3.0]),
-                              np.full(ARM - 7, np.radians(2.2))])  # fmt: skip
+    per_arm = np.concatenate([np.full(3, 0.005), np.radians([3.0, 2.5, 2.2, 2.6]),
+                              np.full(ARM - 7, np.radians(1.7))])  # fmt: skip
     slow_scale = np.concatenate([per_arm, per_arm, np.radians([1.2, 1.8, 1.0, 2.0, 2.6, 1.8])])
     channels += slow[:, :CHANNELS] * slow_scale
     channels += tremor * np.where(slow_scale == 0.005, 2e-4, np.radians(0.1))

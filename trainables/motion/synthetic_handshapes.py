@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trainables.motion.synthetic_reach import within
 from trainables.motion.synthetic_skeleton import THUMB_AXIS
 
 ANGLES = 21
@@ -21,8 +22,10 @@ _THUMBS = {
     "a": (34, 6, 0, 6, 10),  # alongside the index
     "x": (44, 38, 20, 34, 36),  # across the fist
     "p": (58, 24, 18, 36, 30),  # folded into the palm
-    "o": (14, 48, 28, 10, 16),  # opposed to the fingers
-    "t": (24, 54, 30, 24, 30),  # touching fingertips
+    "o": (13, 40, 20, 10, 10),  # opposed to the fingers
+    "t": (17, 46, 24, 24, 20),  # touching the middle fingertips
+    "i": (10, 40, 22, 26, 22),  # touching the index
+    "k": (44, 56, 24, 30, 24),  # touching the little finger
     "r": (14, 20, 8, 10, 14),  # relaxed
 }
 _FINGER = {
@@ -43,12 +46,12 @@ _SHAPES: dict[str, tuple[str, int]] = {
     "B": ("p0000", 0), "flat": ("a0000", 1), "five": ("e0000", 15), "four": ("p0000", 12),
     "C": ("occcc", 3), "O": ("toooo", 0), "one": ("x0fff", 0), "D": ("t0ooo", 0),
     "V": ("x00ff", 13), "U": ("x00ff", 0), "R": ("x00ff", -6), "three": ("e00ff", 13),
-    "H": ("a00ff", 0), "W": ("t000f", 11), "F": ("tt000", 10), "eight": ("t0t00", 8),
-    "seven": ("t00t0", 8), "six": ("t000t", 8), "I": ("xfff0", 4), "Y": ("efff0", 12),
+    "H": ("a00ff", 0), "W": ("k000f", 11), "F": ("it000", 10), "eight": ("t0t00", 8),
+    "seven": ("t00t0", 8), "six": ("k000t", 8), "I": ("xfff0", 4), "Y": ("efff0", 12),
     "L": ("e0fff", 6), "bent-L": ("ehfff", 6), "X": ("xhfff", 0), "bent-V": ("xhhff", 11),
     "bent-three": ("ehhff", 11), "bent-B": ("abbbb", 0), "flat-O": ("tbbbb", 0),
     "claw": ("ewwww", 13), "claw-C": ("owwww", 5), "K": ("o0bff", 4), "ILY": ("e0ff0", 8),
-    "horns": ("x0ff0", 5), "baby-O": ("ttfff", 0), "G": ("abfff", 0), "E": ("pvvvv", 0),
+    "horns": ("x0ff0", 5), "baby-O": ("itfff", 0), "G": ("abfff", 0), "E": ("pvvvv", 0),
     "M": ("pbbbf", 0), "N": ("pbbff", 0), "T": ("avfff", 0), "open-eight": ("e0b00", 13),
     "bent-one": ("xbfff", 0), "small-C": ("ocfff", 0), "half": ("accff", 5),
 }  # fmt: skip
@@ -83,11 +86,7 @@ def inventory() -> np.ndarray:
 
 def within_limits(angles: np.ndarray) -> np.ndarray:
     """Angles (..., 21) held inside the anatomical limits, smoothly over the last 6 degrees."""
-    soft = np.radians(6.0)
-    low, high = LIMITS
-    below = np.maximum(low + soft - angles, 0.0)
-    above = np.maximum(angles - high + soft, 0.0)
-    return angles + below - soft * np.tanh(below / soft) - above + soft * np.tanh(above / soft)
+    return within(angles, *LIMITS, np.radians(6.0))
 
 
 def finger_vectors(angles: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class Reach:
 
 
 def two_bones(
-    to_end: np.ndarray, upper: float, lower: float, pole: np.ndarray
+    to_end: np.ndarray, upper: float, lower: float, pole: np.ndarray, stretch: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Direction of the upper bone, the hinge's axis and its angle.
 
@@ -69,6 +69,8 @@ def two_bones(
         upper: metres.
         lower: metres.
         pole: (n, 3) or (3,) towards which the middle joint goes.
+        stretch: largest share of the two lengths that the limb reaches. Near 1 the middle joint
+            turns without bound for a small way of the end.
 
     Returns:
         (n, 3) unit direction, (n, 3) unit axis, (n,) angle in radians; out of reach, the limb
@@ -76,10 +78,11 @@ def two_bones(
     """
     distance = np.linalg.norm(to_end, axis=-1)
     towards = to_end / np.maximum(distance, 1e-9)[:, None]
-    longest, shortest = 0.996 * (upper + lower), 0.36 * (upper + lower)
+    longest, shortest = stretch * (upper + lower), 0.36 * (upper + lower)
     # Smooth at both limits: a hard one would stop the joint within a frame.
-    reach = longest - _softplus(longest - distance, 0.01 * longest)
-    reach = shortest + _softplus(reach - shortest, 0.01 * longest)
+    width = 0.4 * (1.0 - stretch) * longest
+    reach = longest - _softplus(longest - distance, width)
+    reach = shortest + _softplus(reach - shortest, width)
     side = pole - np.sum(pole * towards, axis=-1, keepdims=True) * towards
     side /= np.linalg.norm(side, axis=-1, keepdims=True)
     cosine = (upper**2 + reach**2 - lower**2) / (2 * upper * reach)
@@ -105,7 +108,7 @@ def reach_for(arm: Arm, wrist: np.ndarray, swivel: np.ndarray) -> Reach:
     to_wrist = wrist - arm.collar - girdle @ arm.shoulder
     towards = to_wrist / np.linalg.norm(to_wrist, axis=-1, keepdims=True)
     pole = np.einsum("nij,j->ni", exp_map(towards * swivel[:, None]), _POLE)
-    direction, hinge, flexion = two_bones(to_wrist, arm.upper, arm.fore, pole)
+    direction, hinge, flexion = two_bones(to_wrist, arm.upper, arm.fore, pole, stretch=0.965)
     # At rest the bone is +X and the elbow bends forwards, that is about -Y.
     upper = np.stack([direction, -hinge, np.cross(direction, -hinge)], axis=-1)
     shoulder = np.swapaxes(girdle, -1, -2) @ upper
@@ -130,9 +133,18 @@ def wrist_angles(forearm: np.ndarray, hand: np.ndarray) -> np.ndarray:
     return np.stack([twist, swing[:, 1], -swing[:, 2]], axis=-1)
 
 
+def within(
+    values: np.ndarray, low: np.ndarray, high: np.ndarray, soft: np.ndarray | float
+) -> np.ndarray:
+    """Values (..., n) held between limits (n,), smoothly over the last `soft` before each."""
+    below = np.maximum(low + soft - values, 0.0)
+    above = np.maximum(values - high + soft, 0.0)
+    return values + below - soft * np.tanh(below / soft) - above + soft * np.tanh(above / soft)
+
+
 def within_wrist(angles: np.ndarray) -> np.ndarray:
-    """Angles (..., 3) held within `WRIST_LIMITS`; a tanh keeps different wishes different."""
-    return WRIST_LIMITS * np.tanh(angles / WRIST_LIMITS)
+    """Angles (..., 3) of twist, deviation and flexion held within `WRIST_LIMITS`."""
+    return within(angles, -WRIST_LIMITS, WRIST_LIMITS, 0.4 * WRIST_LIMITS)
 
 
 def elbow_and_wrist(flexion: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,10 +152,11 @@ def elbow_and_wrist(flexion: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray
 
     Args:
         flexion: (n,) of the elbow, radians.
-        angles: (n, 3) twist, deviation, flexion of the wrist, radians.
+        angles: (n, 3) twist, deviation, flexion of the wrist, radians; held within its limits.
     """
     zeros = np.zeros_like(flexion)
     hinge = exp_map(np.stack([zeros, -flexion, zeros], axis=-1))
+    angles = within_wrist(angles)
     twist = exp_map(np.stack([angles[:, 0], zeros, zeros], axis=-1))
     swing = exp_map(np.stack([zeros, angles[:, 1], -angles[:, 2]], axis=-1))
     return hinge @ twist, swing
@@ -175,7 +188,7 @@ def plant(
     shank = float(np.linalg.norm(skeleton.offsets[at(f"{side}_ankle")]))
     to_ankle = ankle - root - pelvis @ skeleton.offsets[at(f"{side}_hip")]
     forward = pelvis[:, :, 2]
-    direction, hinge, flexion = two_bones(to_ankle, thigh, shank, forward)
+    direction, hinge, flexion = two_bones(to_ankle, thigh, shank, forward, stretch=0.998)
     upper = np.stack([hinge, -direction, np.cross(hinge, -direction)], axis=-1)
     zeros = np.zeros_like(flexion)
     knee = exp_map(np.stack([flexion, zeros, zeros], axis=-1))

@@ -68,7 +68,7 @@ def draw_signer(rng: np.random.Generator, number: int, signs: int) -> Signer:
         left_handed=number % 6 == 3,
         tempo=float(rng.uniform(0.84, 1.18)),
         amplitude=float(rng.uniform(0.75, 1.3)),
-        space=float(rng.uniform(0.90, 1.08)),
+        space=float(rng.uniform(1.02, 1.25)),
         undershoot=float(rng.uniform(0.03, 0.14)),
         holds=float(rng.uniform(0.7, 1.35)),
         swivel=float(rng.normal(0.0, np.radians(7.0))),

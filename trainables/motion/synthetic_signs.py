@@ -60,7 +60,9 @@ class Lexicon:
         swing: (signs, 2, 3) metres, cosine part of the path.
         turn: (signs, 2, 3) radians, repeated twist, deviation and flexion of the wrist.
         wiggle: (signs, 2, 21) radians, repeated movement of the fingers.
-        phase_rate: (signs,) radians of path and turn from start to end.
+        phase_rate: (signs,) radians of the path from start to end: pi for an arc, else whole
+            turns, so that it closes.
+        turn_rate: (signs,) radians of the turn from start to end.
         wiggle_rate: (signs,) radians of the wiggle from start to end.
         stroke: (signs,) seconds from start to end.
         holds: (signs, 2) seconds held before and after.
@@ -82,6 +84,7 @@ class Lexicon:
     turn: np.ndarray
     wiggle: np.ndarray
     phase_rate: np.ndarray
+    turn_rate: np.ndarray
     wiggle_rate: np.ndarray
     stroke: np.ndarray
     holds: np.ndarray
@@ -135,7 +138,7 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
     straight = rng.random(n) < 0.5
     direction = rng.normal(size=(n, 3)) * [1.0, 0.9, 0.7]
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    length = rng.uniform(0.05, 0.22, n)
+    length = rng.uniform(0.05, 0.26, n)
     travel[:, 0] = np.where(straight[:, None], direction * length[:, None], 0.0)
 
     # Paths: none, arc, circle, repeated straight, zigzag.
@@ -152,7 +155,7 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
 
     turn = np.zeros((n, 2, 3))
     turning = rng.random(n) < 0.3
-    amount = rng.normal(0.0, np.radians([28.0, 8.0, 18.0]), (n, 3))
+    amount = rng.normal(0.0, np.radians([26.0, 7.0, 17.0]), (n, 3))
     turn[:, 0] = np.where(turning[:, None], amount, 0.0)
     wiggle = np.zeros((n, 2, ANGLES))
     wiggling = rng.random(n) < 0.14
@@ -201,6 +204,7 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
         turn=turn,
         wiggle=wiggle,
         phase_rate=phase_rate,
+        turn_rate=2 * np.pi * cycles,
         wiggle_rate=2 * np.pi * rng.choice([2.0, 3.0], n),
         stroke=rng.uniform(0.20, 0.36, n) + 0.13 * repeated + 0.15 * wiggling,
         holds=rng.uniform([0.0, 0.04], [0.08, 0.26], (n, 2)),

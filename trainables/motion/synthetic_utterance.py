@@ -23,7 +23,7 @@ ARM = 7 + ANGLES
 """Channels of an arm: wrist (3, metres), swivel, twist, deviation, flexion, 21 of the hand."""
 TORSO, HEAD, CHANNELS = 2 * ARM, 2 * ARM + 3, 2 * ARM + 6
 
-FASTEST = (2.6, 10.0)
+FASTEST = (2.6, 8.5)
 """Speeds that a segment is drawn out for: a wrist's in m/s, a joint's in radians/s."""
 
 # Timing groups of an arm's channels: arm, wrist, and a group per finger.
@@ -89,7 +89,7 @@ def _places(
     start = lexicon.place[signs] + signer.places[signs][:, None]
     one_handed = lexicon.kind[signs] == ONE_HANDED
     # Signs are placed at what they speak of: loci to the left, to the right, near or far.
-    locus = rng.normal(0.0, [0.07, 0.03, 0.04], (n, 3)) * (rng.random((n, 1)) < 0.45)
+    locus = rng.normal(0.0, [0.09, 0.04, 0.05], (n, 3)) * (rng.random((n, 1)) < 0.45)
     start += locus[:, None] * np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
     start = NEUTRAL + (start - NEUTRAL) * signer.space
     start += rng.normal(0.0, 0.014, (n, 2, 3))
@@ -110,7 +110,7 @@ def _places(
     start, end = start + short * (before - start), end + 0.5 * short * (after - end)
     for wrist in (start, end):  # no hand inside the trunk, none flung out to the side
         wrist[..., 2] = np.maximum(wrist[..., 2], 0.13)
-        wrist[..., 0] = np.clip(wrist[..., 0], -0.16, 0.42)
+        wrist[..., 0] = np.clip(wrist[..., 0], -0.18, 0.45)
     return start * signer.size, end * signer.size
 
 
@@ -122,7 +122,7 @@ def _hands(
     idle = (lexicon.kind[signs] == ONE_HANDED) & (rng.random(len(signs)) < 0.7)
     relaxed = (inventory() + signer.accent)[SHAPE_NAMES.index("relaxed")] + signer.hand
     shapes[idle, 1] = relaxed
-    shapes = shapes + np.radians(rng.normal(0.0, 4.5, (len(signs), 2, 1, ANGLES)))
+    shapes = shapes + np.radians(rng.normal(0.0, 3.5, (len(signs), 2, 1, ANGLES)))
     return within_limits(shapes)
 
 
@@ -175,8 +175,7 @@ def _timed(
     """Lays keys (signs, start and end, channels) out in time, four segments to a sign."""
     n = len(signs)
     first, last = keys[:, 0], keys[:, 1]
-    drift = rng.normal(0.0, 0.03, (n, 1)) * (last - first)
-    ends = np.stack([first, first + drift, last, last], axis=1).reshape(4 * n, CHANNELS)
+    ends = np.stack([first, first, last, last], axis=1).reshape(4 * n, CHANNELS)
     origin = np.concatenate([keys[:1, 0], ends[:-1]])
     step = ends - origin
 
@@ -185,6 +184,7 @@ def _timed(
     sine, cosine = np.zeros((n, 4, CHANNELS)), np.zeros((n, 4, CHANNELS))
     rate = np.full((n, 4, _GROUPS), np.pi)
     rate[:, 2, :] = lexicon.phase_rate[signs, None]
+    rate[:, 2, [1, 8]] = lexicon.turn_rate[signs, None]
     rate[:, 2, 15] = lexicon.nod_rate[signs]
     fingers = np.r_[2:7, 9:14]
     rate[:, 2, fingers] = lexicon.wiggle_rate[signs, None]
@@ -217,7 +217,7 @@ def _timed(
     window = np.empty((n, 4, _GROUPS, 2))
     window[..., 0] = rng.uniform(0.0, 0.06, (n, 4, _GROUPS))
     window[..., 1] = rng.uniform(0.94, 1.0, (n, 4, _GROUPS))
-    early = rng.uniform(0.0, 0.25, (n, _GROUPS)), rng.uniform(0.72, 1.0, (n, _GROUPS))
+    early = rng.uniform(0.0, 0.22, (n, _GROUPS)), rng.uniform(0.76, 1.0, (n, _GROUPS))
     moving = np.r_[1:7, 8:14]
     window[:, 0, moving, 0] = early[0][:, moving]
     window[:, 0, moving, 1] = early[1][:, moving]
