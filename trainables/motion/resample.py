@@ -30,8 +30,8 @@ def resample(clip: Clip, fps: float) -> Clip:
     Where clip.fps / fps is a whole number within 0.1 % frames are picked, untouched, and the
     result is said to be at `fps` exactly; where its inverse is, every frame is kept. Else local
     rotations are slerped, the root and every local translation interpolated linearly, positions
-    rebuilt from them, and the mask taken from the nearest frame. Positions alone are interpolated linearly, and across a gap in the mask
-    taken from the nearest frame.
+    rebuilt from them, and the mask taken from the nearest frame. Positions alone are interpolated
+    linearly, and across a gap in the mask taken from the nearest frame.
 
     Raises:
         BadInput: fps is no positive number, or so high that the result could not be held.

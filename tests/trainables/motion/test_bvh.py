@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tests.trainables.motion.figure import BONES, Figure
-from trainables.motion.body_frame import TO_Y_UP, UNITS, estimate_unit
+from trainables.motion.body_frame import TO_Y_UP, UNITS, estimate_unit, estimate_up_axis
 from trainables.motion.bvh import BvhFile, read_bvh
 from trainables.motion.skeleton import forward_kinematics
 
@@ -163,6 +163,20 @@ def test_unit_is_told_for_every_size_of_person() -> None:
     unit = estimate_unit(nameless, np.array(figure.parents), bones / 0.01)
     assert unit.name == "cm" and unit.oddity is not None
     assert estimate_unit(nameless, np.array(figure.parents), 0 * bones).oddity is not None
+
+
+@pytest.mark.parametrize("axis", TO_Y_UP)
+def test_up_is_told_for_every_axis(axis: str) -> None:
+    figure = Figure()
+    names, parents = figure.names, np.array(figure.parents)
+    assert np.linalg.det(TO_Y_UP[axis]) == pytest.approx(1)
+    upright = figure.truth()
+    assert estimate_up_axis(names, parents, upright @ TO_Y_UP[axis], upright[0]) == (axis, None)
+    lying = upright @ np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # along X: no axis fits
+    found, oddity = estimate_up_axis(names, parents, lying, upright[0] @ TO_Y_UP[axis])
+    assert found == axis and oddity is not None
+    nameless = [f"J{i}" for i in range(len(names))]
+    assert estimate_up_axis(nameless, parents, upright, upright[0])[0] == "Y"
 
 
 def scipy_positions(path: Path) -> np.ndarray:
