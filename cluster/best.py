@@ -13,22 +13,30 @@ from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
 
 
 def describe_best(folder: Path, at: float, rate: str, console: Console) -> None:
-    """Prints the point, its configuration and its codec's folder."""
+    """Prints the point, its configuration and its codec's folder.
+
+    Test scores are left out: who chose by them would have tuned on test.
+    """
     points = points_frame(read_log(folder))
     row = best_at(points, at, rate)
     said = [
         f"{row['codec']} at {row['rate_nominal_bps']:.1f} bits/s nominal, "
         f"{row['val_rate_model_bps']:.1f} bits/s model (validation)",
         f"validation: RMSE {row['val_rmse_full_cm']:.3f} cm full pose",
-        f"test: RMSE {row['test_rmse_full_cm']:.3f} cm full pose",
-        f"decodes {int(row['depth'])} of {int(row['levels'])} levels, seed {int(row['seed'])}",
+        f"decodes {int(row['depth'])} of {int(row['levels'])} levels, {_seeds(row)}",
         "configuration: "
         + " ".join(
             f"{c}={row[c]:g}" if isinstance(row[c], float) else f"{c}={row[c]}"
             for c in configuration_columns(points)
-            if not pd.isna(row[c])
+            if c in row.index and not pd.isna(row[c])
         ),
         f"codec: {folder / TRIALS_FOLDER / str(row['trial']) / CODEC_FOLDER}",
     ]
     for line in said:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _seeds(row: pd.Series) -> str:
+    seeds = int(row.get("seeds", 1))
+    mean = f"mean of {seeds} seeds, the codec is that of " if seeds > 1 else ""
+    return f"{mean}seed {int(row['seed'])}"

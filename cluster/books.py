@@ -22,7 +22,7 @@ class Books:
 
     Attributes:
         status: trial -> queued, running, done, stopped, failed.
-        rows: every operating point so far, in order.
+        rows: every operating point so far, in order, each once.
         on_change: called after every event, to show progress.
     """
 
@@ -42,13 +42,28 @@ class Books:
         return self._proposer
 
     def take_up(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Counts what an earlier process wrote."""
+        """Counts what an earlier process wrote; the proposer has replayed it already.
+
+        A trial whose last point is in the log, but not its end, has nothing left to do: it is done.
+        """
+        points: dict[str, dict[Any, Row]] = {}
         for event in events:
             kind = event["event"]
             if kind == "point":
-                self.rows.append(event["row"])
+                row = event["row"]
+                points.setdefault(event["trial"], {})[row.get("depth")] = row
+            elif kind == "started":
+                self._began[event["trial"]] = float(event.get("time", time.time()))
             elif kind in ("done", "stopped", "failed"):
                 self.status[event["trial"]] = kind
+        for trial, by_depth in points.items():
+            rows = list(by_depth.values())
+            ended = trial in self.status
+            if ended or any(row.get("depth") == row.get("levels") for row in rows):
+                self.rows.extend(rows)
+            if not ended and any(row.get("depth") == row.get("levels") for row in rows):
+                self._points[trial] = rows
+                self.ended(trial)
 
     def next(self) -> Proposal | None:
         """The next trial to run."""

@@ -49,7 +49,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-        self._console.print(self.line(), highlight=False)
+        self._console.print(self.line(), highlight=False, soft_wrap=True)
         self._books.on_change = lambda: None
 
     def update(self) -> None:
@@ -58,7 +58,7 @@ class Progress:
             self._live.update(Text(self.line()))
         elif time.time() - self._shown > LOG_SECONDS:
             self._shown = time.time()
-            self._console.print(self.line(), highlight=False)
+            self._console.print(self.line(), highlight=False, soft_wrap=True)
 
     def line(self) -> str:
         """One line of everything."""

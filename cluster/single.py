@@ -41,6 +41,8 @@ def single_configuration(spec: SweepSpec) -> Config:
 def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -> None:
     """Trains and scores one configuration and prints its operating points."""
     config = single_configuration(spec)
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out} exists and is not empty; give --out a new folder")
     from trainables.motion.dataset import prepare
 
     data = prepare(spec.data)
@@ -54,8 +56,6 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     from trainables.runtime import PlainRuntime
     from trainables.trial import TrialTask, run_trial
 
-    if out is not None and out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} exists and is not empty; give --out a new folder")
     task = TrialTask(spec.name, config, seed, out, spec.run.threads, spec.size)
     console.print(f"{task.trial}: {config}", highlight=False, soft_wrap=True)
     rows = run_trial(task, data, PlainRuntime())

@@ -6,10 +6,12 @@ What else lies in the directory (tables, report, Tune's files) is a view that ca
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import math
 import os
+import shutil
 import socket
 import time
 from collections.abc import Mapping
@@ -52,13 +54,21 @@ class Store:
             )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise BadInput(f"{folder} exists and is not empty; give --out a new folder")
+        made = [p for p in (folder, *folder.parents) if not p.exists()]
         try:
             (folder / TRIALS_FOLDER).mkdir(parents=True)
             lock = _take(folder)
             (folder / SPEC_FILE).write_text(spec_text, encoding="utf-8")
+            store = cls(folder, lock)
+            _flush_folder(folder)
         except OSError as error:
+            if folder in made:
+                shutil.rmtree(folder, ignore_errors=True)
+            for parent in made[1:]:
+                with contextlib.suppress(OSError):
+                    parent.rmdir()
             raise BadInput(f"{folder}: cannot be written ({error.strerror})") from None
-        return cls(folder, lock)
+        return store
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -107,6 +117,15 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes the names of new files in a folder durable, as `fsync` does for their contents."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _take(folder: Path) -> IO[str]:

@@ -9,27 +9,33 @@ of asks and tells gives every proposal again.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import optuna
 
 from search_spaces.distributions import suggest
-from search_spaces.space import Config, Space
+from search_spaces.space import Config, Space, Value, canonical
 
 SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random")
+PATIENCE = 3
+"""Fruitless proposals in a row (refused, or made before) after which one is drawn at random: a
+model learns nothing from those, so it would make them again for ever."""
+CODEC_TRIES = 20
+"""Proposals that name a codec outright before it counts as impossible on this data."""
 
 
 def make_sampler(
     name: str, seed: int, startup: int, objectives: int
 ) -> optuna.samplers.BaseSampler:
-    """A sampler by name. Conditional spaces fall to independent sampling where it knows no better."""
+    """A sampler by name. Where conditions leave it no model, it samples independently."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == "tpe":
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=startup, multivariate=True, group=True,
-                constant_liar=True, warn_independent_sampling=False,
+                constant_liar=True,
             )  # fmt: skip
         if name == "nsga2":
             return optuna.samplers.NSGAIISampler(seed=seed, population_size=max(8, startup))
@@ -63,23 +69,34 @@ class OptunaSearcher:
         self._objectives = objectives
         self._trials: list[optuna.Trial] = []
         codecs = next((p for p in space.parameters if p.name == "codec"), None)
-        self._wanted = list(codecs.choices or ()) if codecs else []
+        self._wanted: list[Value] = list(codecs.choices or ()) if codecs else []
         self._label = codecs.label if codecs else ""
-        self._forced: dict[int, object] = {}
+        self._forced: dict[int, Value] = {}
+        self._tries: Counter[Value] = Counter()
+        self._seen: set[str] = set()
+        self._fruitless: list[bool] = []
 
     def ask(self) -> Config | None:
         """The sampler's next proposal; the first ones name each codec in turn."""
         number = len(self._trials)
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        self._study.sampler = make_sampler(self._sampler, seed, self._startup, self._objectives)
+        stuck = number >= PATIENCE and all(self._fruitless[-PATIENCE:])
+        sampler = "random" if stuck else self._sampler
+        self._study.sampler = make_sampler(sampler, seed, self._startup, self._objectives)
         if self._wanted:
-            self._forced[number] = self._wanted.pop(0)
-            self._study.enqueue_trial({self._label: self._forced[number]})
+            codec = self._wanted.pop(0)
+            self._forced[number] = codec
+            self._tries[codec] += 1
+            self._study.enqueue_trial({self._label: codec})
         trial = self._study.ask()
         self._trials.append(trial)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return suggest(self._space, trial)
+            config = suggest(self._space, trial)
+        key = canonical(config)
+        self._fruitless.append(key in self._seen)
+        self._seen.add(key)
+        return config
 
     def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
         """Complete only with finite values of every objective, failed otherwise."""
@@ -88,8 +105,12 @@ class OptunaSearcher:
             self._study.tell(self._trials[ask], list(values))
         else:
             self._study.tell(self._trials[ask], state=optuna.trial.TrialState.FAIL)
-        if refused and ask in self._forced:
-            self._wanted.append(self._forced.pop(ask))  # type: ignore[arg-type]
+        if not refused:
+            return
+        self._fruitless[ask] = True
+        codec = self._forced.pop(ask, None)
+        if codec is not None and self._tries[codec] < CODEC_TRIES:
+            self._wanted.append(codec)
 
     @property
     def study(self) -> optuna.Study:

@@ -50,6 +50,20 @@ class _Ask:
     config: Config
     trials: list[str]
     values: dict[str, Sequence[float] | None] = field(default_factory=dict)
+    accepted: bool = False
+    repeats: list[int] = field(default_factory=list)
+    """Later proposals of the same configuration that wait for this one's values."""
+
+    @property
+    def answer(self) -> list[float] | None:
+        """Mean over the seeds that ended well; None where none did."""
+        kept = [v for v in self.values.values() if v is not None]
+        return np.mean(kept, axis=0).tolist() if kept else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every seed has ended."""
+        return len(self.values) == len(self.trials)
 
 
 def make_searcher(spec: SweepSpec, objectives: int) -> Searcher:
@@ -93,15 +107,22 @@ class Proposer:
         self.cautions: dict[str, list[str]] = {}
 
     @property
+    def _listed(self) -> bool:
+        """Whether configurations come from a finite list, which ends by itself."""
+        return self._spec.search.sampler in ("grid", "cells")
+
+    @property
     def budget(self) -> int:
         """Trials that will be run if none is refused: configurations times seeds."""
         search = self._spec.search
-        if search.sampler in ("grid", "cells"):
+        if self._listed:
             return int(self._spec.space.size()) * search.seeds
         return search.trials * search.seeds
 
     def next(self) -> Proposal | None:
         """The next trial to run, or None where there is none now (see `exhausted`)."""
+        while self._queue and self._queue[0].trial in self.closed:
+            self._queue.popleft()
         while not self._queue:
             if self._exhausted or self._spent():
                 self._exhausted = True
@@ -111,7 +132,7 @@ class Proposer:
                 self._exhausted = True
                 return None
             self._take(proposed, recording=True)
-            if self._idle > MAX_IDLE:
+            if self._idle > MAX_IDLE and not self._listed:
                 self._exhausted = True
         return self._queue.popleft()
 
@@ -159,13 +180,15 @@ class Proposer:
                 self.ended(event["trial"])
         self._queue.clear()
         missing = [p for p in open_trials.values() if p.trial not in self.closed]
-        self._queue.extend(missing)
-        self._queue.extend(self._unlogged_seeds())
-        return missing
+        unlogged = self._unlogged_seeds({p.trial for p in missing})
+        for proposal in unlogged:
+            warned = self.cautions.get(proposal.trial, [])
+            self._record("proposed", **_said(proposal), warnings=warned)
+        self._queue.extend(missing + unlogged)
+        return missing + unlogged
 
     def _spent(self) -> bool:
-        search = self._spec.search
-        return search.sampler not in ("grid", "cells") and self._accepted >= search.trials
+        return not self._listed and self._accepted >= self._spec.search.trials
 
     def _again(self, event: Mapping[str, Any]) -> None:
         proposed = self._searcher.ask()
@@ -176,14 +199,14 @@ class Proposer:
             )
         self._take(proposed or {}, recording=False)
 
-    def _unlogged_seeds(self) -> list[Proposal]:
+    def _unlogged_seeds(self, logged: set[str]) -> list[Proposal]:
         """Seeds of the last configuration that a crash kept out of the log."""
-        known = set(self._ask_of) & (self.closed | {p.trial for p in self._queue})
+        known = self.closed | logged
         return [
             Proposal(trial, ask.config, self._spec.search.seed + s, number)
             for number, ask in enumerate(self._asks)
             for s, trial in enumerate(ask.trials)
-            if trial not in known and trial not in ask.values
+            if ask.accepted and trial not in known
         ]
 
     def _take(self, proposed: Config, *, recording: bool) -> None:
@@ -203,6 +226,7 @@ class Proposer:
             return
         self._idle = 0
         self._accepted += 1
+        self._asks[number].accepted = True
         warned = cautions(config, self._facts)
         for trial, seed in zip(trials, seeds, strict=True):
             self._ask_of[trial] = number
@@ -229,8 +253,10 @@ class Proposer:
         ask = self._asks[number]
         self._idle += 1
         earlier = self._asks[self._ask_of[ask.trials[0]]]
-        finished = len(earlier.values) == len(earlier.trials)
-        self._searcher.tell(number, _mean(earlier.values.values()) if finished else None)
+        if earlier.complete:
+            self._searcher.tell(number, earlier.answer)
+        else:
+            earlier.repeats.append(number)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
             self._record("repeated", **_said(proposal))
@@ -242,8 +268,9 @@ class Proposer:
         number = self._ask_of[trial]
         ask = self._asks[number]
         ask.values[trial] = values
-        if len(ask.values) == len(ask.trials):
-            self._searcher.tell(number, _mean(ask.values.values()))
+        if ask.complete:
+            for told in (number, *ask.repeats):
+                self._searcher.tell(told, ask.answer)
 
     def _values(self, rows: Sequence[Row]) -> list[float] | None:
         """Signed validation values of the deepest point: what the codec was trained to be."""
@@ -255,12 +282,6 @@ class Proposer:
             return None
         values = [o.sign * float(v) for o, v in zip(self._objectives, found, strict=True)]  # type: ignore[arg-type]
         return values if np.isfinite(values).all() else None
-
-
-def _mean(values: Iterable[Sequence[float] | None]) -> list[float] | None:
-    """Mean over the seeds that ended well; None where none did."""
-    kept = [v for v in values if v is not None]
-    return np.mean(kept, axis=0).tolist() if kept else None
 
 
 def _said(proposal: Proposal) -> dict[str, Any]:
