@@ -1,1 +1,1 @@
-"""What one trial does: motion in, features, codec, training, reconstruction, metrics. Knows no Ray."""
+"""What one trial does: motion in, features, codec, reconstruction, metrics. Knows no Ray."""

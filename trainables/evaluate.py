@@ -48,7 +48,8 @@ class SplitScores:
     Attributes:
         row: column -> value, the split's name in front.
         clips: rows of `clips.parquet` without trial and point.
-        joint_error_cm: (joints,) mean distance per joint over all frames.
+        joint_error_cm: (joints,) mean distance per joint over all frames; NaN for joints of no
+            coded part.
         reconstructions: recording -> (frames, joints, 3) float32 metres.
     """
 
@@ -62,8 +63,7 @@ def encode_split(codecs: Codecs, data: MotionData, split: str) -> EncodedSplit:
     """Tokens of a split under fitted codecs."""
     clips = data.splits[split]
     tokens = {p: [codec.encode(c.features[p]) for c in clips] for p, codec in codecs.items()}
-    quantizer = data.root_quantizer
-    root = [quantizer.encode(c.path) for c in clips] if quantizer is not None else []
+    root = [c.root_tokens for c in clips if c.root_tokens is not None]
     return EncodedSplit(split, tokens, root)
 
 
@@ -101,7 +101,10 @@ def score_split(
     originals: list[float] = []
     errors = np.zeros(len(data.names))
     for i, clip in enumerate(clips):
-        features = {p: codecs[p].decode(encoded.tokens[p][i], depth) for p in codecs}
+        features = {
+            p: codec.decode(encoded.tokens[p][i], min(depth, codec.levels))
+            for p, codec in codecs.items()
+        }
         root = encoded.root[i] if encoded.root else None
         pair = ClipPair(
             recording=clip.recording,
@@ -131,13 +134,19 @@ def score_split(
             for name, value in values.items()
         )
     for name in per_clip[0]:
-        values_of = np.array([v[name] for v in per_clip])
-        defined = values_of[np.isfinite(values_of)]
-        scores.row[f"{split}_{name}"] = float(defined.mean()) if len(defined) else float("nan")
-    scores.row[f"{split}_jerk_original_mps3"] = float(np.mean(originals))
-    scores.joint_error_cm = 100.0 * errors / max(sum(c.frames for c in clips), 1)
+        scores.row[f"{split}_{name}"] = _mean_defined([v[name] for v in per_clip])
+    scores.row[f"{split}_jerk_original_mps3"] = _mean_defined(originals)
+    scores.joint_error_cm = np.full(len(data.names), np.nan)
+    counted = data.scored["full"]
+    scores.joint_error_cm[counted] = 100.0 * errors[counted] / sum(c.frames for c in clips)
     scores.row.update(_token_metrics(codecs, data, encoded, depth, tables))
     return scores
+
+
+def _mean_defined(values: Sequence[float]) -> float:
+    """Mean over recordings in which a metric is defined; NaN where it is in none."""
+    defined = [v for v in values if np.isfinite(v)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def _restricted(pair: ClipPair, joints: np.ndarray) -> ClipPair:

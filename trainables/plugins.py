@@ -27,13 +27,14 @@ def load_plugins(files: Iterable[str] = ()) -> None:
     """
     for entry in entry_points(group=GROUP):
         if entry.name not in _LOADED:
-            _LOADED.add(entry.name)
             try:
                 entry.load()
             except Exception as error:
                 raise BadInput(
-                    f"plugin {entry.name} ({entry.value}) fails on import: {error}"
+                    f"plugin {entry.name} ({entry.value}) fails on import: "
+                    f"{type(error).__name__}: {error}"
                 ) from error
+            _LOADED.add(entry.name)
     for file in files:
         _load_file(Path(file).expanduser().resolve())
 
@@ -51,10 +52,10 @@ def _load_file(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BadInput:
-        raise
     except Exception as error:
         del sys.modules[name]
+        if isinstance(error, BadInput):
+            raise
         raise BadInput(
             f"--plugin {path} fails on import: {type(error).__name__}: {error}"
         ) from error

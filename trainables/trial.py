@@ -117,7 +117,11 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
 
 
 def limit_threads(threads: int) -> None:
-    """As many threads as the trial was given, so that trials side by side do not fight."""
+    """As many threads as the trial was given, so that trials side by side do not fight.
+
+    Holds for the rest of the process: the limits are those of the libraries loaded so far, and are
+    not taken back.
+    """
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -131,8 +135,10 @@ def _rung(
     depth = max(c.levels for c in codecs.values())
     scores = score_split(codecs, data, encode_split(codecs, data, "val"), depth)
     row = {"share": share, "train_seconds": spent, **scores.row}
-    for name in losses[0] if losses else ():
-        row[f"train_{name}"] = float(np.mean([loss[name] for loss in losses]))
+    # Parts may differ in what they train on (`loss.position.body`) and in how long.
+    for name in dict.fromkeys(name for loss in losses for name in loss):
+        values = [loss[name] for loss in losses if name in loss]
+        row[f"train_{name}"] = float(np.mean(values))
     return row
 
 
@@ -232,7 +238,7 @@ def save_artefacts(
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    np.savez_compressed(path, allow_pickle=False, **dict(arrays))  # type: ignore[arg-type]
+    np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]
 
 
 def _plain(rows: list[dict[str, float]]) -> list[dict[str, float | None]]:

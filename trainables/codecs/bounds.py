@@ -18,7 +18,8 @@ from trainables.codecs.codec import Codec, Tokens
 from trainables.motion.part_data import PartData
 from trainables.runtime import Runtime
 
-CHUNK = 1024
+DISTANCES = 1 << 23
+"""Distances held at a time: 32 MiB of float32."""
 
 
 class _Bound(Codec):
@@ -82,9 +83,12 @@ class NearestFrame(_Bound):
 
 def nearest(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Index (frames,) int32 of each frame's nearest centre, in chunks that bound memory."""
-    squares = (centres.astype(np.float64) ** 2).sum(axis=1)
+    middle = centres.mean(axis=0)  # far from the origin, rounding would decide between neighbours
+    centres = centres - middle
+    half_squares = 0.5 * np.einsum("kd,kd->k", centres, centres)
+    chunk = max(DISTANCES // len(centres), 1)
     found = np.empty(len(features), dtype=np.int32)
-    for start in range(0, len(features), CHUNK):
-        block = features[start : start + CHUNK]
-        found[start : start + CHUNK] = (squares - 2.0 * (block @ centres.T)).argmin(axis=1)
+    for start in range(0, len(features), chunk):
+        block = features[start : start + chunk] - middle
+        found[start : start + chunk] = (half_squares - block @ centres.T).argmin(axis=1)
     return found

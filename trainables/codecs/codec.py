@@ -179,7 +179,8 @@ def load_codec(folder: Path) -> Codec:
     version = described.get("codec_version")
     if version != CODEC_VERSION:
         raise BadInput(
-            f"{folder}: codec version {version} is not {CODEC_VERSION}; use the release that wrote it"
+            f"{folder}: codec version {version} is not {CODEC_VERSION}; "
+            "use the release that wrote it"
         )
     codec = codec_class(described["family"])(
         described["config"],

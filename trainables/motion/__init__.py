@@ -1,1 +1,1 @@
-"""Motion: readers, skeletons, parts, features and the data set that trials share. Knows no torch."""
+"""Motion: readers, skeletons, parts, features, the data set that trials share. No torch."""

@@ -7,7 +7,6 @@ every trial of a node.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +19,15 @@ from search_spaces.objectives import SPLITS
 from search_spaces.spec import EMBEDDED, DataSpec
 from trainables.motion.clip import Clip
 from trainables.motion.features import FeatureMap, Pose
+from trainables.motion.gaps import fill_gaps
 from trainables.motion.joint_names import mirror_order, side
 from trainables.motion.part_data import PartData
-from trainables.motion.parts import Part, PartMap, find_parts, require
-from trainables.motion.readers import find_recordings, read_clip
+from trainables.motion.parts import PartMap, find_parts, require
 from trainables.motion.reconcile import reconcile
+from trainables.motion.recordings import data_hash, grouped_notes, load_clips
 from trainables.motion.resample import mirror, resample, stride
 from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
+from trainables.motion.rotations import mean_up
 from trainables.motion.split import split_by_recording, split_hash, split_in_time
 
 
@@ -42,6 +43,7 @@ class SplitClip:
             empty for train.
         offsets: (joints, 3) metres, its own bones.
         path: where the pelvis goes.
+        root_tokens: (frames, 4) int32, the path as it is coded; None where root is removed.
     """
 
     recording: str
@@ -50,6 +52,7 @@ class SplitClip:
     original: np.ndarray
     offsets: np.ndarray
     path: RootPath
+    root_tokens: np.ndarray | None = None
 
     @property
     def frames(self) -> int:
@@ -69,6 +72,8 @@ class MotionData:
     scored: Mapping[str, np.ndarray]
     """Part -> joints scored for it; `full` -> those of all coded parts."""
     wrists: tuple[int, ...]
+    pelvis_up: np.ndarray
+    """(3,) direction in the pelvis's own axes that points up at rest: what headings hang on."""
     root_quantizer: RootQuantizer | None
 
     @property
@@ -86,47 +91,22 @@ class MotionData:
         return positions
 
 
-def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
-    """The recordings that a spec names, and what was odd about reading them."""
-    if spec.path == EMBEDDED:
-        from trainables.motion.synthetic import embedded_clips
-
-        return embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps), []
-    place = Path(spec.path).expanduser()
-    files = find_recordings(place)
-    folder = place if place.is_dir() else place.parent
-    clips, said = [], []
-    for file in files:
-        try:
-            clips.append(read_clip(file, file.relative_to(folder).with_suffix("").as_posix()))
-        except BadInput as error:
-            if spec.on_bad_file == "error":
-                raise
-            said.append(f"skipped {file.name}: {error}")
-    if not clips:
-        raise BadInput(f"{place}: none of {len(files)} files could be read; {said[0]}")
-    names = [c.recording for c in clips]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadInput(
-                f"{place}: two files are called {name!r} without their suffix; rename one"
-            )
-    return clips, said
-
-
 def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     """Reads, reconciles, splits and featurises motion.
 
     Raises:
-        BadInput: nothing readable, no required part, too little to split.
+        BadInput: nothing readable, not in metres, no required part, too little to split.
     """
     warnings: list[str] = []
     if clips is None:
         clips, warnings = load_clips(spec)
+    _in_metres(clips)
     source_fps = tuple(sorted({round(c.fps, 3) for c in clips}))
-    warnings.extend(_grouped_notes(clips))
+    warnings.extend(grouped_notes(clips))
     skeletons = len({c.skeleton.names for c in clips})
-    data_hash = _hash_of(clips)
+    clips, filled = fill_gaps(clips)
+    warnings.extend(filled)
+    hashed_data = data_hash(clips)
     resampled = [stride(resample(c, spec.fps), spec.frame_stride) for c in clips]
     together, mapping = reconcile(resampled)
     warnings.extend(mapping)
@@ -142,7 +122,10 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     if spec.mirror:
         splits["train"] = [c for clip in splits["train"] for c in (clip, _mirrored(clip))]
     hips = _hips_of(together[0])
-    poses = {s: [_pose_of(c, hips) for c in splits[s]] for s in SPLITS}
+    if hips is None and any(c.rotations is None for c in together):
+        warnings.append("no joints pair up as left and right, so headings stay in the poses")
+    up = _up_of(splits["train"])
+    poses = {s: [_pose_of(c, up, hips) for c in splits[s]] for s in SPLITS}
     feature_map, dropped = _fit_features(spec, kind, parts, splits, poses, dropped)
     warnings.extend(f"part {d.name} is dropped: {d.reason}" for d in dropped)
     quantizer = None
@@ -150,7 +133,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         quantizer = RootQuantizer.fit([path for _, path in poses["train"]], spec.root_codes)
     ready = {
         s: tuple(
-            _split_clip(c, pose, path, feature_map, s, spec.root)
+            _split_clip(c, pose, path, feature_map, s, quantizer)
             for c, (pose, path) in zip(splits[s], poses[s], strict=True)
         )
         for s in SPLITS
@@ -187,7 +170,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         signers=tuple(sorted({c.signer for c in clips if c.signer})),
         mirrored=spec.mirror,
         synthetic=spec.path == EMBEDDED,
-        data_hash=data_hash,
+        data_hash=hashed_data,
         split_hash=hashed,
         warnings=tuple(warnings),
     )
@@ -199,32 +182,18 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         splits=ready,
         scored=scored,
         wrists=tuple(w for w in parts.wrists if w is not None),
+        pelvis_up=up,
         root_quantizer=quantizer,
     )
 
 
-def _hash_of(clips: Sequence[Clip]) -> str:
-    """Identity of the motion itself: names, rates and positions to a tenth of a millimetre."""
-    digest = hashlib.sha256()
-    for clip in sorted(clips, key=lambda c: c.recording):
-        digest.update(f"{clip.recording}|{clip.fps:.6f}|{','.join(clip.skeleton.names)}".encode())
-        digest.update(np.round(clip.positions * 1e4).astype("<i8").tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _grouped_notes(clips: Sequence[Clip]) -> list[str]:
-    """What readers noted, each sentence once with the recordings it is true of."""
-    where: dict[str, list[str]] = {}
-    for clip in clips:
-        for note in clip.notes:
-            if note != "synthetic":
-                where.setdefault(note, []).append(clip.recording)
-    said = []
-    for note, names in where.items():
-        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
-        shown = names if not more else names[:3]
-        said.append(f"{', '.join(shown)}{more}: {note}")
-    return said
+def _in_metres(clips: Sequence[Clip]) -> None:
+    other = [c for c in clips if c.unit != "m"]
+    if other:
+        raise BadInput(
+            f"{other[0].recording}: is in {other[0].unit}, and errors are scored in centimetres; "
+            "convert it to metres"
+        )
 
 
 def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[DroppedPart]]:
@@ -238,6 +207,9 @@ def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[Drop
         if p not in found.parts
     ]
     kept = {p: found.parts[p] for p in found.parts if p in wanted}
+    if not kept:
+        reasons = "; ".join(f"{d.name}: {d.reason}" for d in dropped)
+        raise BadInput(f"no part is left to code ({reasons}); name joints with part_joints")
     return PartMap(found.names, kept, found.wrists, found.missing), dropped
 
 
@@ -264,8 +236,13 @@ def _hips_of(clip: Clip) -> tuple[int, int] | None:
     return None
 
 
-def _pose_of(clip: Clip, hips: tuple[int, int] | None) -> tuple[Pose, RootPath]:
-    positions, rotations, path = take_out_root(clip, hips)
+def _up_of(train: Sequence[Clip]) -> np.ndarray:
+    turned = [c.rotations[:, 0] for c in train if c.rotations is not None]
+    return mean_up(np.concatenate(turned)) if turned else np.array([0.0, 1.0, 0.0])
+
+
+def _pose_of(clip: Clip, up: np.ndarray, hips: tuple[int, int] | None) -> tuple[Pose, RootPath]:
+    positions, rotations, path = take_out_root(clip, up, hips)
     return Pose(positions, rotations), path
 
 
@@ -294,15 +271,22 @@ def _fit_features(
             raise BadInput(
                 f"part {name!r} is required, and its joints never move in the training data"
             )
+    moving = tuple(name for name in parts.parts if name not in still)
+    if not moving:
+        raise BadInput("no part moves in the training data, so there is nothing to code")
     dropped = [*dropped, *(DroppedPart(name=n, reason="its joints never move") for n in still)]
-    moving: dict[str, Part] = {n: p for n, p in parts.parts.items() if n not in still}
-    return FeatureMap.fit(kind, parents, moving, train, bones), dropped
+    return fitted.only(moving), dropped
 
 
 def _split_clip(
-    clip: Clip, pose: Pose, path: RootPath, feature_map: FeatureMap, split: str, root: str
+    clip: Clip,
+    pose: Pose,
+    path: RootPath,
+    feature_map: FeatureMap,
+    split: str,
+    quantizer: RootQuantizer | None,
 ) -> SplitClip:
-    original = pose.positions if root == "removed" else put_back_root(pose.positions, path)
+    original = pose.positions if quantizer is None else put_back_root(pose.positions, path)
     empty = np.zeros((0, len(clip.skeleton), 3), dtype=np.float32)
     return SplitClip(
         recording=clip.recording,
@@ -311,6 +295,7 @@ def _split_clip(
         original=empty if split == "train" else original.astype(np.float32),
         offsets=clip.skeleton.offsets,
         path=path,
+        root_tokens=None if quantizer is None else quantizer.encode(path),
     )
 
 

@@ -1,4 +1,4 @@
-"""Poses to features and back: exponential maps of local rotations, or positions where there are none.
+"""Poses to features and back: exponential maps of local rotations, or positions without them.
 
 Fitted on training recordings alone: the mean rotation of each joint, which features move at all,
 and what the others are held at. The map does not depend on time, so one pose has one feature
@@ -8,7 +8,7 @@ vector wherever it occurs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,22 +71,14 @@ class FeatureMap:
         geometry = {}
         for name, part in parts.items():
             raw = np.concatenate([bare._raw(p, part) for p in train])
-            active = np.flatnonzero(raw.std(axis=0) > STILL)
-            points = {int(j): i for i, j in enumerate(part.scored)}
-            tree = np.array([points.get(int(parents[j]), -1) for j in part.scored])
-            tree[0] = -1
-            own = bones[list(part.scored)].copy()
-            own[0] = 0.0
-            geometry[name] = PartGeometry(
-                kind=kind,
-                parents=tree,
-                offsets=own,
-                coded=np.array([points[int(j)] for j in part.coded], dtype=np.int64),
-                mean_rotations=mean_rotations[list(part.coded)],
-                constant=raw.mean(axis=0),
-                active=active,
-            )
+            geometry[name] = _geometry(kind, parents, bones, mean_rotations, part, raw)
         return cls(kind, parents, parts, geometry, mean_rotations, mean_positions)
+
+    def only(self, names: Sequence[str]) -> FeatureMap:
+        """The same map over some of its parts; joints of the others are held at their means."""
+        parts = {name: self.parts[name] for name in names}
+        geometry = {name: self.geometry[name] for name in names}
+        return replace(self, parts=parts, geometry=geometry)
 
     def _raw(self, pose: Pose, part: Part) -> np.ndarray:
         """All 3 * joints features of a part, moving or not."""
@@ -94,7 +86,7 @@ class FeatureMap:
         if self.kind == "expmap":
             vectors = relative_log(_rotations(pose)[:, coded], self.mean_rotations[coded])
         else:
-            vectors = pose.positions[:, coded] - pose.positions[:, [part.scored[0]]]
+            vectors = pose.positions[:, coded] - pose.positions[:, [self._anchor(part)]]
         return vectors.reshape(len(vectors), -1)
 
     def encode(self, pose: Pose) -> dict[str, np.ndarray]:
@@ -116,7 +108,7 @@ class FeatureMap:
         frames = len(next(iter(features.values())))
         positions = np.tile(self.mean_positions, (frames, 1, 1))
         for name, part in self._from_the_root():
-            anchor = positions[:, [part.scored[0]]].copy()
+            anchor = positions[:, [self._anchor(part)]].copy()
             positions[:, list(part.coded)] = anchor + self._full(name, features[name])
         return positions
 
@@ -130,6 +122,16 @@ class FeatureMap:
             rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
         return rotations
 
+    def _anchor(self, part: Part) -> int:
+        """The joint that positions of a part are relative to: what the part hangs on.
+
+        A hand's wrist; else the parent of its first joint; of the whole body, the pelvis itself.
+        """
+        first = int(part.scored[0])
+        if first not in part.coded or self.parents[first] < 0:
+            return first
+        return int(self.parents[first])
+
     def _from_the_root(self) -> list[tuple[str, Part]]:
         # A hand hangs on a wrist that the body places, so the body comes first.
         return sorted(self.parts.items(), key=lambda item: int(item[1].scored[0]))
@@ -139,6 +141,62 @@ class FeatureMap:
         raw = np.tile(geometry.constant, (len(features), 1))
         raw[:, geometry.active] = features
         return raw.reshape(len(features), -1, 3)
+
+
+def _geometry(
+    kind: str,
+    parents: np.ndarray,
+    bones: np.ndarray,
+    mean_rotations: np.ndarray,
+    part: Part,
+    raw: np.ndarray,
+) -> PartGeometry:
+    """A part as one tree of its scored joints.
+
+    Joints in between that the part does not code stand at their mean rotation, which is folded
+    into the bone and the mean rotation below. A part of several trees (both feet) gets the pelvis
+    as its root.
+
+    Args:
+        kind: "expmap" or "position".
+        parents: (joints,).
+        bones: (joints, 3) metres.
+        mean_rotations: (joints, 3, 3).
+        part: its joints.
+        raw: (frames, 3 * coded joints) all its features over train.
+    """
+    scored = [int(j) for j in part.scored]
+    members = set(scored)
+    tops = [j for j in scored if not _above(parents, j) & members]
+    joints = scored if len(tops) == 1 else [0, *scored]
+    point = {j: i for i, j in enumerate(joints)}
+    tree = np.full(len(joints), -1)
+    offsets = np.zeros((len(joints), 3))
+    folded = mean_rotations.copy()
+    for i, j in enumerate(joints[1:], start=1):
+        offsets[i], above = bones[j], int(parents[j])
+        while above not in point:
+            offsets[i] = mean_rotations[above] @ offsets[i] + bones[above]
+            folded[j] = mean_rotations[above] @ folded[j]
+            above = int(parents[above])
+        tree[i] = point[above]
+    return PartGeometry(
+        kind=kind,
+        parents=tree,
+        offsets=offsets,
+        coded=np.array([point[int(j)] for j in part.coded], dtype=np.int64),
+        mean_rotations=folded[list(part.coded)],
+        constant=raw.mean(axis=0),
+        active=np.flatnonzero(raw.std(axis=0) > STILL),
+    )
+
+
+def _above(parents: np.ndarray, joint: int) -> set[int]:
+    """All ancestors of a joint."""
+    found: set[int] = set()
+    while (joint := int(parents[joint])) >= 0:
+        found.add(joint)
+    return found
 
 
 def _rotations(pose: Pose) -> np.ndarray:

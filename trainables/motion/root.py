@@ -2,12 +2,13 @@
 
 *Removed* puts the pelvis at the origin and turns each frame to face one way (its tilt stays, as
 the pelvis's rotation in the body). *Coded* does the same for the parts and sends where the pelvis
-goes as four tokens a frame: forward and sideways step, height, and turn, each uniformly quantised
-in a closed loop, so that errors do not add up.
+goes as four tokens a frame: a step along each of three axes that turn with the body (two level, one
+up) and the turn itself, each uniformly quantised in a closed loop, so that errors do not add up.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,13 +40,15 @@ def hips_heading(positions: np.ndarray, left: int, right: int) -> np.ndarray:
 
 
 def take_out_root(
-    clip: Clip, hips: tuple[int, int] | None = None
+    clip: Clip, up: np.ndarray, hips: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, np.ndarray | None, RootPath]:
     """Splits a clip (pelvis first) into pose and path.
 
     Args:
         clip: pelvis is joint 0.
-        hips: left and right hip joints, used where the clip has no rotations.
+        up: (3,) direction in the pelvis's own axes that points up at rest, one for a data set.
+        hips: left and right hip joints, used where the clip has no rotations; without either, the
+            heading stays in the pose.
 
     Returns:
         positions (frames, joints, 3) with the pelvis at the origin and the heading removed; local
@@ -53,7 +56,7 @@ def take_out_root(
     """
     root = clip.positions[:, 0]
     if clip.rotations is not None:
-        heading = heading_of(clip.rotations[:, 0])
+        heading = heading_of(clip.rotations[:, 0], up)
     elif hips is not None:
         heading = hips_heading(clip.positions, *hips)
     else:
@@ -83,7 +86,7 @@ class RootQuantizer:
 
     Attributes:
         alphabet: values per token.
-        steps: (4,) size of one quantisation step: metres, metres, metres, radians.
+        steps: (4,) size of one step along x, y, z (metres) and of a turn (radians).
         height: metres, where the pelvis starts (mean of train).
     """
 
@@ -101,32 +104,44 @@ class RootQuantizer:
         """Step sizes such that all but one in a thousand training steps are in range."""
         moves = np.concatenate([_moves(p) for p in paths])
         reach = np.quantile(np.abs(moves), 0.999, axis=0)
-        steps = np.maximum(reach / max(alphabet // 2 - 0.5, 0.5), 1e-5)
+        steps = np.maximum(reach / ((alphabet - 1) / 2), 1e-5)
         height = float(np.mean(np.concatenate([p.position[:, 1] for p in paths])))
         return cls(alphabet, steps, height)
 
     def encode(self, path: RootPath) -> np.ndarray:
         """Path -> tokens (frames, 4) int32 in [0, alphabet)."""
         low, high = -(self.alphabet // 2), self.alphabet - self.alphabet // 2 - 1
-        tokens = np.empty((len(path.heading), ROOT_TOKENS), dtype=np.int32)
-        state = np.array([0.0, self.height, 0.0, 0.0])
-        for t in range(len(tokens)):
-            target = np.array([*path.position[t], path.heading[t]])
-            wanted = _into_frame(target - state, state[3])
-            index = np.clip(np.rint(wanted / self.steps), low, high)
-            tokens[t] = index - low
-            state = state + _out_of_frame(index * self.steps, state[3])
-        return tokens
+        size_x, size_y, size_z, size_turn = (float(s) for s in self.steps)
+        # Plain floats: a step depends on the one before, and arrays of four cost ten times this.
+        x, y, z, heading = 0.0, self.height, 0.0, 0.0
+        rows = []
+        for (to_x, to_y, to_z), to_heading in zip(
+            path.position.tolist(), path.heading.tolist(), strict=True
+        ):
+            cos, sin = math.cos(heading), math.sin(heading)
+            dx, dz = to_x - x, to_z - z
+            wanted = (
+                (cos * dx - sin * dz) / size_x,
+                (to_y - y) / size_y,
+                (sin * dx + cos * dz) / size_z,
+                (to_heading - heading) / size_turn,
+            )
+            i, j, k, m = (min(max(round(w), low), high) for w in wanted)
+            rows.append((i - low, j - low, k - low, m - low))
+            x += cos * i * size_x + sin * k * size_z
+            z += -sin * i * size_x + cos * k * size_z
+            y += j * size_y
+            heading += m * size_turn
+        return np.array(rows, dtype=np.int32).reshape(-1, ROOT_TOKENS)
 
     def decode(self, tokens: np.ndarray) -> RootPath:
         """Tokens (frames, 4) -> path."""
-        low = -(self.alphabet // 2)
-        state = np.array([0.0, self.height, 0.0, 0.0])
-        states = np.empty((len(tokens), 4))
-        for t, row in enumerate(tokens):
-            state = state + _out_of_frame((row + low) * self.steps, state[3])
-            states[t] = state
-        return RootPath(states[:, :3], states[:, 3])
+        moves = (tokens.astype(np.int64) - self.alphabet // 2) * self.steps
+        heading = np.cumsum(moves[:, 3])
+        before = about_up(heading - moves[:, 3])
+        steps = np.einsum("tij,tj->ti", before, moves[:, :3])
+        start = np.array([0.0, self.height, 0.0])
+        return RootPath(start + np.cumsum(steps, axis=0), heading)
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """What `from_arrays` needs."""
@@ -143,17 +158,9 @@ class RootQuantizer:
 
 
 def _moves(path: RootPath) -> np.ndarray:
-    delta = np.diff(np.column_stack([path.position, path.heading]), axis=0)
-    if not len(delta):
+    """Steps between frames (frames - 1, 4), in the frame of the heading before each."""
+    if len(path.heading) < 2:
         return np.zeros((1, ROOT_TOKENS))
-    return np.stack([_into_frame(d, h) for d, h in zip(delta, path.heading[:-1], strict=True)])
-
-
-def _into_frame(delta: np.ndarray, heading: float) -> np.ndarray:
-    cos, sin = np.cos(-heading), np.sin(-heading)
-    x, y, z, turn = delta
-    return np.array([cos * x + sin * z, y, -sin * x + cos * z, turn])
-
-
-def _out_of_frame(delta: np.ndarray, heading: float) -> np.ndarray:
-    return _into_frame(delta, -heading)
+    back = about_up(-path.heading[:-1])
+    steps = np.einsum("tij,tj->ti", back, np.diff(path.position, axis=0))
+    return np.column_stack([steps, np.diff(path.heading)])

@@ -52,10 +52,30 @@ def about_up(angles: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(r, axis=-1) for r in rows], axis=-2)
 
 
-def heading_of(rotations: np.ndarray) -> np.ndarray:
-    """Angle about the up axis of rotations (n, 3, 3): the twist of a swing-twist split, radians.
+def mean_up(rotations: np.ndarray) -> np.ndarray:
+    """Which of a joint's own directions points up on average: (n, 3, 3) -> (3,), unit length.
 
-    Independent of how the pelvis's own axes lie at rest, up to a constant.
+    The joint's Y where none does.
     """
-    quaternion = Rotation.from_matrix(rotations).as_quat(scalar_first=True)
+    mean = rotations[:, 1].mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return mean / length if length > 0.1 else np.array([0.0, 1.0, 0.0])
+
+
+def heading_of(rotations: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Angle about the up axis of world rotations (n, 3, 3): the twist of swing and twist, radians.
+
+    A turn of the whole world about Y adds exactly its angle. Undefined only upside down: in files
+    whose pelvis has, say, its X along the spine, that holds just because `up` says so.
+
+    Args:
+        rotations: (n, 3, 3).
+        up: (3,) the direction of the rotated thing, in its own axes, that points up at rest.
+    """
+    y = np.array([0.0, 1.0, 0.0])
+    across = np.cross(y, up)
+    sine, cosine = float(np.linalg.norm(across)), float(up @ y)
+    axis = across / sine if sine > 1e-9 else np.array([1.0, 0.0, 0.0])
+    upright = Rotation.from_rotvec(axis * np.arctan2(sine, cosine))
+    quaternion = (Rotation.from_matrix(rotations) * upright).as_quat(scalar_first=True)
     return 2.0 * np.arctan2(quaternion[:, 2], quaternion[:, 0])

@@ -54,7 +54,7 @@ def split_in_time(
     for clip in sorted(clips, key=lambda c: c.recording):
         gap = int(-(-gap_seconds * clip.fps // 1))
         usable = clip.frames - 2 * gap
-        val, test = (max(4, int(round(share * usable))) for share in shares[1:])
+        val, test = (max(4, round(share * usable)) for share in shares[1:])
         train = usable - val - test
         if train < 8:
             raise BadInput(

@@ -1,0 +1,83 @@
+"""The recordings that a data specification names: reading them, and who they are.
+
+What was odd about reading is gathered into sentences, since a folder of a hundred files with one
+oddity deserves one line, not a hundred.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from search_spaces.errors import BadInput
+from search_spaces.spec import EMBEDDED, DataSpec
+from trainables.motion.clip import Clip
+from trainables.motion.readers import find_recordings, read_clip
+
+
+def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
+    """The recordings that a spec names, and which files were skipped and why.
+
+    Raises:
+        BadInput: nothing there, a file that cannot be read (unless `on_bad_file: skip`), or two
+            files of one name.
+    """
+    if spec.path == EMBEDDED:
+        from trainables.motion.synthetic import embedded_clips
+
+        return embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps), []
+    place = Path(spec.path).expanduser()
+    files = find_recordings(place)
+    folder = place if place.is_dir() else place.parent
+    names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise BadInput(
+            f"{place}: two files are called {twice[0]!r} without their suffix; rename one"
+        )
+    clips, skipped = [], []
+    for file, name in zip(files, names, strict=True):
+        try:
+            clips.append(read_clip(file, name))
+        except BadInput as error:
+            if spec.on_bad_file == "error":
+                raise
+            skipped.append(f"skipped {file.name}: {error}")
+    if not clips:
+        raise BadInput(f"{place}: none of {len(files)} files could be read; {skipped[0]}")
+    return clips, skipped
+
+
+def data_hash(clips: Sequence[Clip]) -> str:
+    """Identity of the motion: names, bones, rates, positions to a tenth of a millimetre, rotations.
+
+    The order of the clips does not count.
+    """
+    digest = hashlib.sha256()
+    for clip in sorted(clips, key=lambda c: c.recording):
+        skeleton = clip.skeleton
+        digest.update(f"{clip.recording}|{clip.fps:.6f}|{','.join(skeleton.names)}".encode())
+        digest.update(skeleton.parents.astype("<i8").tobytes())
+        for values in (skeleton.offsets, clip.positions, clip.rotations):
+            if values is not None:
+                digest.update(np.round(values * 1e4).astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def grouped_notes(clips: Sequence[Clip]) -> list[str]:
+    """What readers noted, each sentence once with the recordings it is true of."""
+    where: dict[str, list[str]] = {}
+    for clip in clips:
+        for note in clip.notes:
+            if note != "synthetic":
+                where.setdefault(note, []).append(clip.recording)
+    said = []
+    for note, names in where.items():
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        shown = names if not more else names[:3]
+        said.append(f"{', '.join(shown)}{more}: {note}")
+    return said
