@@ -24,13 +24,13 @@ from analysis.fronts import (
     objective_values,
     signed_reference,
 )
-from analysis.labels import codec_label, objective_label, part_label
+from analysis.labels import codec_label, objective_label, part_label, quantity
 from analysis.log import Log
 from analysis.points import Tables, front_objectives, point_rows
 from analysis.statistics import SAME_POINT, over_recordings, seed_means
 from analysis.verdicts import Standing, dominators
 from search_spaces.objectives import Objective
-from search_spaces.record import NEAREST_FRAME, STATUSES
+from search_spaces.record import MEAN_POSE, NEAREST_FRAME, STATUSES
 
 FEW_FRAMES_PER_CODE = 4
 FEW_TOKENS_PER_CODE = 10
@@ -141,6 +141,16 @@ class Findings:
         return signed_reference(self.objectives, stored)
 
     @cached_property
+    def box_share(self) -> float | None:
+        """Hypervolume in % of the box from 0 to the reference point.
+
+        None where an objective is maximised: it has no natural zero, so there is no such box.
+        """
+        if self.hypervolume is None or self.reference is None or (self.reference <= 0).any():
+            return None
+        return 100 * self.hypervolume.value / float(np.prod(self.reference))
+
+    @cached_property
     def history(self) -> History | None:
         """Hypervolume after each configuration's last seed came in."""
         if self.reference is None or self.means.empty:
@@ -177,7 +187,7 @@ class Findings:
             )
             for (status, _), rows in groups.items()
         ]
-        return sorted(found, key=lambda e: (STATUSES.index(e.status), -e.count))
+        return sorted(found, key=lambda e: (-STATUSES.index(e.status), -e.count))
 
     @cached_property
     def bounds(self) -> list[dict[str, Any]]:
@@ -199,14 +209,19 @@ class Findings:
     def warnings(self) -> list[str]:
         """All that a reader must know before believing a number."""
         facts = self.log.facts
-        found = [*(facts.warnings if facts else ()), *map(str, self.log.sweep.get("warnings", ()))]
-        found += (
-            [f"{d.name} is not coded: {d.reason}." for d in facts.dropped_parts] if facts else []
-        )
+        found = list(facts.warnings) if facts else []
+        found += map(str, self.log.sweep.get("warnings", ()))
+        for part in facts.dropped_parts if facts else ():
+            found.append(f"{part_label(part.name).capitalize()} is not coded: {part.reason}.")
         gone = [o.name for o in self.log.objectives if o not in self.objectives]
         if gone and len(self.means):
             found.append(f"No point has the objective {', '.join(gone)}; it was left out.")
-        found += self._few_frames() + self._few_tokens() + self._left_out()
+        found += (
+            self._worse_than_mean_pose()
+            + self._few_frames()
+            + self._few_tokens()
+            + self._left_out()
+        )
         if self.log.unfinished:
             found.append(f"{len(self.log.unfinished)} trials have no end yet: resume the sweep.")
         if self.log.torn:
@@ -214,6 +229,20 @@ class Findings:
                 f"{self.log.torn} line of the log was cut short by a crash and is left out."
             )
         return list(dict.fromkeys(found))
+
+    def _worse_than_mean_pose(self) -> list[str]:
+        column = f"val_{FULL_POSE}"
+        mean = next((b.get(column) for b in self.bounds if b.get("codec") == MEAN_POSE), None)
+        if mean is None or column not in self.means.columns:
+            return []
+        worse = self.means[self.means[column].astype(float) > float(mean)]
+        if worse.empty:
+            return []
+        held = len(worse.index.intersection(self.front_of(FULL_POSE).index))
+        return [
+            f"{_points(len(worse))} ({held} of the front) {_are(len(worse))} worse than the mean "
+            f"pose, which costs 0 bits: {quantity(float(mean), FULL_POSE)} on validation."
+        ]
 
     def _few_frames(self) -> list[str]:
         facts, points = self.log.facts, self.means
@@ -224,9 +253,9 @@ class Findings:
         if few.empty:
             return []
         return [
-            f"Fewer than {FEW_FRAMES_PER_CODE} training frames per code in {len(few)} points "
-            f"({facts.train.frames:,} frames, up to {int(size[few.index].max()):,} codes): they "
-            "come close to storing frames."
+            f"Fewer than {FEW_FRAMES_PER_CODE} training frames per code in {_points(len(few))} "
+            f"({facts.train.frames:,} frames, up to {int(size[few.index].max()):,} codes): that "
+            "comes close to storing frames."
         ]
 
     def _few_tokens(self) -> list[str]:
@@ -239,25 +268,33 @@ class Findings:
         if not few:
             return []
         return [
-            f"Fewer than {FEW_TOKENS_PER_CODE} validation tokens per code in {few} points: their "
+            f"Fewer than {FEW_TOKENS_PER_CODE} validation tokens per code in {_points(few)}: the "
             "empirical entropy is too low there; read the model rate."
         ]
 
     def _left_out(self) -> list[str]:
         found = []
         if self.hypervolume and self.hypervolume.dropped:
-            found.append(f"{self.hypervolume.dropped} points are not finite in an objective.")
+            found.append(f"Not finite in an objective: {_points(self.hypervolume.dropped)}.")
         if self.hypervolume and self.hypervolume.clipped:
             found.append(
-                f"{self.hypervolume.clipped} points lie outside the reference point and add "
-                "nothing to the hypervolume."
+                f"Outside the reference point, so without hypervolume: "
+                f"{_points(self.hypervolume.clipped)}."
             )
         columns = [o.column("val") for o in self.distortions]
         for column in columns if len(self.means) else []:
             lost = int((~np.isfinite(self.means[column].astype(float))).sum())
             if lost:
-                found.append(f"{objective_label(column)} is not finite in {lost} points.")
+                found.append(f"{objective_label(column)} is not finite in {_points(lost)}.")
         return found
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def varied(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:

@@ -65,6 +65,17 @@ def number(value: float) -> str:
     return f"{value:.{max(0, min(digits, 6))}f}"
 
 
+def error_number(value: float) -> str:
+    """A standard error: two significant digits.
+
+    >>> error_number(0.0344), error_number(12.3)
+    ('0.034', '12')
+    """
+    if not math.isfinite(value) or value == 0 or abs(value) >= 10:
+        return number(value) if not math.isfinite(value) else f"{value:,.0f}"
+    return f"{value:.{max(0, 1 - math.floor(math.log10(abs(value))))}f}"
+
+
 def point_label(row: Mapping[Any, Any]) -> str:
     """An operating point in a few signs: codec, codes × levels decoded, compression in time.
 

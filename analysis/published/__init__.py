@@ -22,7 +22,7 @@ def published(paper: str) -> pd.DataFrame:
     Raises:
         BadInput: there is no such table.
 
-    >>> published("klezovich")["hull_percent"].max()
+    >>> float(published("klezovich")["hull_percent"].max())
     109.3
     """
     if paper not in TABLES:
@@ -38,10 +38,7 @@ def klezovich_hull() -> pd.DataFrame:
         Columns `codec`, `label`, `rate_total_bps`, `hull_percent`, `source`.
     """
     table = published("klezovich")
-    deep = table["quantizers"] > 1
-    size = table["codebook_size"].astype(str)
-    table["label"] = ("k " + size).where(
-        ~deep, "D " + size + ", Q " + table["quantizers"].astype(str)
-    )
+    size, depth = table["codebook_size"].astype(str), table["quantizers"].astype(str)
+    table["label"] = size.where(depth == "1", size + "×" + depth)
     table["rate_total_bps"] = table["rate_nominal_bps_per_stream"] * KLEZOVICH_STREAMS
     return table[["codec", "label", "rate_total_bps", "hull_percent", "source"]]

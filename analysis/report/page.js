@@ -61,18 +61,16 @@ function fillSmalls() {
   for (const name of data.small) {
     const box = document.createElement("div"), title = document.createElement("h3"), plot = document.createElement("div");
     box.className = "small";
-    title.textContent = `${metricOf[name].label} (${metricOf[name].unit})`;
+    title.textContent = `${metricOf[name].short}, ${metricOf[name].unit}`;
     plot.className = "plot";
     plot.id = `small-${name}`;
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", `Rate against ${metricOf[name].label}`);
     box.append(title, plot);
-    if (data.published[name]) {
-      const note = Object.assign(document.createElement("p"), { className: "note", textContent: `Stars: ${data.published[name].note}` });
-      box.append(note);
-    }
     $("smalls").append(box);
   }
+  const notes = data.small.filter((name) => data.published[name]).map((name) => `${metricOf[name].short}: stars. ${data.published[name].note}`);
+  $("parts").append(Object.assign(document.createElement("p"), { className: "note", textContent: notes.join(" ") }));
   $("parts").hidden = !data.small.length;
 }
 
@@ -80,7 +78,7 @@ function caption() {
   const front = (data.fronts[state.rate] || {})[state.metric] || [], m = metricOf[state.metric];
   const words = [];
   if (m && m.optimised) {
-    words.push(`${front.length} points are non-dominated in validation over this rate and ${m.short}.`);
+    words.push(`${front.length} points are non-dominated in validation over this rate and ${m.short[0].toLowerCase()}${m.short.slice(1)}.`);
     if (state.split === "test") words.push("They are shown with their test scores and not filtered again, so the dotted line may rise.");
   } else if (m) words.push("Read beside the fronts; there is no front over this number.");
   if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");
@@ -88,12 +86,21 @@ function caption() {
   $("caption").textContent = words.join(" ");
 }
 
-function drawAll() {
+function drawMain() {
   if (!count || !state.metric || !data.rates.length) return;
   frontPlot($("plot-front"), state.metric, state, false);
-  for (const name of data.small) frontPlot($(`small-${name}`), name, state, true);
   caption();
-  if (data.history) historyPlot($("plot-history"), document.querySelector('[name="clock"]:checked').value);
+}
+
+function drawHistory() {
+  historyPlot($("plot-history"), document.querySelector('[name="clock"]:checked').value);
+}
+
+function drawAll() {
+  if (!count || !state.metric || !data.rates.length) return;
+  drawMain();
+  for (const name of data.small) frontPlot($(`small-${name}`), name, state, true);
+  if (data.history) drawHistory();
   if (data.dimensions.length > 1) parallelPlot($("plot-parallel"), state);
 }
 
@@ -125,9 +132,9 @@ $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("change", (event) => {
   const input = event.target;
   state[input.name] = input.type === "checkbox" ? input.checked : input.value;
-  drawAll();
+  input.name === "metric" ? drawMain() : drawAll();
 });
-document.querySelectorAll('[name="clock"]').forEach((input) => input.addEventListener("change", drawAll));
+document.querySelectorAll('[name="clock"]').forEach((input) => input.addEventListener("change", drawHistory));
 const dark = matchMedia("(prefers-color-scheme: dark)");
 $("theme").addEventListener("click", () => {
   const now = document.documentElement.style.colorScheme || (dark.matches ? "dark" : "light");

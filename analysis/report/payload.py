@@ -187,16 +187,14 @@ def _references(findings: Findings, shown: list[str]) -> dict[str, Any]:
 
 
 def _history(findings: Findings) -> dict[str, Any] | None:
-    history, reference = findings.history, findings.reference
-    if history is None or reference is None:
+    history = findings.history
+    if history is None:
         return None
-    box = 1.0
-    for objective, corner in zip(findings.objectives, reference, strict=True):
-        # A maximised objective has no natural zero, so there is no box to take a share of.
-        box *= float(corner) if objective.sign > 0 else math.nan
+    last = float(history.value[-1])
+    scale = findings.box_share / last if findings.box_share and last else math.nan
     return {
         "value": [plain(v) for v in history.value],
-        "share": [plain(100 * v / box) for v in history.value],
+        "share": [plain(v * scale) for v in history.value],
         "trials": [int(t) for t in history.trials],
         "seconds": [plain(s) for s in history.seconds],
         "unit": " · ".join(unit_label(o.name) for o in findings.objectives),

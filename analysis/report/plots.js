@@ -39,7 +39,7 @@ function hover(i, metric, split) {
   const score = (s) => {
     const v = valuesOf(metric, s)[i];
     const e = (points.values[`${s}_${metric}_se`] || [])[i];
-    return `${say(v)}${finite(e) ? ` ± ${say(e)}` : ""}`;
+    return `${say(v)}${finite(e) ? ` ± ${say(Number(e.toPrecision(2)))}` : ""}`;
   };
   const rates = data.rates.map((r) => `${r.key} ${say(valuesOf(r.name, split)[i])}`).join(" · ");
   const settings = Object.entries(points.config[i]).map(([k, v]) => `${escaped(k)} ${escaped(finite(v) ? Number(v.toPrecision(3)) : v)}`);
@@ -51,7 +51,7 @@ function hover(i, metric, split) {
 }
 
 function layoutOf(t, small) {
-  const axis = () => ({ gridcolor: t.grid, linecolor: t.line, zerolinecolor: t.line, tickcolor: t.line, ticks: "outside", ticklen: 4, automargin: true, title: { font: { size: small ? 11 : 13, color: t.soft }, standoff: small ? 6 : 12 } });
+  const axis = () => ({ gridcolor: t.grid, linecolor: t.line, zerolinecolor: t.line, tickcolor: t.line, ticks: "outside", ticklen: 4, title: { font: { size: small ? 11 : 13, color: t.soft }, standoff: small ? 6 : 12 } });
   return {
     paper_bgcolor: t.panel, plot_bgcolor: t.panel, showlegend: false, hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: small ? 11 : 13, color: t.ink },
@@ -107,7 +107,7 @@ function frontPlot(div, metric, state, small) {
   if (line.length) {
     traces.unshift({ x: line.map((i) => x[i]), y: line.map((i) => y[i]), mode: "lines", line: { color: t.ink, width: small ? 1.3 : 1.8, shape: stepped ? "hv" : "linear", dash: stepped ? "solid" : "dot" }, hoverinfo: "skip" });
     const ringed = line.filter((i) => shown.includes(i));
-    traces.push({ x: ringed.map((i) => x[i]), y: ringed.map((i) => y[i]), mode: "markers", marker: { symbol: "circle-open", size: size + 7, color: t.ink, line: { width: 1.1 } }, hoverinfo: "skip" });
+    traces.push({ x: ringed.map((i) => x[i]), y: ringed.map((i) => y[i]), mode: "markers", marker: { symbol: "circle-open", size: size + (small ? 4 : 7), color: t.ink, line: { width: small ? 0.9 : 1.1 } }, hoverinfo: "skip" });
   }
   let top = Math.max(0, ...shown.map((i) => y[i]));
   if (state.bounds) top = Math.max(top, drawBounds(traces, layout, t, metric, state, small));
@@ -194,17 +194,17 @@ function parallelPlot(div, state) {
         });
         x.push(null); y.push(null); text.push("");
       }
-      traces.push({ x, y, text, mode: "lines", line: { color: t.codec[codec.name], width: strong ? 2 : 1, shape: "spline", smoothing: 0.5 }, opacity: strong ? 0.95 : 0.2, hovertemplate: "%{text}<extra></extra>" });
+      traces.push({ x, y, text, mode: "lines", line: { color: t.codec[codec.name], width: strong ? 2 : 1 }, opacity: strong ? 0.95 : 0.2, hovertemplate: "%{text}<extra></extra>" });
     }
   }
   dims.forEach((d, k) => {
     layout.shapes.push({ type: "line", x0: k, x1: k, y0: 0, y1: 1, line: { color: t.faint, width: 1 }, layer: "below" });
-    for (const v of d.ticks) layout.annotations.push({ x: k, y: scales[k](v), text: typeof v === "number" ? say(v) : escaped(v), showarrow: false, xanchor: k === dims.length - 1 ? "right" : "left", xshift: k === dims.length - 1 ? -5 : 5, bgcolor: t.panel, opacity: 0.92, font: { size: 11, color: t.soft } });
+    for (const v of d.ticks) layout.annotations.push({ x: k, y: scales[k](v), text: typeof v === "number" ? say(v) : escaped(v), showarrow: false, xanchor: k ? "left" : "right", xshift: k ? 5 : -5, bgcolor: t.panel, opacity: 0.92, font: { size: 11, color: t.soft } });
   });
-  const words = dims.map((d) => escaped(d.label).replace(/ \(/, "<br>(").replace(/, /, ",<br>"));
-  Object.assign(layout.xaxis, { tickvals: dims.map((_, k) => k), ticktext: words, showgrid: false, zeroline: false, side: "top", ticks: "", range: [-0.1, dims.length - 0.9], fixedrange: true, tickfont: { size: 11.5 } });
+  const words = dims.map((d) => escaped(d.label).replace(/ \(/, "<br>(").replace(/, /, ",<br>").replace(/_/, "_<br>"));
+  Object.assign(layout.xaxis, { tickvals: dims.map((_, k) => k), ticktext: words, showgrid: false, zeroline: false, side: "top", ticks: "", range: [-0.15, dims.length - 0.55], fixedrange: true, tickangle: 0, tickfont: { size: dims.length > 11 ? 10 : 11.5 } });
   Object.assign(layout.yaxis, { visible: false, range: [-0.16, 1.06], fixedrange: true });
-  layout.margin = { l: 14, r: 14, t: 62, b: 10 };
+  layout.margin = { l: 100, r: 8, t: 56, b: 10 };
   return Plotly.react(div, traces, layout, { ...config, displayModeBar: false });
 }
 

@@ -14,15 +14,16 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis.figures import write_figures
 from analysis.findings import Findings, full_pose_front
 from analysis.fronts import FULL_POSE
 from analysis.labels import (
     codec_label,
+    error_number,
     number,
     objective_label,
     part_label,
     point_label,
+    quantity,
     unit_label,
 )
 from analysis.log import read_log
@@ -45,6 +46,9 @@ def build_report(folder: Path | str) -> Path:
     Raises:
         BadInput: `folder` is no sweep directory, or its log cannot be read.
     """
+    # matplotlib takes over a second to import, and only this needs it.
+    from analysis.figures import write_figures
+
     folder = Path(folder)
     tables = write_tables(folder)
     findings = Findings(read_log(folder), tables)
@@ -64,7 +68,8 @@ def render(findings: Findings) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"number": number, "codec": codec_label, "part": part_label,
-                            "objective": objective_label, "duration": duration}  # fmt: skip
+                            "objective": objective_label, "duration": duration,
+                            "quantity": quantity}  # fmt: skip
     template = environment.from_string(_own("template.html.j2"))
     return template.render(
         f=findings,
@@ -99,28 +104,27 @@ def front_table(findings: Findings) -> dict[str, Any]:
     errors = findings.recordings
     tested = errors[(errors["split"] == "test") & (errors["metric"] == FULL_POSE)]
     spread = {r["point"]: r for r in tested.to_dict("records")}
-    head = [("Codec", ""), ("Configuration", ""), ("Levels", "decoded of trained")]
+    head = [("Codec", ""), ("Levels", "decoded of trained")]
     head += [(_short(c), "") for c in rates]
     head += [(_short(c), "test" if c.startswith("test_") else "validation") for c in columns]
     head += [("± over recordings", "test, full pose")] * bool(spread)
-    head += [("Seeds", "")] * (findings.seeds > 1) + [("Training", "s")]
+    head += [("Seeds", "")] * (findings.seeds > 1) + [("Training", "s"), ("Configuration", "")]
     config = [c for c in configuration_columns(findings.means) if c != "codec"]
     rows = []
     for row in front.to_dict("records"):
         cells = [
             (point_label(row), str(row["codec"])),
-            (_configuration(config, row), ""),
             (f"{row['depth']} of {row['levels']}", plain(row["depth"])),
         ]
         cells += [_cell(row, c) for c in [*rates, *columns]]
         if spread:
             each = spread.get(row["point"])
-            shown = f"± {number(each['se'])} (n {each['recordings']})" if each else "–"
+            shown = f"± {error_number(each['se'])} (n {each['recordings']})" if each else "–"
             cells.append((shown, plain(each["se"]) if each else None))
         if findings.seeds > 1:
             cells.append((str(int(row["seeds"])), plain(row["seeds"])))
         trained = row.get("train_seconds", math.nan)
-        cells.append((number(trained), plain(trained)))
+        cells += [(number(trained), plain(trained)), (_configuration(config, row), "")]
         rows.append({"codec": str(row["codec"]), "cells": cells})
     return {"head": head, "rows": rows, "rate": objective_label(rate.name)}
 
@@ -133,7 +137,7 @@ def _cell(row: Mapping[Any, Any], column: str) -> tuple[str, Any]:
     text = number(float(row[column]))
     error = row.get(f"{column}_se")
     if error is not None and error == error:
-        text += f" ± {number(float(error))}"
+        text += f" ± {error_number(float(error))}"
     return text, plain(row[column])
 
 
@@ -155,7 +159,7 @@ def _versions(sweep: dict[str, Any]) -> dict[str, str]:
 def duration(seconds: float) -> str:
     """Seconds as people say them.
 
-    >>> duration(7), duration(95), duration(7300)
+    >>> duration(7), duration(95), duration(7320)
     ('7 s', '1 min 35 s', '2 h 2 min')
     """
     whole = round(seconds)

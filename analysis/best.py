@@ -1,0 +1,69 @@
+"""The answer to "which codec for so many bits?", in words for the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.fronts import RATES, best_at
+from analysis.labels import objective_label, point_label, quantity
+from analysis.log import read_log
+from analysis.points import configuration_columns, points_frame
+from search_spaces.objectives import Scope, find_metric
+from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
+
+
+def describe_best(folder: Path | str, rate: float, which: str = "nominal") -> str:
+    """The best operating point at or under a rate, its configuration, and where its codec lies.
+
+    Args:
+        folder: a sweep directory.
+        rate: bits per second, summed over parts.
+        which: `nominal`, `model` or `entropy`.
+
+    Raises:
+        NoAnswer: every point costs more.
+        BadInput: `folder` is no sweep directory.
+    """
+    log = read_log(folder)
+    row = best_at(points_frame(log), rate, which)
+    place = log.folder / TRIALS_FOLDER / str(row["trial"]) / CODEC_FOLDER
+    seeds = f", mean over {int(row['seeds'])} seeds" if "seeds" in row.index else ""
+    lines = [
+        f"{point_label(row.to_dict())} (point {row['point']}, seed {row['seed']})",
+        f"  rate         {_rates(row)}",
+        f"  validation   {_scores(row)}{seeds}",
+        f"  config       {_configuration(row)}",
+        f"  codec        {place if place.is_dir() else f'{place} (not there)'}, "
+        f"decode {row['depth']} of {row['levels']} levels",
+    ]
+    return "\n".join(lines)
+
+
+def _rates(row: pd.Series) -> str:
+    columns = {k: n if n in row.index else f"val_{n}" for k, n in RATES.items()}
+    return ", ".join(
+        f"{quantity(float(row[c]), c)} {k}" for k, c in columns.items() if c in row.index
+    )
+
+
+def _scores(row: pd.Series) -> str:
+    found = []
+    for column in row.index:
+        if not str(column).startswith("val_rmse_") or str(column).endswith("_se"):
+            continue
+        if find_metric(str(column))[0].scope is Scope.POSE:
+            found.append(f"{objective_label(column)} {quantity(float(row[column]), column)}")
+    return ", ".join(found)
+
+
+def _configuration(row: pd.Series) -> str:
+    names = configuration_columns(pd.DataFrame(columns=row.index))
+    return " ".join(f"{n}={_plain(row[n])}" for n in names if not pd.isna(row[n]))
+
+
+def _plain(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else f"{value}"

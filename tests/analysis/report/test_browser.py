@@ -1,0 +1,77 @@
+"""The page in a real browser, without a network: plots stand, controls work, no error is logged."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from analysis.report import build_report
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Runs through every control as a person would, and leaves what it saw in the title.
+TOUR = """
+<script>
+addEventListener("load", () => {
+  const change = (e) => e.dispatchEvent(new Event("change", { bubbles: true }));
+  const click = (e) => { e.checked = true; change(e); };
+  const marks = () => document.querySelectorAll("#plot-front .point").length;
+  const plots = document.querySelectorAll(".js-plotly-plot .main-svg").length;
+  const seen = { plots, first: marks() };
+  const metric = document.getElementById("metric");
+  for (const option of metric.options) {
+    metric.value = option.value;
+    change(metric);
+    if (!marks()) throw new Error("no marks for " + option.value);
+  }
+  seen.metrics = metric.options.length;
+  for (const name of ["rate", "split", "axis", "clock"])
+    for (const input of document.querySelectorAll(`[name="${name}"]`)) click(input);
+  document.querySelector("#legend button").click();
+  seen.hidden = marks();
+  document.getElementById("theme").click();
+  const table = document.getElementById("front-table");
+  const column = () => [...table.tBodies[0].rows].map((r) => Number(r.cells[2].dataset.sort));
+  table.tHead.querySelectorAll("button")[2].click();
+  table.tHead.querySelectorAll("button")[2].click();
+  const rates = column();
+  seen.sorted = rates.length > 1 && rates.every((v, i) => !i || rates[i - 1] >= v);
+  document.title = "TOUR " + JSON.stringify(seen);
+});
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no chromium on this machine; the page is not opened")
+    return found
+
+
+def test_every_control_works_offline(browser: str, three_seeds: Path, tmp_path: Path) -> None:
+    html = build_report(shutil.copytree(three_seeds, tmp_path / "sweep")).read_text("utf-8")
+    page = tmp_path / "tour.html"
+    page.write_text(html.replace("</body>", TOUR + "</body>"), encoding="utf-8")
+    run = subprocess.run(
+        [
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,3000",
+            "--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
+    assert console == []
+    title = run.stdout.split("<title>", 1)[1].split("</title>", 1)[0]
+    assert title.startswith("TOUR "), title
+    assert '"sorted":true' in title
+    seen = dict(part.split(":") for part in title[6:-1].replace('"', "").split(","))
+    assert int(seen["metrics"]) > 10
+    assert int(seen["first"]) > int(seen["hidden"]) > 0
+    assert int(seen["plots"]) >= 9
