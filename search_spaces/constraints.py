@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import family_of
-from search_spaces.space import Value, float_for
+from search_spaces.space import Value, float_for, int_for
 
 Constraint = Callable[[Mapping[str, Value], DataFacts], str | None]
 
@@ -86,7 +86,7 @@ def few_frames_per_code(config: Mapping[str, Value], facts: DataFacts) -> str | 
 @register_constraint
 def some_reconstruction_loss(config: Mapping[str, Value], facts: DataFacts) -> str | None:
     """With both weights zero nothing is learnt."""
-    if "loss.angle" not in config:
+    if not {"loss.angle", "loss.position"} <= set(config):
         return None
     for part in facts.part_names:
         weights = [float_for(config, k, part) for k in ("loss.angle", "loss.position")]
@@ -100,7 +100,11 @@ def window_fits_compression(config: Mapping[str, Value], facts: DataFacts) -> st
     """A training window is cut into whole tokens."""
     if "window" not in config:
         return None
-    compression = family_of(config).compression(config)
-    if int(config["window"]) % compression:
-        return f"window {config['window']} is no multiple of compression {compression}"
+    for part in facts.part_names:
+        window, compression = (
+            int_for(config, "window", part),
+            family_of(config).compression(config, part),
+        )
+        if window % compression:
+            return f"window {window} is no multiple of compression {compression} for {part}"
     return None

@@ -28,7 +28,7 @@ class DroppedPart(BaseModel):
 
 
 class SplitFacts(BaseModel):
-    """Size of one split. `frames` is counted at the data set's own rate, mirrored copies included."""
+    """Size of one split, counted at the data set's own rate, mirrored copies included."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

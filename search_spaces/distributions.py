@@ -51,8 +51,8 @@ def suggest(space: Space, trial: optuna.trial.BaseTrial) -> Config:
 
 def _value(parameter: Parameter, raw: Any) -> Value:
     if parameter.choices is not None and _ordered(parameter):
-        return sorted(parameter.choices)[int(raw)]  # type: ignore[type-var]
-    return raw  # type: ignore[no-any-return]
+        return sorted(parameter.choices)[int(raw)]
+    return raw
 
 
 def to_trial(
@@ -64,7 +64,7 @@ def to_trial(
     for parameter in space.active(config):
         value = config[parameter.name]
         if parameter.choices is not None and _ordered(parameter):
-            value = sorted(parameter.choices).index(value)  # type: ignore[type-var]
+            value = sorted(parameter.choices).index(value)
         params[parameter.label] = value
         distributions[parameter.label] = distribution(parameter)
     return params, distributions

@@ -7,11 +7,12 @@ class that trains stands in `trainables.codecs`; a plugin registers both from on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 from search_spaces.errors import BadInput
-from search_spaces.space import Config, Parameter, Value, base_key, int_for
+from search_spaces.space import Config, Parameter, Space, Value, base_key, distinct, int_for
 
 Alphabet = Callable[[Mapping[str, Value], str], tuple[int, ...]]
 
@@ -47,6 +48,8 @@ class CodecFamily:
         residual: whether decoding the first q levels alone gives a pose (prefix points).
         trained: whether it learns in steps (has a learning curve) or in one shot.
         title: for legends.
+        rate_keys: keys that the rate follows from. `codec`, keys without a default and the
+            compression key always count, so they may be left out.
     """
 
     name: str
@@ -56,7 +59,33 @@ class CodecFamily:
     compression_key: str = ""
     residual: bool = False
     trained: bool = True
-    rate_keys: frozenset[str] = field(default=frozenset({"codec"}))
+    rate_keys: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        always = {"codec", self.compression_key, *self.required} - {""}
+        object.__setattr__(self, "rate_keys", self.rate_keys | always)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Keys without a default."""
+        return tuple(k.name for k in self.keys if k.default is None)
+
+    def key_of(self, name: str) -> Key | None:
+        """The key that a name means, a part's suffix left out; None where it has no such key."""
+        known = {k.name: k for k in self.keys}
+        return known.get(base_key(name, known))
+
+    def checked(self, name: str, value: Value) -> Value:
+        """A value of one of its keys, as the key's type.
+
+        Raises:
+            BadInput: no such key, or a value outside its limits.
+        """
+        known = self.key_of(name)
+        if known is None:
+            has = [k.name for k in self.keys]
+            raise BadInput(f"codec {self.name} has no parameter {name!r}; {there_are(name, has)}")
+        return _checked(known, name, value)
 
     def compression(self, config: Mapping[str, Value], part: str = "") -> int:
         """Frames per token."""
@@ -68,39 +97,45 @@ class CodecFamily:
         Raises:
             BadInput: an unknown key, a missing one, or a value outside its limits.
         """
-        known = {k.name: k for k in self.keys}
         full: Config = {"codec": self.name}
         for k in self.keys:
             if k.default is not None:
                 full[k.name] = k.default
         for name, value in config.items():
-            if name == "codec":
-                continue
-            if base_key(name) not in known:
-                raise BadInput(
-                    f"codec {self.name} has no parameter {name!r}; it has {', '.join(known)}"
-                )
-            full[name] = _checked(known[base_key(name)], name, value)
-        missing = [k for k in known if k not in full]
+            if name != "codec":
+                full[name] = self.checked(name, value)
+        missing = [k for k in self.required if k not in full]
         if missing:
-            raise BadInput(f"codec {self.name} needs {', '.join(missing)}; set it with --set")
-        return full
+            raise BadInput(
+                f"codec {self.name} needs {', '.join(missing)}; add --set {missing[0]}=VALUE"
+            )
+        # A part that says what all parts say is the same configuration, and has one identity.
+        names = {"codec", *(k.name for k in self.keys)}
+        tied = [n for n in full if n not in names and full[n] == full[base_key(n, names)]]
+        return {n: value for n, value in full.items() if n not in tied}
 
 
 def _checked(known: Key, name: str, value: Value) -> Value:
     parameter = known.parameter
-    if parameter.choices is None and not isinstance(value, str):
-        value = int(value) if parameter.integer and float(value).is_integer() else value
-        value = float(value) if not parameter.integer else value
     if not parameter.contains(value):
-        limits = (
-            "one of " + ", ".join(map(str, parameter.choices))
-            if parameter.choices is not None
-            else f"{'a whole number ' if parameter.integer else ''}from {parameter.low:g} "
-            f"to {parameter.high:g}"
-        )
-        raise BadInput(f"{name} must be {limits}, got {value!r}")
-    return value
+        raise BadInput(f"{name} must be {_limits(parameter)}, got {value!r}")
+    spelled = parameter.choice(value)
+    if spelled is not None:
+        return spelled
+    return int(value) if parameter.integer else float(value)
+
+
+def _limits(parameter: Parameter) -> str:
+    if parameter.choices is not None:
+        return "one of " + ", ".join(map(str, parameter.choices))
+    kind = "a whole number" if parameter.integer else "a number"
+    return f"{kind} from {parameter.low:.12g} to {parameter.high:.12g}"
+
+
+def there_are(name: object, known: Sequence[str]) -> str:
+    """The remedy for an unknown name: the nearest of those known, and all of them."""
+    near = get_close_matches(str(name), known, n=1)
+    return f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(known)}"
 
 
 _FAMILIES: dict[str, CodecFamily] = {}
@@ -123,8 +158,19 @@ def family_of(config: Mapping[str, Value]) -> CodecFamily:
     """The family that a configuration names; BadInput that lists the families otherwise."""
     name = config.get("codec")
     if name not in _FAMILIES:
-        raise BadInput(f"no codec {name!r}; there are {', '.join(_FAMILIES)}")
+        said = "no codec is given" if name is None else f"no codec {name!r}"
+        raise BadInput(f"{said}; {there_are(name, list(_FAMILIES))}")
     return _FAMILIES[str(name)]
+
+
+def codecs_of(space: Space) -> tuple[str, ...]:
+    """Names of the codecs that a space may propose, in its order; registered or not."""
+    always = [v for k, v in space.fixed.items() if k == "codec"]
+    if space.cells:
+        named = [v for c in space.cells if (v := c.get("codec", space.fixed.get("codec")))]
+    else:
+        named = [v for p in space.parameters if p.name == "codec" for v in p.values()] or always
+    return tuple(map(str, distinct(named)))
 
 
 def complete(config: Mapping[str, Value]) -> Config:
@@ -134,7 +180,7 @@ def complete(config: Mapping[str, Value]) -> Config:
 
 def known_keys() -> set[str]:
     """Every configuration key that some family has."""
-    return {"codec"} | {k.name for f in _FAMILIES.values() for k in f.keys}
+    return {"codec", *(k.name for f in _FAMILIES.values() for k in f.keys)}
 
 
 def _residual_alphabet(config: Mapping[str, Value], part: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 from search_spaces.errors import BadInput
@@ -105,23 +106,35 @@ def find_metric(objective: str) -> tuple[Metric, str]:
     Raises:
         BadInput: no metric has that name; the message lists those that exist.
     """
-    name = objective
-    for split in SPLITS:
-        name = name.removeprefix(f"{split}_")
+    head, _, tail = objective.partition("_")
+    name = tail if head in SPLITS else objective
     # Longest stem first: `rate_nominal` must not be read as scope `nominal` of a stem `rate`.
     for metric in sorted(_REGISTRY.values(), key=lambda m: -len(m.stem)):
         if name == metric.objective():
             return metric, ""
         head, tail = f"{metric.stem}_", f"_{metric.unit}"
-        if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
+        named = name.startswith(head) and name.endswith(tail) and len(name) > len(head + tail)
+        if named and metric.scope is not Scope.TOTAL:
             return metric, name[len(head) : -len(tail)]
-    known = ", ".join(_example_name(m) for m in _REGISTRY.values())
-    raise BadInput(f"no metric {objective!r}; there are {known}")
+    known = [_example_name(m) for m in _REGISTRY.values()]
+    near = get_close_matches(name, known, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise BadInput(
+        f"no metric {objective!r}; {guess}there are {', '.join(known)} (of a part: its name in "
+        "place of full or body)"
+    )
 
 
 def _example_name(metric: Metric) -> str:
     example = {Scope.POSE: "full", Scope.PARTS: "body"}.get(metric.scope, "")
     return metric.objective(example)
+
+
+def _instead_of(metric: Metric) -> str:
+    """What may be optimised where a metric may not: its error, else any that has a direction."""
+    optimised = [m for m in metrics() if m.direction in (Direction.MIN, Direction.MAX)]
+    errors = [m.objective() for m in optimised if m.stem == f"{metric.stem}_error"]
+    return errors[0] if errors else ", ".join(map(_example_name, optimised))
 
 
 @dataclass(frozen=True)
@@ -132,13 +145,19 @@ class Objective:
 
     def __post_init__(self) -> None:
         metric, scope = find_metric(self.name)
-        if metric.scope is Scope.POSE and not scope:
-            raise BadInput(f"{self.name!r} needs a scope: {metric.objective('full')} or a part's")
+        split, _, bare = self.name.partition("_")
+        if split in SPLITS:
+            raise BadInput(f"objective {self.name!r} names a split; selection is told as {bare!r}")
+        if metric.scope in (Scope.POSE, Scope.PARTS) and not scope:
+            raise BadInput(f"{self.name!r} needs a part, as in {_example_name(metric)}")
+        if metric.scope in (Scope.RATE, Scope.PARTS) and scope in ("full", "hands"):
+            example = metric.objective("body")
+            raise BadInput(f"{self.name!r} does not exist; {metric.title} is of a part: {example}")
         if metric.direction in (Direction.NONE, Direction.REFERENCE):
-            better = (
-                f"{metric.stem}_error" if metric.direction is Direction.REFERENCE else "another"
+            raise BadInput(
+                f"{self.name!r} is {metric.direction}, so it cannot be optimised; use "
+                f"{_instead_of(metric)}"
             )
-            raise BadInput(f"{self.name!r} is {metric.direction}, not optimised; use {better}")
 
     @property
     def metric(self) -> Metric:

@@ -9,19 +9,17 @@ can have its own range of a shared key.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from search_spaces.errors import BadInput
 
 Value = str | int | float | bool
 Config = dict[str, Value]
-PARTS = ("body", "right_hand", "left_hand")
 
 
 class Parameter(BaseModel):
@@ -38,7 +36,7 @@ class Parameter(BaseModel):
     high: float | None = None
     log: bool = False
     integer: bool = False
-    step: int | None = None
+    step: int | None = Field(default=None, ge=1)
     when: dict[str, tuple[Value, ...]] = {}
 
     @model_validator(mode="before")
@@ -51,21 +49,32 @@ class Parameter(BaseModel):
                     k: tuple(v) if isinstance(v, list | tuple) else (v,)
                     for k, v in data["when"].items()
                 }
-            if "value" in data:
+            if "value" in data and "choices" not in data:
                 data["choices"] = (data.pop("value"),)
         return data
 
     @model_validator(mode="after")
     def _one_kind(self) -> Parameter:
         ranged = self.low is not None and self.high is not None
-        if (self.choices is not None) == ranged:
+        limited = self.low is not None or self.high is not None
+        if self.choices is not None and (limited or self.log or self.step or self.integer):
+            raise ValueError(f"{self.name}: choices stand alone, without low, high, log or step")
+        if self.choices is None and not ranged:
             raise ValueError(f"{self.name}: give either choices or both low and high")
         if ranged and not float(self.low or 0) <= float(self.high or 0):
             raise ValueError(f"{self.name}: low {self.low} is above high {self.high}")
         if ranged and self.log and float(self.low or 0) <= 0:
             raise ValueError(f"{self.name}: a log range needs low > 0, got {self.low}")
+        if not all(math.isfinite(limit) for limit in (self.low or 0, self.high or 0)):
+            raise ValueError(f"{self.name}: low and high must be finite")
+        if self.integer and not all(float(n or 0).is_integer() for n in (self.low, self.high)):
+            raise ValueError(f"{self.name}: low and high of whole numbers must be whole")
+        if self.step is not None and (self.log or not self.integer):
+            raise ValueError(f"{self.name}: step needs integer: true and no log scale")
         if self.choices is not None and not self.choices:
             raise ValueError(f"{self.name}: choices are empty")
+        if self.choices is not None and len(distinct(self.choices)) < len(self.choices):
+            raise ValueError(f"{self.name}: a choice stands twice in {list(self.choices)}")
         return self
 
     def active(self, config: Mapping[str, Value]) -> bool:
@@ -92,11 +101,24 @@ class Parameter(BaseModel):
     def contains(self, value: Value) -> bool:
         """Whether a value is one that it may take."""
         if self.choices is not None:
-            return value in self.choices
+            return self.choice(value) is not None
         if isinstance(value, str | bool):
             return False
-        inside = float(self.low or 0) <= value <= float(self.high or 0)
-        return inside and (not self.integer or float(value).is_integer())
+        low = float(self.low or 0)
+        inside = low <= value <= float(self.high or 0)
+        if not inside or not self.integer:
+            return inside
+        return (value - low) % (self.step or 1) == 0
+
+    def choice(self, value: Value) -> Value | None:
+        """The choice that a value spells (1.0 spells 1, True does not), or None."""
+        same = (c for c in self.choices or () if c == value and _is_switch(c) == _is_switch(value))
+        return next(same, None)
+
+    def excludes(self, other: Parameter) -> bool:
+        """Whether its conditions and another's can never hold together."""
+        shared = set(self.when) & set(other.when)
+        return any(not set(self.when[k]) & set(other.when[k]) for k in shared)
 
 
 class Space(BaseModel):
@@ -112,20 +134,29 @@ class Space(BaseModel):
     fixed: Config = {}
     """Values laid under every configuration whose codec knows the key."""
 
+    @field_validator("cells")
+    @classmethod
+    def _each_cell_once(cls, cells: tuple[Config, ...]) -> tuple[Config, ...]:
+        return tuple({canonical(cell): cell for cell in cells}.values())
+
     @model_validator(mode="after")
     def _conditions_look_back(self) -> Space:
-        seen: set[str] = set()
-        labels: set[str] = set()
-        for parameter in self.parameters:
+        if self.cells and self.parameters:
+            raise ValueError("cells are run as they stand: give either cells or parameters")
+        seen: set[str] = set(self.start())
+        for place, parameter in enumerate(self.parameters):
             unknown = set(parameter.when) - seen
             if unknown:
                 raise ValueError(
                     f"{parameter.name}: condition on {', '.join(sorted(unknown))}, which does not "
                     "stand before it"
                 )
-            if parameter.label in labels:
-                raise ValueError(f"{parameter.label} stands twice")
-            labels.add(parameter.label)
+            for other in self.parameters[:place]:
+                if other.name == parameter.name and not parameter.excludes(other):
+                    raise ValueError(
+                        f"{parameter.name} stands twice; give both a condition ('when') on one "
+                        "parameter, with different values"
+                    )
             seen.add(parameter.name)
         return self
 
@@ -160,16 +191,39 @@ class Space(BaseModel):
         return bool(self.cells) or all(p.choices is not None or p.integer for p in self.parameters)
 
     def size(self) -> float:
-        """Number of grid points; infinite where a parameter is continuous."""
-        return sum(1 for _ in self.grid()) if self.finite else math.inf
+        """Number of grid points, counted without listing them; infinite where continuous."""
+        if not self.finite:
+            return math.inf
+        if self.cells:
+            return len(self.cells)
+        asked = {name for p in self.parameters for name in p.when}
+
+        def count(config: Config, rest: tuple[Parameter, ...]) -> int:
+            if not rest:
+                return 1
+            first, others = rest[0], rest[1:]
+            if not first.active(config):
+                return count(config, others)
+            if first.name not in asked:
+                return len(first.values()) * count(config, others)
+            return sum(count({**config, first.name: v}, others) for v in first.values())
+
+        return count(self.start(), self.parameters)
 
     def projected(self, names: set[str]) -> Iterator[Config]:
-        """Distinct configurations over some parameters alone (those that a rate depends on)."""
+        """Distinct configurations over some parameters alone (those that a rate depends on).
+
+        A parameter for one part counts with its key, and what a condition asks for counts too.
+        """
         if self.cells:
             configs: Iterator[Config] = self.grid()
         else:
-            needed = names | {k for p in self.parameters if p.name in names for k in p.when}
-            kept = tuple(p for p in self.parameters if p.name.split(".")[0] in needed)
+            needed = set(names)
+            # Conditions look back, so one pass from the end finds what they ask for in turn.
+            for parameter in reversed(self.parameters):
+                if base_key(parameter.name, needed) in needed:
+                    needed |= set(parameter.when)
+            kept = tuple(p for p in self.parameters if base_key(p.name, needed) in needed)
             configs = Space(parameters=kept, fixed=self.fixed).grid()
         seen: set[str] = set()
         for config in configs:
@@ -196,10 +250,26 @@ def float_for(config: Mapping[str, Value], key: str, part: str = "") -> float:
     return float(value_for(config, key, part))
 
 
-def base_key(key: str) -> str:
-    """The key without a part's suffix: `codebook_size.body` -> `codebook_size`."""
-    head, _, tail = key.rpartition(".")
-    return head if head and tail in PARTS else key
+def base_key(key: str, keys: Collection[str]) -> str:
+    """The one of some keys that a name means: itself, or without a part's suffix.
+
+    >>> base_key("codebook_size.body", {"codebook_size"}), base_key("loss.angle", {"loss.angle"})
+    ('codebook_size', 'loss.angle')
+    """
+    head = key.rpartition(".")[0]
+    return head if key not in keys and head in keys else key
+
+
+def distinct(values: Sequence[Value]) -> tuple[Value, ...]:
+    """Values in order, each once; 1 and 1.0 are one value, 1 and True are two."""
+    seen: dict[tuple[bool, Value], Value] = {}
+    for value in values:
+        seen.setdefault((_is_switch(value), value), value)
+    return tuple(seen.values())
+
+
+def _is_switch(value: Value) -> bool:
+    return isinstance(value, bool)
 
 
 def canonical(config: Mapping[str, Value]) -> str:
@@ -221,9 +291,3 @@ def config_hash(config: Mapping[str, Value]) -> str:
 def trial_id(config: Mapping[str, Value], seed: int) -> str:
     """Identity of a trial: the same configuration and seed are the same trial, wherever run."""
     return f"{config['codec']}-{config_hash(config)}-s{seed}"
-
-
-def product(options: Mapping[str, tuple[Value, ...]]) -> Iterator[Config]:
-    """Every combination of some keys' values."""
-    for values in itertools.product(*options.values()):
-        yield dict(zip(options, values, strict=True))

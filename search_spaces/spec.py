@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
-from search_spaces.families import family_of
+from search_spaces.families import codecs_of, families, family_of, there_are
 from search_spaces.objectives import Objective, find_metric
-from search_spaces.space import Config, Space, Value, base_key
+from search_spaces.space import Config, Parameter, Space, Value
 
 SPEC_VERSION = 1
 EMBEDDED = "embedded"
@@ -22,7 +30,16 @@ DEFAULT_PARTS = {"body": "required", "right_hand": "optional", "left_hand": "opt
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switches_are_no_numbers(cls, data: Any) -> Any:
+        for name, value in data.items() if isinstance(data, Mapping) else ():
+            known = cls.model_fields.get(str(name))
+            if isinstance(value, bool) and known is not None and known.annotation in (int, float):
+                raise ValueError(f"{name} must be a number, got {value}")
+        return data
 
 
 class DataSpec(_Model):
@@ -56,6 +73,11 @@ class DataSpec(_Model):
                 f"shares of train, val and test must be positive and add up to 1: {shares}"
             )
         return shares
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Parts that may be coded: those asked for and those whose joints are given."""
+        return tuple({**self.parts, **self.part_joints})
 
 
 class SearchSpec(_Model):
@@ -100,18 +122,17 @@ class SweepSpec(_Model):
 
     @field_validator("objectives")
     @classmethod
-    def _objectives_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            Objective(name)
-        if len(names) < 2:
-            raise BadInput(f"a front needs two objectives or more, got {', '.join(names)}")
+    def _two_or_more(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < max(2, len(names)):
+            raise ValueError(
+                f"a front needs two different objectives or more, got {', '.join(names) or 'none'}"
+            )
         return names
 
     def configuration(self, proposal: Mapping[str, Value]) -> Config:
         """A proposal completed: fixed values that its codec knows, and its family's defaults."""
         family = family_of({**self.space.fixed, **proposal})
-        known = {k.name for k in family.keys} | {"codec"}
-        fixed = {k: v for k, v in self.space.fixed.items() if base_key(k) in known}
+        fixed = {k: v for k, v in self.space.fixed.items() if family.key_of(k)}
         return family.complete({**fixed, **proposal})
 
     def dump(self) -> str:
@@ -119,33 +140,112 @@ class SweepSpec(_Model):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
 
 
-def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
-    """A checked spec; BadInput with the place and fault in one line otherwise."""
+def parse_spec(document: Mapping[str, Any], where: str) -> SweepSpec:
+    """A checked spec; BadInput with the place and fault in one line otherwise.
+
+    A spec that names codecs or metrics of plugins that are not loaded yet passes unchecked: whoever
+    loads them calls `check_spec`.
+    """
     version = document.get("spec_version", SPEC_VERSION)
     if version != SPEC_VERSION:
         raise BadInput(
-            f"{where}: spec version {version} is not {SPEC_VERSION}; use the release that wrote it"
+            f"{where}: spec version {version!r} is not {SPEC_VERSION}, which this release reads; "
+            "use the release that wrote it"
         )
     try:
         spec = SweepSpec.model_validate(document)
+        if not _awaits_plugins(spec):
+            check_spec(spec)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {place + ': ' if place else ''}{said}") from None
-    if spec.space.cells:
-        for cell in spec.space.grid():
-            spec.configuration(cell)
-    elif not any(p.name == "codec" for p in spec.space.parameters):
-        if "codec" not in spec.space.fixed:
-            raise BadInput(f"{where}: space needs the parameter 'codec'")
+        raise BadInput(f"{where}: {explained(error)}") from None
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
     return spec
+
+
+def check_spec(spec: SweepSpec) -> None:
+    """Checks a spec against the codecs and metrics that are registered.
+
+    Raises:
+        BadInput: an unknown codec, parameter or metric, a value outside its limits, a sampler that
+            cannot search the space.
+    """
+    parts = spec.data.part_names
+    check_space(spec.space, parts)
+    for name in spec.objectives:
+        scope = Objective(name).scope
+        if scope not in ("", "full", "hands", "root", *parts):
+            known = ["full", "hands", *parts]
+            raise BadInput(f"objective {name}: no part {scope!r}; {there_are(scope, known)}")
+    sampler = spec.search.sampler
+    if spec.space.cells and sampler not in ("cells", "grid"):
+        raise BadInput(f"sampler {sampler} has nothing to choose: the space lists cells; use cells")
+    if sampler == "cells" and not spec.space.cells:
+        raise BadInput("sampler cells needs a space with cells; use grid, tpe or random")
+    if sampler == "grid" and not spec.space.finite:
+        open_ = next(p for p in spec.space.parameters if p.choices is None and not p.integer)
+        raise BadInput(
+            f"sampler grid: {open_.name} is continuous; add --set {open_.name}=A,B or use tpe"
+        )
+
+
+def _awaits_plugins(spec: SweepSpec) -> bool:
+    if not spec.plugins:
+        return False
+    try:
+        for name in spec.objectives:
+            find_metric(name)
+    except BadInput:
+        return True
+    return not set(codecs_of(spec.space)) <= {family.name for family in families()}
+
+
+_PLACES: dict[str, type[BaseModel]] = {
+    "data": DataSpec,
+    "search": SearchSpec,
+    "run": RunSpec,
+    "space": Space,
+    "parameters": Parameter,
+}
+
+
+def explained(error: ValidationError, inside: str = "") -> str:
+    """The first fault that pydantic found, in one line: place, fault, what was given."""
+    first = error.errors()[0]
+    place = [step for step in (inside, *first["loc"]) if step != ""]
+    said, given = first["msg"].removeprefix("Value error, "), first["input"]
+    if first["type"] == "extra_forbidden":
+        owner = next((_PLACES[s] for s in reversed(place[:-1]) if s in _PLACES), SweepSpec)
+        said = f"no such key; {there_are(place[-1], list(owner.model_fields))}"
+    elif first["type"] == "missing":
+        said = "is missing"
+    elif place and place[-1] in ("str", "int", "float", "bool"):
+        place, said = place[:-1], f"must be a number, a text or a switch, got {given!r}"
+    elif first["type"] != "value_error":
+        fault = said.partition(", unable")[0].replace("Input should be", "must be")
+        said = f"{fault}, got {given!r}"
+    return f"{'.'.join(map(str, place))}: {said}" if place else said
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win in silence; here it is an error with its line."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} stands twice", key.start_mark
+                )
+            seen.add(str(name))
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping; BadInput with file and line where it is none."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
@@ -160,15 +260,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def drop_objectives(spec: SweepSpec, parts: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """Objectives over parts that are coded, and a sentence for each that was dropped with its part."""
+    """Objectives over parts that are coded, and a sentence for each dropped with its part."""
     kept, said = [], []
     for name in spec.objectives:
         scope = find_metric(name)[1]
         hands = any(p.endswith("hand") for p in parts)
-        missing = (scope == "hands" and not hands) or (
-            scope not in ("", "full", "hands", "root") and scope not in parts
-        )
-        if missing:
+        if scope == "root" and spec.data.root != "coded":
+            said.append(f"objective {name} is dropped: the root is removed, not coded")
+        elif (scope == "hands" and not hands) or (
+            scope not in ("", "full", "hands", "root", *parts)
+        ):
             said.append(f"objective {name} is dropped: these skeletons have no {scope}")
         else:
             kept.append(name)
