@@ -18,7 +18,14 @@ from trainables.motion.clip import Clip
 from trainables.motion.rotations import about_up, exp_map
 from trainables.motion.skeleton import forward_kinematics
 from trainables.motion.synthetic_handshapes import finger_vectors, within_limits
-from trainables.motion.synthetic_reach import MIRROR, Arm, elbow_and_wrist, plant, reach_for
+from trainables.motion.synthetic_reach import (
+    MIRROR,
+    Arm,
+    elbow_and_wrist,
+    plant,
+    reach_for,
+    softplus,
+)
 from trainables.motion.synthetic_signer import Signer, draw_signer
 from trainables.motion.synthetic_signs import Lexicon, draw_lexicon
 from trainables.motion.synthetic_utterance import ARM, CHANNELS, HEAD, TORSO, compose
@@ -44,6 +51,8 @@ SIZES = {
 recording leaves more than 40,000 frames for training even where each signer gives two recordings
 to validation and two to test."""
 
+NEAREST = 0.09
+"""Metres in front of the chest joint that a wrist keeps."""
 LONGEST = max(size.seconds for size in SIZES.values())
 
 
@@ -172,7 +181,10 @@ def _pose_arm(
 ) -> None:
     """Writes collar to fingertips of one side into rotations (frames, joints, 3, 3)."""
     at = signer.skeleton.index
-    reach = reach_for(arm, channels[:, :3], channels[:, 3])
+    wrist_at = channels[:, :3].copy()
+    # A path may lead into the trunk; the hand then slides along it.
+    wrist_at[:, 2] = NEAREST + softplus(wrist_at[:, 2] - NEAREST, 0.02)
+    reach = reach_for(arm, wrist_at, channels[:, 3])
     elbow, wrist = elbow_and_wrist(reach.flexion, channels[:, 4:7])
     names = [f"{side}_{j}" for j in ("collar", "shoulder", "elbow", "wrist")]
     first = at(f"{side}_index1")

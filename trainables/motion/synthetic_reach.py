@@ -81,8 +81,8 @@ def two_bones(
     longest, shortest = stretch * (upper + lower), 0.36 * (upper + lower)
     # Smooth at both limits: a hard one would stop the joint within a frame.
     width = 0.4 * (1.0 - stretch) * longest
-    reach = longest - _softplus(longest - distance, width)
-    reach = shortest + _softplus(reach - shortest, width)
+    reach = longest - softplus(longest - distance, width)
+    reach = shortest + softplus(reach - shortest, width)
     side = pole - np.sum(pole * towards, axis=-1, keepdims=True) * towards
     side /= np.linalg.norm(side, axis=-1, keepdims=True)
     cosine = (upper**2 + reach**2 - lower**2) / (2 * upper * reach)
@@ -197,5 +197,6 @@ def plant(
     return Leg(hip, knee, np.swapaxes(world, -1, -2))
 
 
-def _softplus(x: np.ndarray, width: float) -> np.ndarray:
+def softplus(x: np.ndarray, width: float) -> np.ndarray:
+    """The larger of x and 0, rounded off over about `width` on either side of 0."""
     return width * np.logaddexp(0.0, x / width)

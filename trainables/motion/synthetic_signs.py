@@ -120,100 +120,116 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
     """A lexicon of `SIGNS` entries, of which the first is rest."""
     n = SIGNS
     kind = rng.choice(3, n, p=[0.42, 0.36, 0.22])
-    one, both, base = (kind == k for k in (ONE_HANDED, SYMMETRIC, BASE_HAND))
-    weights = (np.arange(1, n + 1) + 12.0) ** -0.8
-    weights = rng.permutation(weights)
-
-    # Two-handed signs live in front of the body, one-handed ones also at head and trunk.
-    where = np.where(one, rng.integers(len(LOCATIONS), size=n), rng.choice(_IN_FRONT, n))
-    place = np.empty((n, 2, 3))
-    place[:, 0] = LOCATIONS[where] + rng.normal(0.0, 0.03, (n, 3))
-    place[:, 1] = np.where(both[:, None], place[:, 0], NEUTRAL + rng.normal(0.0, 0.05, (n, 3)))
-    # Over a base hand the dominant one works close to it, that is near the middle in its mirror.
-    over = np.array([-0.10, 0.07, 0.03]) + rng.normal(0.0, [0.04, 0.05, 0.04], (n, 3))
-    beside = place[:, 1] * [-1.0, 1.0, 1.0] + [0.13, 0.0, 0.0] - over * [1.0, -1.0, -1.0]
-    place[base, 0] = beside[base]
-
-    travel = np.zeros((n, 2, 3))
-    straight = rng.random(n) < 0.5
-    direction = rng.normal(size=(n, 3)) * [1.0, 0.9, 0.7]
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    length = rng.uniform(0.05, 0.26, n)
-    travel[:, 0] = np.where(straight[:, None], direction * length[:, None], 0.0)
-
-    # Paths: none, arc, circle, repeated straight, zigzag.
-    path = rng.choice(5, n, p=[0.22, 0.24, 0.16, 0.24, 0.14])
-    cycles = rng.choice([1.0, 2.0, 3.0], n, p=[0.35, 0.5, 0.15])
-    phase_rate = np.where(path == 1, np.pi, 2 * np.pi * cycles)
-    across = np.cross(direction, rng.normal(size=(n, 3)))
-    across /= np.linalg.norm(across, axis=1, keepdims=True)
-    size = rng.uniform(0.025, 0.085, (n, 1)) / np.where(cycles > 2, 1.5, 1.0)[:, None]
-    sway, swing = np.zeros((n, 2, 3)), np.zeros((n, 2, 3))
-    sway[:, 0] = np.where(np.isin(path, [1, 2, 4])[:, None], across * size, 0.0)
-    sway[:, 0] *= np.where(path == 4, 0.5, 1.0)[:, None]
-    swing[:, 0] = np.where(np.isin(path, [2, 3])[:, None], 2 * direction * size, 0.0)
-
-    turn = np.zeros((n, 2, 3))
-    turning = rng.random(n) < 0.3
-    amount = rng.normal(0.0, np.radians([26.0, 7.0, 17.0]), (n, 3))
-    turn[:, 0] = np.where(turning[:, None], amount, 0.0)
-    wiggle = np.zeros((n, 2, ANGLES))
-    wiggling = rng.random(n) < 0.14
-    alternate = np.repeat([1.0, -1.0, 1.0, -1.0], 4) * np.tile([1.0, 0.7, 0.5, 0.0], 4)
-    wiggle[:, 0, 5:] = np.where(wiggling[:, None], np.radians(22.0) * alternate, 0.0)
-
-    shape = np.zeros((n, 2, 2), dtype=np.int64)
-    frequency = rng.permutation((np.arange(1, len(SHAPE_NAMES) + 1) + 6.0) ** -0.7)
-    shape[:] = rng.choice(len(SHAPE_NAMES), (n, 2, 1), p=frequency / frequency.sum())
-    changing = rng.random(n) < 0.27
-    other = rng.choice(len(SHAPE_NAMES), n, p=frequency / frequency.sum())
-    shape[:, 0, 1] = np.where(changing, other, shape[:, 0, 0])
-    # A base hand is one of the few unmarked shapes (Battison, 1978).
-    unmarked = [SHAPE_NAMES.index(s) for s in ("S", "A", "B", "flat", "five", "one", "C", "O")]
-    shape[base, 1] = rng.choice(unmarked, n)[base, None]
-
+    # A few signs make up much of what is signed, with a long tail.
+    weights = rng.permutation((np.arange(1, n + 1) + 12.0) ** -0.8)
+    place = _draw_places(rng, kind)
+    movement = _draw_movement(rng)
     palm = np.empty((n, 2, 2, 3, 3))
     for arm in range(2):
         palm[:, arm, :] = _comfortable_palms(rng, place[:, arm])[:, None]
     flipping = rng.random(n) < 0.22
-    flipped = _comfortable_palms(rng, place[:, 0] + travel[:, 0])
+    flipped = _comfortable_palms(rng, place[:, 0] + movement["travel"][:, 0])
     palm[:, 0, 1] = np.where(flipping[:, None, None], flipped, palm[:, 0, 1])
-
-    swivel = rng.normal(np.radians(-6.0), np.radians(11.0), (n, 2))
-    sign = np.where(rng.random(n) < 0.35, -1.0, 1.0)[:, None]  # alternating where negative
-    for values in (sway, swing, turn):
-        values[both, 1] = (sign * values[:, 0])[both]
-    for array in (travel, palm, shape, wiggle, swivel):
-        array[both, 1] = array[both, 0]
-
-    nodding = rng.choice(3, n, p=[0.76, 0.14, 0.10])
-    nod = np.zeros((n, 3))
-    nod[nodding == 1, 0] = np.radians(rng.uniform(5.0, 12.0, n))[nodding == 1]
-    nod[nodding == 2, 1] = np.radians(rng.uniform(7.0, 15.0, n))[nodding == 2]
-    repeated = np.where(np.isin(path, [2, 3, 4]), cycles, 1.0)
     lexicon = Lexicon(
         kind=kind,
         weights=weights,
         place=place,
-        travel=travel,
         palm=palm,
-        swivel=swivel,
-        shape=shape,
-        sway=sway,
-        swing=swing,
-        turn=turn,
-        wiggle=wiggle,
-        phase_rate=phase_rate,
-        turn_rate=2 * np.pi * cycles,
-        wiggle_rate=2 * np.pi * rng.choice([2.0, 3.0], n),
-        stroke=rng.uniform(0.20, 0.36, n) + 0.13 * repeated + 0.15 * wiggling,
+        swivel=rng.normal(np.radians(-13.0), np.radians(11.0), (n, 2)),
+        shape=_draw_shapes(rng, kind),
         holds=rng.uniform([0.0, 0.04], [0.08, 0.26], (n, 2)),
         torso=np.radians(rng.normal(0.0, [3.0, 4.0, 2.5], (n, 3))),
         head=np.radians(rng.normal(0.0, [6.0, 9.0, 5.0], (n, 3))),
-        nod=nod,
+        nod=_draw_nods(rng),
         nod_rate=2 * np.pi * rng.choice([1.0, 2.0], n),
+        **movement,
     )
+    both = kind == SYMMETRIC
+    alternating = np.where(rng.random(n) < 0.35, -1.0, 1.0)[:, None]
+    for array in (lexicon.sway, lexicon.swing, lexicon.turn):
+        array[both, 1] = (alternating * array[:, 0])[both]
+    for array in (lexicon.travel, lexicon.palm, lexicon.shape, lexicon.wiggle, lexicon.swivel):
+        array[both, 1] = array[both, 0]
     return _with_rest(lexicon)
+
+
+def _draw_places(rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
+    """(signs, 2, 3): two-handed signs in front of the body, one-handed also at head and trunk."""
+    n = len(kind)
+    anywhere, in_front = rng.integers(len(LOCATIONS), size=n), rng.choice(_IN_FRONT, n)
+    where = np.where(kind == ONE_HANDED, anywhere, in_front)
+    place = np.empty((n, 2, 3))
+    place[:, 0] = LOCATIONS[where] + rng.normal(0.0, 0.03, (n, 3))
+    other = NEUTRAL + rng.normal(0.0, 0.05, (n, 3))
+    place[:, 1] = np.where((kind == SYMMETRIC)[:, None], place[:, 0], other)
+    # The dominant hand works close over the base hand: near it in the dominant hand's mirror.
+    over = rng.normal([0.03, 0.07, 0.03], [0.04, 0.05, 0.04], (n, 3))
+    base = kind == BASE_HAND
+    place[base, 0] = (place[:, 1] * [-1.0, 1.0, 1.0] + [0.20, 0.0, 0.0] + over)[base]
+    return place
+
+
+def _draw_movement(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Path, turn, wiggle and duration of every sign, of the dominant hand alone."""
+    n = SIGNS
+    direction = rng.normal(size=(n, 3)) * [1.0, 0.9, 0.7]
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    straight = rng.random((n, 1)) < 0.5
+    travel, sway, swing, turn = (np.zeros((n, 2, 3)) for _ in range(4))
+    travel[:, 0] = np.where(straight, direction * rng.uniform(0.05, 0.26, (n, 1)), 0.0)
+
+    none, arc, circle, repeated, zigzag = range(5)
+    path = rng.choice(5, n, p=[0.22, 0.24, 0.16, 0.24, 0.14])
+    cycles = rng.choice([1.0, 2.0, 3.0], n, p=[0.35, 0.5, 0.15])
+    across = np.cross(direction, rng.normal(size=(n, 3)))
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    size = rng.uniform(0.025, 0.085, n) / np.where(cycles > 2, 1.5, 1.0)
+    sideways = np.select([path == arc, path == circle, path == zigzag], [size, size, size / 2], 0.0)
+    along = np.where((path == circle) | (path == repeated), 2 * size, 0.0)
+    sway[:, 0], swing[:, 0] = across * sideways[:, None], direction * along[:, None]
+
+    turning = rng.random((n, 1)) < 0.3
+    turn[:, 0] = turning * rng.normal(0.0, np.radians([26.0, 7.0, 17.0]), (n, 3))
+    wiggling = rng.random(n) < 0.14
+    # Neighbouring fingers move against each other, most at the knuckle.
+    alternate = np.outer([1.0, -1.0, 1.0, -1.0], [1.0, 0.7, 0.5, 0.0]).ravel()
+    wiggle = np.zeros((n, 2, ANGLES))
+    wiggle[:, 0, 5:] = np.radians(22.0) * np.outer(wiggling, alternate)
+    times = np.where((path == none) | (path == arc), 1.0, cycles)
+    return {
+        "travel": travel,
+        "sway": sway,
+        "swing": swing,
+        "turn": turn,
+        "wiggle": wiggle,
+        "phase_rate": np.where(path == arc, np.pi, 2 * np.pi * cycles),
+        "turn_rate": 2 * np.pi * cycles,
+        "wiggle_rate": 2 * np.pi * rng.choice([2.0, 3.0], n),
+        "stroke": rng.uniform(0.20, 0.36, n) + 0.13 * times + 0.15 * wiggling,
+    }
+
+
+def _draw_shapes(rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
+    """(signs, 2 arms, start and end): some signs change their hand shape on the way."""
+    n, shapes = len(kind), len(SHAPE_NAMES)
+    frequency = rng.permutation((np.arange(1, shapes + 1) + 6.0) ** -0.7)
+    frequency /= frequency.sum()
+    shape = np.repeat(rng.choice(shapes, (n, 2, 1), p=frequency), 2, axis=2)
+    changing = rng.random(n) < 0.27
+    shape[:, 0, 1] = np.where(changing, rng.choice(shapes, n, p=frequency), shape[:, 0, 0])
+    # A base hand takes one of the few unmarked shapes (Battison, 1978).
+    unmarked = [SHAPE_NAMES.index(s) for s in ("S", "A", "B", "flat", "five", "one", "C", "O")]
+    base = kind == BASE_HAND
+    shape[base, 1] = rng.choice(unmarked, (n, 1))[base]
+    return shape
+
+
+def _draw_nods(rng: np.random.Generator) -> np.ndarray:
+    """(signs, 3) radians: most signs none, some a nod, some a shake of the head."""
+    sort = rng.choice(3, SIGNS, p=[0.76, 0.14, 0.10])
+    nod = np.where(sort == 1, np.radians(rng.uniform(5.0, 12.0, SIGNS)), 0.0)
+    shake = np.where(sort == 2, np.radians(rng.uniform(7.0, 15.0, SIGNS)), 0.0)
+    return np.stack([nod, shake, np.zeros(SIGNS)], axis=1)
 
 
 def _with_rest(lexicon: Lexicon) -> Lexicon:

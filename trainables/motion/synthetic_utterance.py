@@ -29,7 +29,8 @@ FASTEST = (2.6, 8.5)
 # Timing groups of an arm's channels: arm, wrist, and a group per finger.
 _ARM_GROUPS = np.array([0] * 3 + [1] * 4 + [2] * 5 + [3] * 4 + [4] * 4 + [5] * 4 + [6] * 4)
 _GROUP = np.concatenate([_ARM_GROUPS, _ARM_GROUPS + 7, [14] * 3, [15] * 3])
-_GROUPS = 16
+_GROUPS, _HEAD_GROUP = 16, 15
+_FINGER_GROUPS = [*range(2, 7), *range(9, 14)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,97 +141,121 @@ def _wrists(
     return within_wrist(angles).reshape(*palms.shape[:2], 3)
 
 
-def compose(
-    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, seconds: float
-) -> Utterance:
-    """An utterance of at least so many seconds."""
-    # No sign with its transition is shorter than 0.3 s.
-    signs = _choose_signs(rng, lexicon, int(seconds / 0.3) + 4)
+def _keys(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray
+) -> np.ndarray:
+    """All channels at start and end of every sign, (signs, 2, channels)."""
     n = len(signs)
     wrists = np.stack(_places(rng, lexicon, signer, signs), axis=2)  # (n, arms, ends, 3)
     hands = _hands(rng, lexicon, signer, signs)
     swivel = lexicon.swivel[signs] + signer.swivel + rng.normal(0.0, np.radians(5.0), (n, 2))
-    keys = np.zeros((n, 2, CHANNELS))  # start and end of every sign
     angles = np.stack(
         [_wrists(rng, signer, lexicon.palm[signs, :, e], wrists[:, :, e], swivel) for e in (0, 1)],
         axis=2,
     )
     lifted = np.repeat(swivel[:, :, None, None], 2, axis=2)
     arms = np.concatenate([wrists, lifted, angles, hands], axis=-1)  # (n, arms, ends, ARM)
+    keys = np.empty((n, 2, CHANNELS))
     keys[:, :, :TORSO] = np.swapaxes(arms, 1, 2).reshape(n, 2, TORSO)
-    jitter = np.radians(rng.normal(0.0, [2.0, 3.0, 1.5, 3.0, 5.0, 2.5], (n, 6)))
+    body = np.hstack([lexicon.torso[signs] + signer.torso, lexicon.head[signs] + signer.head])
+    body += np.radians(rng.normal(0.0, [2.0, 3.0, 1.5, 3.0, 5.0, 2.5], (n, 6)))
     # Role shift: some stretches of five signs are told with the trunk turned.
     stretches = rng.normal(0.0, np.radians(9.0), n) * (rng.random(n) < 0.4)
-    role = np.repeat(stretches, 5)[:n]
-    body = np.hstack([lexicon.torso[signs] + signer.torso, lexicon.head[signs] + signer.head])
-    body += jitter
-    body[:, [1, 4]] += role[:, None]
+    body[:, [1, 4]] += np.repeat(stretches, 5)[:n, None]
     keys[:, :, TORSO:] = body[:, None]
-    return _timed(rng, lexicon, signer, signs, keys)
+    return keys
 
 
-def _timed(
-    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray, keys: np.ndarray
+def compose(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, seconds: float
 ) -> Utterance:
-    """Lays keys (signs, start and end, channels) out in time, four segments to a sign."""
-    n = len(signs)
+    """An utterance of at least so many seconds."""
+    # No sign with its transition is shorter than 0.3 s.
+    signs = _choose_signs(rng, lexicon, int(seconds / 0.3) + 4)
+    keys = _keys(rng, lexicon, signer, signs)
+    # Four segments to a sign: transition, hold, stroke, hold.
     first, last = keys[:, 0], keys[:, 1]
-    ends = np.stack([first, first, last, last], axis=1).reshape(4 * n, CHANNELS)
-    origin = np.concatenate([keys[:1, 0], ends[:-1]])
+    ends = np.stack([first, first, last, last], axis=1)  # (signs, 4, channels)
+    origin = np.concatenate([keys[:1, 0], ends.reshape(-1, CHANNELS)[:-1]]).reshape(ends.shape)
     step = ends - origin
+    sine, cosine, rate = _riding(rng, lexicon, signer, signs, step[:, 0])
 
-    before = step[::4]
-    grade = signer.amplitude * np.exp(rng.normal(0.0, 0.2, (n, 1, 1)))
-    sine, cosine = np.zeros((n, 4, CHANNELS)), np.zeros((n, 4, CHANNELS))
-    rate = np.full((n, 4, _GROUPS), np.pi)
-    rate[:, 2, :] = lexicon.phase_rate[signs, None]
-    rate[:, 2, [1, 8]] = lexicon.turn_rate[signs, None]
-    rate[:, 2, 15] = lexicon.nod_rate[signs]
-    fingers = np.r_[2:7, 9:14]
-    rate[:, 2, fingers] = lexicon.wiggle_rate[signs, None]
-    vigour = np.exp(rng.normal(0.0, 0.2, (n, 1)))
-    for arm in range(2):
-        base = arm * ARM
-        sine[:, 2, base : base + 3] = (lexicon.sway[signs] * grade)[:, arm] * signer.size
-        cosine[:, 2, base : base + 3] = (lexicon.swing[signs] * grade)[:, arm] * signer.size
-        cosine[:, 2, base + 4 : base + 7] = lexicon.turn[signs, arm] * vigour
-        sine[:, 2, base + 7 : base + ARM] = lexicon.wiggle[signs, arm] * vigour
-        # Hands travel in shallow arcs, away from the body more than towards it.
-        bulge = rng.normal([0.0, 0.0, 0.12], [0.08, 0.08, 0.10], (n, 3))
-        sine[:, 0, base : base + 3] = bulge * np.linalg.norm(
-            before[:, base : base + 3], axis=1, keepdims=True
-        )
-    sine[:, 2, HEAD:] = lexicon.nod[signs] * vigour
-    pace = np.exp(rng.normal(0.0, 0.12, (n, 4))) / signer.tempo
-    durations = np.empty((n, 4))
-    distance, turn = _extent(step[::4])
+    durations = np.empty((len(signs), 4))
+    distance, turn = _extent(step[:, 0])
     # Longer ways take longer, but less than in proportion (Fitts).
     durations[:, 0] = 0.13 + 0.75 * distance
     durations[:, [1, 3]] = lexicon.holds[signs] * signer.holds + 0.012
     durations[:, 2] = lexicon.stroke[signs]
-    durations *= pace
+    durations *= np.exp(rng.normal(0.0, 0.12, durations.shape)) / signer.tempo
     # A minimum-jerk curve is at most 15/8 times as fast as its mean.
-    swept = np.abs(step[2::4]) + rate[:, 2][:, _GROUP] * (np.abs(sine) + np.abs(cosine) / 2)[:, 2]
-    for segment, (way, angle) in ((0, (distance, turn)), (2, _extent(swept))):
-        least = np.maximum(15 / 8 * way / FASTEST[0], 15 / 8 * angle / FASTEST[1])
+    riding = rate[:, 2][:, _GROUP] * (np.abs(sine) + np.abs(cosine) / 2)[:, 2]
+    for segment, (way, angle) in (
+        (0, (distance, turn)),
+        (2, _extent(np.abs(step[:, 2]) + riding)),
+    ):
+        least = 15 / 8 * np.maximum(way / FASTEST[0], angle / FASTEST[1])
         durations[:, segment] = np.maximum(durations[:, segment], least)
-    window = np.empty((n, 4, _GROUPS, 2))
-    window[..., 0] = rng.uniform(0.0, 0.06, (n, 4, _GROUPS))
-    window[..., 1] = rng.uniform(0.94, 1.0, (n, 4, _GROUPS))
-    early = rng.uniform(0.0, 0.22, (n, _GROUPS)), rng.uniform(0.76, 1.0, (n, _GROUPS))
-    moving = np.r_[1:7, 8:14]
-    window[:, 0, moving, 0] = early[0][:, moving]
-    window[:, 0, moving, 1] = early[1][:, moving]
-    segments = 4 * n
     return Utterance(
         start=np.concatenate([[0.0], np.cumsum(durations)]),
-        origin=origin,
-        step=step,
-        sine=sine.reshape(segments, CHANNELS),
-        cosine=cosine.reshape(segments, CHANNELS),
-        rate=rate.reshape(segments, _GROUPS),
-        window=window.reshape(segments, _GROUPS, 2),
+        origin=origin.reshape(-1, CHANNELS),
+        step=step.reshape(-1, CHANNELS),
+        sine=sine.reshape(-1, CHANNELS),
+        cosine=cosine.reshape(-1, CHANNELS),
+        rate=rate.reshape(-1, _GROUPS),
+        window=_windows(rng, len(signs)).reshape(-1, _GROUPS, 2),
     )
+
+
+def _riding(
+    rng: np.random.Generator,
+    lexicon: Lexicon,
+    signer: Signer,
+    signs: np.ndarray,
+    transition: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What rides on the segments: sine and cosine (signs, 4, channels), rate (signs, 4, groups).
+
+    Args:
+        rng: how large each is this time.
+        lexicon: what the signs are.
+        signer: whose amplitude and size.
+        signs: (signs,) entries of the lexicon.
+        transition: (signs, channels) way from the sign before.
+    """
+    n = len(signs)
+    path = signer.size * signer.amplitude * np.exp(rng.normal(0.0, 0.2, (n, 1)))
+    vigour = np.exp(rng.normal(0.0, 0.2, (n, 1)))
+    sine, cosine = np.zeros((n, 4, CHANNELS)), np.zeros((n, 4, CHANNELS))
+    for arm in range(2):
+        base = arm * ARM
+        wrist = slice(base, base + 3)
+        sine[:, 2, wrist] = lexicon.sway[signs, arm] * path
+        cosine[:, 2, wrist] = lexicon.swing[signs, arm] * path
+        cosine[:, 2, base + 4 : base + 7] = lexicon.turn[signs, arm] * vigour
+        sine[:, 2, base + 7 : base + ARM] = lexicon.wiggle[signs, arm] * vigour
+        # Hands travel in shallow arcs, away from the body more than towards it.
+        bulge = rng.normal([0.0, 0.0, 0.12], [0.08, 0.08, 0.10], (n, 3))
+        sine[:, 0, wrist] = bulge * np.linalg.norm(transition[:, wrist], axis=1, keepdims=True)
+    sine[:, 2, HEAD:] = lexicon.nod[signs] * vigour
+    rate = np.full((n, 4, _GROUPS), np.pi)
+    for groups, radians in (
+        ([0, 7], lexicon.phase_rate),
+        ([1, 8], lexicon.turn_rate),
+        (_FINGER_GROUPS, lexicon.wiggle_rate),
+        ([_HEAD_GROUP], lexicon.nod_rate),
+    ):
+        rate[:, 2, groups] = radians[signs, None]
+    return sine, cosine, rate
+
+
+def _windows(rng: np.random.Generator, signs: int) -> np.ndarray:
+    """When in a segment each group moves, (signs, 4, groups, 2): wrist and fingers at their own."""
+    shape = (signs, 4, _GROUPS)
+    window = np.stack([rng.uniform(0.0, 0.06, shape), rng.uniform(0.94, 1.0, shape)], axis=-1)
+    groups = [1, 8, *_FINGER_GROUPS]
+    window[:, 0, groups, 0] = rng.uniform(0.0, 0.22, (signs, len(groups)))
+    window[:, 0, groups, 1] = rng.uniform(0.76, 1.0, (signs, len(groups)))
+    return window
 
 
 def _extent(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
