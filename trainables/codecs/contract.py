@@ -103,7 +103,7 @@ class CodecContract:
     def new(self, seed: int = 0, part: str = "body", **changes: Value) -> Codec:
         """An untrained codec."""
         config = self.family.complete({**self.config, **changes})
-        return codec_class(str(config["codec"]))(config, part, 3 * self.joints, FPS, seed)
+        return codec_class(str(self.config["codec"]))(config, part, 3 * self.joints, FPS, seed)
 
     def fit(self, codec: Codec, until: float = 1.0) -> Codec:
         """Trains on the structured data."""
