@@ -19,9 +19,9 @@ from search_spaces.distributions import suggest
 from search_spaces.space import Config, Space, Value, canonical
 
 SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random")
-PATIENCE = 3
-"""Fruitless proposals in a row (refused, or made before) after which one is drawn at random: a
-model learns nothing from those, so it would make them again for ever."""
+RECENT, PATIENCE = 6, 3
+"""With `PATIENCE` of the `RECENT` last proposals fruitless (refused, or made before), the next is
+drawn at random: a model learns nothing from those, so it would make them again for ever."""
 CODEC_TRIES = 20
 """Proposals that name a codec outright before it counts as impossible on this data."""
 
@@ -57,7 +57,7 @@ class OptunaSearcher:
         self, space: Space, sampler: str, *, seed: int, startup: int, objectives: int
     ) -> None:
         """Starts with an empty history."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
         self._seed = seed
@@ -80,7 +80,7 @@ class OptunaSearcher:
         """The sampler's next proposal; the first ones name each codec in turn."""
         number = len(self._trials)
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        stuck = number >= PATIENCE and all(self._fruitless[-PATIENCE:])
+        stuck = sum(self._fruitless[-RECENT:]) >= PATIENCE
         sampler = "random" if stuck else self._sampler
         self._study.sampler = make_sampler(sampler, seed, self._startup, self._objectives)
         if self._wanted:
