@@ -32,7 +32,6 @@ from analysis.verdicts import Standing, dominators
 from search_spaces.objectives import Objective
 from search_spaces.record import MEAN_POSE, NEAREST_FRAME, STATUSES
 
-FEW_FRAMES_PER_CODE = 4
 FEW_TOKENS_PER_CODE = 10
 """Below this the plug-in entropy of a codebook is biased low by more than a few percent."""
 
@@ -175,8 +174,8 @@ class Findings:
         groups: dict[tuple[str, str], list[dict]] = {}
         for row in self.tables.trials.to_dict("records"):
             if row["status"] != "done":
-                alike = re.sub(r"\d[\d.,e+-]*", "#", str(row["reason"]))
-                groups.setdefault((str(row["status"]), alike), []).append(row)
+                key = str(row["status"]), _alike(str(row["reason"]))
+                groups.setdefault(key, []).append(row)
         found = [
             Ending(
                 status,
@@ -212,15 +211,13 @@ class Findings:
         found = list(facts.warnings) if facts else []
         found += map(str, self.log.sweep.get("warnings", ()))
         for part in facts.dropped_parts if facts else ():
-            found.append(f"{part_label(part.name).capitalize()} is not coded: {part.reason}.")
+            if not any(part.reason in said for said in found):
+                found.append(f"{part_label(part.name).capitalize()} is not coded: {part.reason}.")
         gone = [o.name for o in self.log.objectives if o not in self.objectives]
         if gone and len(self.means):
             found.append(f"No point has the objective {', '.join(gone)}; it was left out.")
         found += (
-            self._worse_than_mean_pose()
-            + self._few_frames()
-            + self._few_tokens()
-            + self._left_out()
+            self._worse_than_mean_pose() + self._cautions() + self._few_tokens() + self._left_out()
         )
         if self.log.unfinished:
             found.append(f"{len(self.log.unfinished)} trials have no end yet: resume the sweep.")
@@ -244,18 +241,15 @@ class Findings:
             f"pose, which costs 0 bits: {quantity(float(mean), FULL_POSE)} on validation."
         ]
 
-    def _few_frames(self) -> list[str]:
-        facts, points = self.log.facts, self.means
-        if facts is None or "codebook_size" not in points.columns:
-            return []
-        size = pd.to_numeric(points["codebook_size"], errors="coerce")
-        few = points[size * FEW_FRAMES_PER_CODE > facts.train.frames]
-        if few.empty:
-            return []
+    def _cautions(self) -> list[str]:
+        """What the search space warned of when it proposed a trial, alike ones together."""
+        groups: dict[str, list[str]] = {}
+        for event in self.log.of("proposed"):
+            for said in event.get("warnings") or ():
+                groups.setdefault(_alike(said), []).append(str(said))
         return [
-            f"Fewer than {FEW_FRAMES_PER_CODE} training frames per code in {_points(len(few))} "
-            f"({facts.train.frames:,} frames, up to {int(size[few.index].max()):,} codes): that "
-            "comes close to storing frames."
+            f"{texts[0]} ({len(texts)} trials alike)" if len(texts) > 1 else texts[0]
+            for texts in groups.values()
         ]
 
     def _few_tokens(self) -> list[str]:
@@ -287,6 +281,11 @@ class Findings:
             if lost:
                 found.append(f"{objective_label(column)} is not finite in {_points(lost)}.")
         return found
+
+
+def _alike(text: str) -> str:
+    """A text without its numbers, by which alike reasons are put together."""
+    return re.sub(r"\d[\d.,e+-]*", "#", text)
 
 
 def _points(count: int) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from analysis.fronts import FULL_POSE, front
 from analysis.log import Event, Log, read_log
-from analysis.statistics import is_metric, seed_means
+from analysis.statistics import is_score, seed_means
 from search_spaces.errors import BadInput
 from search_spaces.objectives import (
     HULL_ERROR,
@@ -38,7 +38,6 @@ from search_spaces.record import (
     POINTS_CSV,
     POINTS_TABLE,
     STATUSES,
-    TOKEN_COUNTS,
     TRIAL_CLIPS_FILE,
     TRIAL_COLUMNS,
     TRIALS_FOLDER,
@@ -88,7 +87,9 @@ def points_frame(log: Log) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(rows)
     columns = [str(c) for c in frame.columns]
     columns.sort(key=_column_order(columns))
-    return frame[columns]
+    # A value that was not finite is null in the log, and would make its column one of objects.
+    scores = {c: pd.to_numeric(frame[c], errors="coerce") for c in columns if is_score(c)}
+    return frame[columns].assign(**scores)
 
 
 def _column_order(columns: Iterable[str]) -> Callable[[str], tuple[int, int]]:
@@ -99,7 +100,7 @@ def _column_order(columns: Iterable[str]) -> Callable[[str], tuple[int, int]]:
             return 0, POINT_KEYS.index(column)
         if column in COST_COLUMNS:
             return 5, COST_COLUMNS.index(column)
-        if column in TOKEN_COUNTS or is_metric(column):
+        if is_score(column):
             split = {"val": 3, "test": 4}.get(column.split("_")[0], 2)
             return split, place[column]
         return 1, place[column]
@@ -109,9 +110,8 @@ def _column_order(columns: Iterable[str]) -> Callable[[str], tuple[int, int]]:
 
 def configuration_columns(points: pd.DataFrame) -> list[str]:
     """Columns of points that are keys of a configuration, `codec` first."""
-    fixed = {*POINT_KEYS, *COST_COLUMNS, *TOKEN_COUNTS, "seeds"}
-    own = [c for c in points.columns if c not in fixed and not c.endswith("_se")]
-    return ["codec", *(c for c in own if not is_metric(c))]
+    fixed = {*POINT_KEYS, *COST_COLUMNS, "seeds"}
+    return ["codec", *(c for c in points.columns if c not in fixed and not is_score(c))]
 
 
 def trials_frame(log: Log) -> pd.DataFrame:

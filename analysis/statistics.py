@@ -16,7 +16,7 @@ import pandas as pd
 
 from search_spaces.errors import BadInput
 from search_spaces.objectives import SPLITS, Scope, find_metric
-from search_spaces.record import COST_COLUMNS, POINT_KEYS, TOKEN_COUNTS
+from search_spaces.record import COST_COLUMNS, POINT_KEYS
 
 SEEDS = "seeds"
 """Column that counts the seeds behind a mean."""
@@ -54,6 +54,11 @@ def is_metric(column: str) -> bool:
     except BadInput:
         return False
     return True
+
+
+def is_score(column: str) -> bool:
+    """Whether a column holds a metric, registered here or not (a plugin's, without the plugin)."""
+    return column.startswith(tuple(f"{s}_" for s in SPLITS)) or is_metric(column)
 
 
 def error_column(column: str) -> str:
@@ -95,11 +100,9 @@ def seed_means(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_averaged(values: pd.Series, column: str) -> bool:
-    if is_metric(column):
-        # What follows from the configuration is equal over seeds; a mean would only round it.
-        named = not find_metric(column)[0].known
-    else:
-        named = column in (*TOKEN_COUNTS, *COST_COLUMNS)
+    # What follows from the configuration is equal over seeds; a mean would only round it.
+    known = is_metric(column) and find_metric(column)[0].known
+    named = column in COST_COLUMNS or (is_score(column) and not known)
     return named and pd.api.types.is_numeric_dtype(values)
 
 

@@ -113,7 +113,7 @@ class _Words:
         if not held:
             count = "its only point is" if len(beaten) == 1 else f"all {len(beaten)} points are"
             first = f"{name} is nowhere on the front: {count} dominated"
-            return (f"{first}, {self._by(codec, by, beaten)}.",)
+            return (f"{first}{self._by(codec, by, beaten)}.",)
         ends = [self._quantity(i, 1) for i in (held[0], held[-1])]
         reach = ends[0] if ends[0] == ends[1] else f"{ends[0]} down to {ends[1]}"
         where = listed(_span(low, high, self.pair[0].name) for low, high in spans)
@@ -122,17 +122,18 @@ class _Words:
         if not beaten:
             return first, "None of its points is dominated."
         rest = "Its other point is" if len(beaten) == 1 else f"Its other {len(beaten)} points are"
-        return first, f"{rest} dominated, {self._by(codec, by, beaten)}."
+        return first, f"{rest} dominated{self._by(codec, by, beaten)}."
 
     def _by(self, codec: str, by: Counter[str], beaten: dict[int, int]) -> str:
         phrases = []
         for other, count in by.most_common():
             who = f"{codec_label(other)} itself at other settings" if other == codec else None
-            phrase = f"{count} by {who or codec_label(other)}"
+            number = f"{count} " if len(by) > 1 else ""
+            phrase = f"{number}by {who or codec_label(other)}"
             if other != codec:
                 phrase += f" (for instance {self._instance(other, beaten)})"
             phrases.append(phrase)
-        return listed(phrases)
+        return f"{',' if len(by) > 1 else ''} {listed(phrases)}"
 
     def _instance(self, other: str, beaten: dict[int, int]) -> str:
         """The codec's best point among those that `other` dominates."""

@@ -78,7 +78,7 @@ function caption() {
   const front = (data.fronts[state.rate] || {})[state.metric] || [], m = metricOf[state.metric];
   const words = [];
   if (m && m.optimised) {
-    words.push(`${front.length} points are non-dominated in validation over this rate and ${m.short[0].toLowerCase()}${m.short.slice(1)}.`);
+    words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over this rate and ${m.short[0].toLowerCase()}${m.short.slice(1)}.`);
     if (state.split === "test") words.push("They are shown with their test scores and not filtered again, so the dotted line may rise.");
   } else if (m) words.push("Read beside the fronts; there is no front over this number.");
   if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");

@@ -55,7 +55,7 @@ function layoutOf(t, small) {
   return {
     paper_bgcolor: t.panel, plot_bgcolor: t.panel, showlegend: false, hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: small ? 11 : 13, color: t.ink },
-    hoverlabel: { bgcolor: t.panel, bordercolor: t.faint, font: { color: t.ink, size: 12.5 }, align: "left" },
+    hoverlabel: { bgcolor: t.panel, bordercolor: t.faint, font: { family: getComputedStyle(document.body).fontFamily, color: t.ink, size: 12.5 }, align: "left" },
     margin: small ? { l: 46, r: 12, t: 10, b: 40 } : { l: 62, r: 22, t: 18, b: 54 },
     xaxis: axis(), yaxis: axis(), shapes: [], annotations: [],
   };
@@ -72,7 +72,7 @@ function roundRates(low, high) {
 
 /* A line the whole width across, with its words at the right end above it. */
 function across(layout, t, y, words, dash, small, side) {
-  layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: t.faint, width: 1, dash }, layer: "below" });
+  layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: dash === "solid" ? t.soft : t.faint, width: dash === "solid" ? 1.5 : 1, dash }, layer: "below" });
   layout.annotations.push({ xref: "paper", x: side === "left" ? 0.01 : 1, xanchor: side === "left" ? "left" : "right", y, yanchor: "bottom", text: words, showarrow: false, bgcolor: t.panel, opacity: 0.9, borderpad: 1, font: { size: small ? 10 : 12, color: t.soft } });
 }
 
@@ -127,7 +127,7 @@ function frontPlot(div, metric, state, small) {
   layout.yaxis.range = [0, top * 1.08 || 1];
   const rate = data.rates.find((r) => r.key === state.rate);
   layout.xaxis.title.text = small ? "bits/s" : `${rate.label}, all parts together (bits/s)`;
-  layout.yaxis.title.text = small ? m.unit : `${m.label} (${m.unit})`;
+  if (!small) layout.yaxis.title.text = `${m.label} (${m.unit})`;
   return Plotly.react(div, traces, layout, small ? { ...config, displayModeBar: false } : config);
 }
 

@@ -56,8 +56,10 @@ class FakeSweep:
             quality = float(rng.normal(1.0, 0.06))
             for seed in range(self.seeds):
                 trial = f"t{index:03d}" + (f"s{seed}" if self.seeds > 1 else "")
+                share = self.frames / config["codebook_size"]
+                said = [f"{share:.1f} training tokens per code for body (fewer than 4)"]
                 self._say("proposed", trial=trial, config=config, seed=seed, config_hash=digest,
-                          codec=config["codec"])  # fmt: skip
+                          codec=config["codec"], warnings=said if share < 4 else [])  # fmt: skip
                 self._say("started", trial=trial)
                 if self.failures and index % 13 == 11:
                     reason = "loss is not finite at step 120; lower learning_rate"

@@ -11,7 +11,13 @@ import pytest
 
 from analysis.fronts import nondominated
 from analysis.log import read_log
-from analysis.points import clips_frame, points_frame, trials_frame, write_tables
+from analysis.points import (
+    clips_frame,
+    configuration_columns,
+    points_frame,
+    trials_frame,
+    write_tables,
+)
 from search_spaces.errors import BadInput
 from search_spaces.record import LOG_FILE, POINT_KEYS, TRIAL_COLUMNS
 
@@ -152,3 +158,13 @@ def test_mixed_choices_are_stored(own_copy: Path) -> None:
     assert pd.read_parquet(own_copy / "points.parquet")["window"].dropna().tolist() == [
         "1", '"auto"',
     ]  # fmt: skip
+
+
+def test_scores_that_were_not_finite_are_numbers_again(own_copy: Path) -> None:
+    row = points_frame(read_log(own_copy)).iloc[0].dropna().to_dict()
+    lost = {"val_rmse_full_cm": None, "val_mine_percent": None, "point": "lost"}
+    append(own_copy, event("point", trial="t", row={**row, **lost}))
+    points = points_frame(read_log(own_copy))
+    assert points["val_rmse_full_cm"].dtype == float
+    assert points.set_index("point")["val_rmse_full_cm"].isna()["lost"]
+    assert "val_mine_percent" not in configuration_columns(points)

@@ -58,4 +58,4 @@ def test_points_that_are_not_finite_are_not_judged() -> None:
 def test_a_codec_can_be_beaten_by_itself() -> None:
     (only,) = dominators(frame(("kmeans", 64, 100, 5.0), ("kmeans", 32, 100, 6.0)), PAIR)
     assert only.dominated_by == {"kmeans": 1}
-    assert "1 by K-Means itself at other settings" in only.sentences[1]
+    assert "is dominated by K-Means itself at other settings." in only.sentences[1]

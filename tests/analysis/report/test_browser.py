@@ -6,9 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from analysis.report import build_report
+from analysis.findings import Findings
+from analysis.points import read_log, write_tables
+from analysis.report.report import render
+from tests.analysis.make_sweep import FakeSweep
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Runs through every control as a person would, and leaves what it saw in the title.
@@ -52,8 +56,10 @@ def browser() -> str:
     return found
 
 
-def test_every_control_works_offline(browser: str, three_seeds: Path, tmp_path: Path) -> None:
-    html = build_report(shutil.copytree(three_seeds, tmp_path / "sweep")).read_text("utf-8")
+def test_every_control_works_offline(browser: str, tmp_path: Path) -> None:
+    sweep = FakeSweep(trials=6, seeds=2, parts=("body", "right_hand"), failures=False)
+    folder = sweep.write(tmp_path / "sweep", np.random.default_rng(4))
+    html = render(Findings(read_log(folder), write_tables(folder)))
     page = tmp_path / "tour.html"
     page.write_text(html.replace("</body>", TOUR + "</body>"), encoding="utf-8")
     run = subprocess.run(

@@ -79,7 +79,8 @@ def test_the_page_says_what_a_reader_must_know(small: Path) -> None:
     text = Page((small / "report.html").read_text(encoding="utf-8")).text
     for words in ("Within-recording split.", "Synthetic motion.", "root removed", "30 fps",
                   "no right hand", "the skeleton has no finger joints",
-                  "codebook_size 16384 is above", "of the front", "sha256:1234", "torch", "preset: rate_distortion"):  # fmt: skip
+                  "codebook_size 16384 is above", "of the front", "sha256:1234", "torch",
+                  "preset: rate_distortion"):  # fmt: skip
         assert words in text, words
 
 
