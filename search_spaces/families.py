@@ -188,6 +188,8 @@ def _residual_alphabet(config: Mapping[str, Value], part: str) -> tuple[int, ...
     return (size,) * int_for(config, "quantizer_depth", part)
 
 
+SCALINGS = ("none", "zscore", "fk_jacobian")
+_SCALING = "what an error of a feature counts: alike, by its spread, or by how far it moves joints"
 _CODES = {"low": 1, "high": 65536, "integer": True}
 
 _NETWORK_KEYS = (
@@ -196,7 +198,8 @@ _NETWORK_KEYS = (
     key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
     key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),
     key("learning_rate", 1e-3, "Adam's step size, cosine decay to 5 %", low=1e-6, high=1.0),
-    key("loss.angle", 1.0, "weight of the squared error of z-scored features", low=0, high=1e4),
+    key("feature_scaling", "zscore", _SCALING, choices=SCALINGS),
+    key("loss.angle", 1.0, "weight of the squared error of scaled features", low=0, high=1e4),
     key("loss.position", 0.0, "weight of the squared joint position error", low=0, high=1e4),
     key("commitment", 0.25, "weight of the commitment loss, summed over levels", low=0, high=1e3),
     key("decay", 0.99, "moving average of the codebook", low=0.0, high=0.99999),
@@ -220,7 +223,7 @@ KMEANS = register_family(
         trained=False,
         keys=(
             key("codebook_size", None, "clusters (the paper's k)", **_CODES),
-            key("feature_scaling", "none", "scaling before clustering", choices=("none", "zscore")),
+            key("feature_scaling", "none", _SCALING, choices=SCALINGS),
             key("iterations", 100, "Lloyd iterations at most", low=1, high=1e4, integer=True),
         ),
         alphabet=lambda config, part: (int_for(config, "codebook_size", part),),

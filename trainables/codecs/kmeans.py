@@ -16,6 +16,7 @@ import numpy as np
 from search_spaces.errors import BadInput
 from search_spaces.space import Value, int_for, value_for
 from trainables.codecs.codec import Codec, Tokens
+from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
 from trainables.runtime import Runtime
 
@@ -55,8 +56,9 @@ class KMeansCodec(Codec):
             return {}
         features = np.asarray(data.features, np.float32)
         self._mean = np.array(data.mean, np.float32)
-        if value_for(self.config, "feature_scaling", self.part) == "zscore":
-            self._scale = np.array(data.std, np.float32)
+        scaling = str(value_for(self.config, "feature_scaling", self.part))
+        if scaling != "none":
+            self._scale = feature_scale(data, scaling)
         codes = int_for(self.config, "codebook_size", self.part)
         distinct = _distinct_rows(features, codes)
         if distinct is None:

@@ -1,7 +1,7 @@
 """What the neural codecs share: an autoencoder around a residual quantizer, and its training.
 
-Features go in z-scored. The loss is `loss.angle` x squared error of z-scored features
-+ `loss.position` x squared joint position error + `commitment` x commitment loss summed over
+Features go in scaled as `feature_scaling` says. The loss is `loss.angle` x squared error of scaled
+features + `loss.position` x squared joint position error + `commitment` x commitment loss summed over
 levels. Adam with cosine decay to 5 % over the whole budget, so a share of the budget is the same
 steps whether it is asked for at once or piecewise. Step, seed and data decide everything random.
 """
@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.errors import BadInput
-from search_spaces.space import Value, float_for, int_for
+from search_spaces.space import Value, float_for, int_for, value_for
 from trainables.codecs.batches import Batch, Batches
 from trainables.codecs.codec import Codec, Tokens
 from trainables.losses.position import PositionLoss
+from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
 from trainables.networks.seeded import SeededTorch
 from trainables.quantizers.residual_vq import ResidualQuantizer
@@ -31,6 +32,10 @@ from trainables.runtime import Runtime
 CHUNK = 1024
 """Frames or tokens per call outside training. Blocks are filled up to it, so that a frame's code
 does not depend on how many others stand beside it."""
+
+POSITION_FRAMES = 256
+"""Frames of a batch, evenly taken, whose joint positions are scored: kinematics costs several times
+what the networks do, and a quarter of the frames gives an unbiased gradient."""
 
 _GRADIENT_NORM = 1.0
 _FINAL_RATE = 0.05
@@ -49,7 +54,7 @@ class Autoencoder(nn.Module):
         self.quantizer = quantizer
         self.decoder = decoder
         self.register_buffer("mean", torch.zeros(dimensions))
-        self.register_buffer("std", torch.ones(dimensions))
+        self.register_buffer("scale", torch.ones(dimensions))
 
     @property
     def device(self) -> torch.device:
@@ -112,14 +117,15 @@ class NeuralCodec(Codec):
             model, optimiser = self._prepare(data, runtime, batches, generator)
             sums: dict[str, Tensor] = {}
             begun = self._step
-            features = self._scored(data.features)
+            features = self._scaled(data.features)
             position = self._position_loss(data)
             targets = position and self._positions(position, features)
             while self._step < goal:
                 generator.seed(self.seed, _STEPS, self._step)
                 batch = batches.batch(self._step)
                 own = batch.share(runtime.rank, runtime.world_size)
-                losses = self._losses(model, features, own, position, targets)
+                every = max(1, batch.frames // POSITION_FRAMES)
+                losses = self._losses(model, features, own, position, targets, every)
                 # Gradients are averaged over workers; this makes that a mean over the batch.
                 weight = own.frames * runtime.world_size / batch.frames
                 rate = _cosine(self._step / batches.steps) * self.number("learning_rate")
@@ -150,8 +156,9 @@ class NeuralCodec(Codec):
         batch: Batch,
         position: PositionLoss | None,
         targets: Tensor | None,
+        every: int = 1,
     ) -> dict[str, Tensor]:
-        """`loss` and what it is made of, means over valid frames of a batch."""
+        """`loss` and what it is made of, means over valid frames (`every` n-th for positions)."""
         rows = torch.from_numpy(batch.rows).to(features.device)
         wanted = features[rows]
         latents = model.encoder(wanted)
@@ -174,8 +181,8 @@ class NeuralCodec(Codec):
         total = self.number("loss.angle") * losses["loss.angle"]
         total = total + self.number("commitment") * commitment
         if position is not None and targets is not None:
-            there = targets[rows[valid].reshape(-1)]
-            losses["loss.position"] = position(scored, there).mean()
+            there = targets[rows[valid].reshape(-1)[::every]]
+            losses["loss.position"] = position(scored[::every], there).mean()
             total = total + self.number("loss.position") * losses["loss.position"]
         return {"loss": total, **losses}
 
@@ -189,7 +196,7 @@ class NeuralCodec(Codec):
         tokens = batches.frames // self.compression
         model = self._new_model(tokens, runtime.world_size > 1)
         model.mean.copy_(torch.from_numpy(np.array(data.mean, np.float32)))
-        model.std.copy_(torch.from_numpy(np.array(data.std, np.float32)))
+        model.scale.copy_(torch.from_numpy(np.array(self._scale_of(data))))
         if state:
             model.load_state_dict(state["model"])
         model = model.to(runtime.device).train()
@@ -202,7 +209,7 @@ class NeuralCodec(Codec):
             sample = batches.sample(model.quantizer.initial_sample * self.compression)
             own = sample.share(runtime.rank, runtime.world_size)
             with torch.no_grad():
-                features = self._scored(data.features)
+                features = self._scaled(data.features)
                 latents = model.encoder(features[torch.from_numpy(own.rows).to(runtime.device)])
                 if own.valid is None:
                     latents = latents.reshape(-1, latents.shape[-1])
@@ -226,10 +233,13 @@ class NeuralCodec(Codec):
             )
             return Autoencoder(self.encoder(), quantizer, self.decoder(), self.dimensions)
 
+    def _scale_of(self, data: PartData) -> np.ndarray:
+        return feature_scale(data, str(value_for(self.config, "feature_scaling", self.part)))
+
     def _position_loss(self, data: PartData) -> PositionLoss | None:
         if self.number("loss.position") == 0:
             return None
-        loss = PositionLoss(data.geometry, data.mean, data.std, data.position_scale)
+        loss = PositionLoss(data.geometry, data.mean, self._scale_of(data), data.position_scale)
         return loss.to(self.model.device)
 
     @torch.no_grad()
@@ -256,7 +266,7 @@ class NeuralCodec(Codec):
         frames = len(features)
         missing = -frames % self.compression
         whole = np.concatenate([features, np.repeat(features[-1:], missing, 0)])
-        latents = self.latents(model, self._scored(whole))
+        latents = self.latents(model, self._scaled(whole))
         indices = blockwise(model.quantizer.indices, latents)
         return Tokens(
             indices.cpu().numpy().astype(np.int32),
@@ -271,28 +281,28 @@ class NeuralCodec(Codec):
         model = self.model.eval()
         indices = torch.from_numpy(tokens.indices.astype(np.int64)).to(model.device)
         decoded = self.reconstruction(model, model.quantizer.decode(indices, depth))
-        decoded = decoded[: tokens.frames] * model.std + model.mean
+        decoded = decoded[: tokens.frames] * model.scale + model.mean
         return np.asarray(decoded.cpu().numpy(), np.float32)
 
     def latents(self, model: Autoencoder, scored: Tensor) -> Tensor:
-        """One recording's z-scored features (frames, dimensions) -> (tokens, latent_dim)."""
+        """One recording's scaled features (frames, dimensions) -> (tokens, latent_dim)."""
         return torch.as_tensor(model.encoder(scored[None])[0])
 
     def reconstruction(self, model: Autoencoder, quantized: Tensor) -> Tensor:
         """One recording's quantized latents (tokens, latent_dim) -> (frames, dimensions)."""
         return torch.as_tensor(model.decoder(quantized[None])[0])
 
-    def _scored(self, features: np.ndarray) -> Tensor:
+    def _scaled(self, features: np.ndarray) -> Tensor:
         model = self.model
         raw = torch.from_numpy(np.array(features, np.float32)).to(model.device)
-        return torch.as_tensor((raw - model.mean) / model.std)
+        return torch.as_tensor((raw - model.mean) / model.scale)
 
     # Files and states.
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights as `encoder.*` and `decoder.*`, `codebooks` (levels, codes, width), scaling."""
         model = self.model
-        tensors = {"codebooks": model.quantizer.codebooks, "mean": model.mean, "std": model.std}
+        tensors = {"codebooks": model.quantizer.codebooks, "mean": model.mean, "scale": model.scale}
         for name in ("encoder", "decoder"):
             weights = getattr(model, name).state_dict()
             tensors |= {f"{name}.{key}": value for key, value in weights.items()}
@@ -310,7 +320,7 @@ class NeuralCodec(Codec):
                 )
             model.quantizer.load_codebooks(tensors["codebooks"])
             model.mean.copy_(tensors["mean"])
-            model.std.copy_(tensors["std"])
+            model.scale.copy_(tensors["scale"])
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise BadInput(
@@ -320,7 +330,7 @@ class NeuralCodec(Codec):
 
     def parameters(self) -> int:
         """Weights and code vectors."""
-        return sum(a.size for name, a in self.arrays().items() if name not in ("mean", "std"))
+        return sum(a.size for name, a in self.arrays().items() if name not in ("mean", "scale"))
 
     def training_state(self) -> dict[str, Any]:
         """Step, weights, codebooks with their moving averages, and the optimiser's moments."""
