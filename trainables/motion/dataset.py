@@ -27,7 +27,7 @@ from trainables.motion.reconcile import reconcile
 from trainables.motion.recordings import data_hash, grouped_notes, load_clips
 from trainables.motion.resample import mirror, resample, stride
 from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
-from trainables.motion.rotations import mean_up
+from trainables.motion.rotations import own_up
 from trainables.motion.split import split_by_recording, split_hash, split_in_time
 
 
@@ -119,12 +119,12 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         else split_by_recording(together, spec.shares, spec.split_seed)
     )
     hashed = split_hash(splits)
+    up = _up_of(splits["train"])
     if spec.mirror:
         splits["train"] = [c for clip in splits["train"] for c in (clip, _mirrored(clip))]
     hips = _hips_of(together[0])
     if hips is None and any(c.rotations is None for c in together):
         warnings.append("no joints pair up as left and right, so headings stay in the poses")
-    up = _up_of(splits["train"])
     poses = {s: [_pose_of(c, up, hips) for c in splits[s]] for s in SPLITS}
     feature_map, dropped = _fit_features(spec, kind, parts, splits, poses, dropped)
     warnings.extend(f"part {d.name} is dropped: {d.reason}" for d in dropped)
@@ -238,7 +238,7 @@ def _hips_of(clip: Clip) -> tuple[int, int] | None:
 
 def _up_of(train: Sequence[Clip]) -> np.ndarray:
     turned = [c.rotations[:, 0] for c in train if c.rotations is not None]
-    return mean_up(np.concatenate(turned)) if turned else np.array([0.0, 1.0, 0.0])
+    return own_up(np.concatenate(turned)) if turned else np.array([0.0, 1.0, 0.0])
 
 
 def _pose_of(clip: Clip, up: np.ndarray, hips: tuple[int, int] | None) -> tuple[Pose, RootPath]:

@@ -52,14 +52,20 @@ def about_up(angles: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(r, axis=-1) for r in rows], axis=-2)
 
 
-def mean_up(rotations: np.ndarray) -> np.ndarray:
+def own_up(rotations: np.ndarray) -> np.ndarray:
     """Which of a joint's own directions points up on average: (n, 3, 3) -> (3,), unit length.
 
-    The joint's Y where none does.
+    The nearest of its axes where one lies within 30 degrees, so that it hangs on how a skeleton
+    was made and not on which recordings were asked; its Y where no direction points up.
     """
     mean = rotations[:, 1].mean(axis=0)
     length = float(np.linalg.norm(mean))
-    return mean / length if length > 0.1 else np.array([0.0, 1.0, 0.0])
+    if length < 0.1:
+        return np.array([0.0, 1.0, 0.0])
+    axis = int(np.abs(mean).argmax())
+    if abs(mean[axis]) / length > np.cos(np.radians(30)):
+        return np.eye(3)[axis] * np.sign(mean[axis])
+    return mean / length
 
 
 def heading_of(rotations: np.ndarray, up: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from trainables.motion.rotations import (
     heading_of,
     log_map,
     mean_rotation,
-    mean_up,
+    own_up,
     relative_exp,
     relative_log,
 )
@@ -108,7 +108,7 @@ def test_heading_follows_a_turn_of_the_world_whatever_the_axes_of_the_pelvis(
     axes = exp_map(np.array(rest, float))
     tilts = exp_map(0.6 * rng.normal(size=(200, 3)) * [1, 0, 1])
     turns = np.linspace(-6, 6, 200)
-    up = mean_up(tilts @ axes)
+    up = own_up(tilts @ axes)
     still = heading_of(tilts @ axes, up)
     turned = heading_of(about_up(turns) @ tilts @ axes, up)
     off = np.angle(np.exp(1j * (turned - still - turns)))
@@ -119,10 +119,21 @@ def test_bending_over_is_no_turn() -> None:
     """Bowing by 80 degrees with X along the spine, as in LAFAN1: no heading may come of it."""
     axes = exp_map(np.array([0, 0, np.pi / 2]))
     bow = exp_map(np.outer(np.radians(np.linspace(0, 80, 50)), [1, 0, 0])) @ axes
-    heading = np.unwrap(heading_of(bow, mean_up(axes[None])))
+    heading = np.unwrap(heading_of(bow, own_up(axes[None])))
     assert np.ptp(heading) < 1e-9
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_up_axis_is_one_of_the_joints_own_where_it_leans_little(axis: int, sign: float) -> None:
+    wanted = sign * np.eye(3)[axis]
+    upright = Rotation.align_vectors([[0, 1, 0]], [wanted])[0].as_matrix()
+    for lean in ([0.3, 0, 0], [0, 0, -0.4]):
+        assert own_up(exp_map(np.array([lean])) @ upright).tolist() == wanted.tolist()
+    slanted = own_up(exp_map(np.array([[0.7, 0, 0.3]])) @ upright)
+    assert np.linalg.norm(slanted) == pytest.approx(1) and (slanted != wanted).any()
 
 
 def test_up_axis_of_what_points_nowhere_is_y() -> None:
     opposite = np.stack([np.eye(3), np.diag([1.0, -1.0, -1.0])])
-    assert mean_up(opposite).tolist() == [0.0, 1.0, 0.0]
+    assert own_up(opposite).tolist() == [0.0, 1.0, 0.0]
