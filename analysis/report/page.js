@@ -145,7 +145,12 @@ dark.addEventListener("change", drawAll);
 let before = "";
 addEventListener("beforeprint", () => {
   before = document.documentElement.style.colorScheme;
+  document.querySelector(".page").style.width = "700px";
   setTheme("light");
   document.querySelectorAll(".js-plotly-plot").forEach((p) => Plotly.Plots.resize(p));
 });
-addEventListener("afterprint", () => setTheme(before));
+addEventListener("afterprint", () => {
+  document.querySelector(".page").style.width = "";
+  setTheme(before);
+  document.querySelectorAll(".js-plotly-plot").forEach((p) => Plotly.Plots.resize(p));
+});

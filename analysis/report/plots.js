@@ -45,7 +45,7 @@ function hover(i, metric, split) {
   const settings = Object.entries(points.config[i]).map(([k, v]) => `${escaped(k)} ${escaped(finite(v) ? Number(v.toPrecision(3)) : v)}`);
   const lines = [];
   for (let k = 0; k < settings.length; k += 2) lines.push(settings.slice(k, k + 2).join(" · "));
-  const levels = points.is_prefix[i] ? `prefix: ${points.depth[i]} of ${points.levels[i]} levels` : `all ${points.levels[i]} levels`;
+  const levels = points.is_prefix[i] ? `prefix: ${points.depth[i]} of ${points.levels[i]} levels` : points.levels[i] > 1 ? `all ${points.levels[i]} levels` : "one level";
   const seeds = data.seeds > 1 ? ` · ${points.seeds[i]} seeds` : ` · seed ${points.seed[i]}`;
   return `<b>${escaped(points.label[i])}</b><br>${escaped(m.short)}: ${score("val")} ${m.unit} validation, ${score("test")} test<br>bits/s: ${rates}<br>${lines.join("<br>")}<br>${levels}${seeds} · ${escaped(points.trial[i])}`;
 }
