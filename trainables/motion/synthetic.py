@@ -112,9 +112,9 @@ def _record(
     channels = compose(rng, lexicon, signer, LONGEST).at(seconds)
     slow = _slow_noise(rng, seconds, CHANNELS + _IDLE) * signer.restlessness
     tremor = _tremor(rng, seconds, CHANNELS)
-    per_arm = np.concatenate([np.full(3, 0.005), np.radians([3.0, 2.5, 2.2, 2.6]),
+    per_arm = np.concatenate([np.full(3, 0.005), np.radians([2.0, 2.2, 1.8, 2.2]),
                               np.full(ARM - 7, np.radians(1.7))])  # fmt: skip
-    slow_scale = np.concatenate([per_arm, per_arm, np.radians([1.2, 1.8, 1.0, 2.0, 2.6, 1.8])])
+    slow_scale = np.concatenate([per_arm, per_arm, np.radians([0.7, 1.0, 0.6, 1.3, 1.7, 1.1])])
     channels += slow[:, :CHANNELS] * slow_scale
     channels += tremor * np.where(slow_scale == 0.005, 2e-4, np.radians(0.1))
     rotations, root = _pose(signer, channels, slow[:, CHANNELS:], seconds, rng)
@@ -154,7 +154,7 @@ def _pose(
 
     breath = np.sin(2 * np.pi * (seconds * rng.uniform(0.22, 0.32) + rng.random()))
     torso, head = channels[:, TORSO:HEAD], channels[:, HEAD:]
-    spine = idle[:, 7:].reshape(frames, 3, 3) * np.radians([0.9, 0.9, 0.7])
+    spine = idle[:, 7:].reshape(frames, 3, 3) * np.radians([0.4, 0.4, 0.35])
     for k, (joint, share) in enumerate((("spine1", 0.3), ("spine2", 0.4), ("spine3", 0.3))):
         vectors = share * torso + spine[:, k]
         vectors[:, 0] += np.radians((0.0, -0.4, -0.5)[k]) * breath
@@ -203,11 +203,11 @@ def _stand(signer: Signer, idle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pelvis: place (frames, 3) metres and orientation (frames, 3, 3), from idle (frames, 7)."""
     offsets, at = signer.skeleton.offsets, signer.skeleton.index
     below = -(offsets[at("left_hip")] + offsets[at("left_knee")] + offsets[at("left_ankle")])[1]
-    place = idle[:, :3] * [0.018, 0.002, 0.010]
+    place = idle[:, :3] * [0.014, 0.0015, 0.008]
     # A little lower than stretched legs allow, so that the knees stay soft.
     place[:, 1] += float(below) * 0.988 + _ankle_height(signer)
-    heading = about_up(np.radians(4.0) * idle[:, 3])
-    return place, heading @ exp_map(np.radians([1.0, 1.2, 1.2]) * idle[:, 4:])
+    heading = about_up(np.radians(3.0) * idle[:, 3])
+    return place, heading @ exp_map(np.radians([0.5, 0.6, 0.6]) * idle[:, 4:])
 
 
 def _slow_noise(rng: np.random.Generator, seconds: np.ndarray, channels: int) -> np.ndarray:

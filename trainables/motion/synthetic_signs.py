@@ -17,7 +17,7 @@ from trainables.motion.synthetic_handshapes import ANGLES, SHAPE_NAMES
 from trainables.motion.synthetic_reach import Arm, reach_for, wrist_angles
 from trainables.motion.synthetic_skeleton import reference_skeleton
 
-SIGNS = 220
+SIGNS = 160
 REST = 0
 """The entry that is no sign: both hands lowered and relaxed."""
 ONE_HANDED, SYMMETRIC, BASE_HAND = 0, 1, 2

@@ -90,18 +90,18 @@ def _places(
     start = lexicon.place[signs] + signer.places[signs][:, None]
     one_handed = lexicon.kind[signs] == ONE_HANDED
     # Signs are placed at what they speak of: loci to the left, to the right, near or far.
-    locus = rng.normal(0.0, [0.09, 0.04, 0.05], (n, 3)) * (rng.random((n, 1)) < 0.45)
+    locus = rng.normal(0.0, [0.10, 0.04, 0.05], (n, 3)) * (rng.random((n, 1)) < 0.3)
     start += locus[:, None] * np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
     start = NEUTRAL + (start - NEUTRAL) * signer.space
-    start += rng.normal(0.0, 0.014, (n, 2, 3))
-    grade = signer.amplitude * np.exp(rng.normal(0.0, 0.2, (n, 1, 1)))
+    start += rng.normal(0.0, 0.010, (n, 2, 3))
+    grade = signer.amplitude * np.exp(rng.normal(0.0, 0.15, (n, 1, 1)))
     end = start + lexicon.travel[signs] * grade
     # The idle hand rests, or stays where the last sign left it.
-    source = np.where(one_handed & (rng.random(n) < 0.45), -1, np.arange(n))
+    source = np.where(one_handed & (rng.random(n) < 0.3), -1, np.arange(n))
     source = np.maximum(np.maximum.accumulate(source), 0)
     resting = signs == REST
     lowered = np.stack([resting, resting | (one_handed & (source == np.arange(n)))], axis=1)
-    low = signer.rest + rng.normal(0.0, 0.02, (n, 2, 3))
+    low = signer.rest + rng.normal(0.0, 0.012, (n, 2, 3))
     start[lowered] = end[lowered] = low[lowered]
     kept = source != np.arange(n)
     start[kept, 1] = end[kept, 1] = (end[source, 1] + rng.normal(0.0, 0.012, (n, 3)))[kept]
@@ -123,7 +123,7 @@ def _hands(
     idle = (lexicon.kind[signs] == ONE_HANDED) & (rng.random(len(signs)) < 0.7)
     relaxed = (inventory() + signer.accent)[SHAPE_NAMES.index("relaxed")] + signer.hand
     shapes[idle, 1] = relaxed
-    shapes = shapes + np.radians(rng.normal(0.0, 3.5, (len(signs), 2, 1, ANGLES)))
+    shapes = shapes + np.radians(rng.normal(0.0, 3.0, (len(signs), 2, 1, ANGLES)))
     return within_limits(shapes)
 
 
@@ -135,7 +135,7 @@ def _wrists(
     swivel: np.ndarray,
 ) -> np.ndarray:
     """Wrist angles (signs, arms, 3) radians for palms (signs, arms, 3, 3) at places."""
-    tilt = exp_map(rng.normal(0.0, np.radians(6.0), (*palms.shape[:2], 3)))
+    tilt = exp_map(rng.normal(0.0, np.radians(4.5), (*palms.shape[:2], 3)))
     reach = reach_for(Arm.of(signer.skeleton), wrists.reshape(-1, 3), swivel.reshape(-1))
     angles = wrist_angles(reach.forearm, (tilt @ palms).reshape(-1, 3, 3))
     return within_wrist(angles).reshape(*palms.shape[:2], 3)
@@ -148,7 +148,7 @@ def _keys(
     n = len(signs)
     wrists = np.stack(_places(rng, lexicon, signer, signs), axis=2)  # (n, arms, ends, 3)
     hands = _hands(rng, lexicon, signer, signs)
-    swivel = lexicon.swivel[signs] + signer.swivel + rng.normal(0.0, np.radians(5.0), (n, 2))
+    swivel = lexicon.swivel[signs] + signer.swivel + rng.normal(0.0, np.radians(3.5), (n, 2))
     angles = np.stack(
         [_wrists(rng, signer, lexicon.palm[signs, :, e], wrists[:, :, e], swivel) for e in (0, 1)],
         axis=2,
@@ -158,9 +158,9 @@ def _keys(
     keys = np.empty((n, 2, CHANNELS))
     keys[:, :, :TORSO] = np.swapaxes(arms, 1, 2).reshape(n, 2, TORSO)
     body = np.hstack([lexicon.torso[signs] + signer.torso, lexicon.head[signs] + signer.head])
-    body += np.radians(rng.normal(0.0, [2.0, 3.0, 1.5, 3.0, 5.0, 2.5], (n, 6)))
+    body += np.radians(rng.normal(0.0, [1.0, 1.5, 0.8, 2.0, 3.0, 1.5], (n, 6)))
     # Role shift: some stretches of five signs are told with the trunk turned.
-    stretches = rng.normal(0.0, np.radians(9.0), n) * (rng.random(n) < 0.4)
+    stretches = np.radians(rng.choice([-10.0, 0.0, 10.0], n, p=[0.12, 0.76, 0.12]))
     body[:, [1, 4]] += np.repeat(stretches, 5)[:n, None]
     keys[:, :, TORSO:] = body[:, None]
     return keys
