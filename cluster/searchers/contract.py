@@ -59,7 +59,7 @@ class SearcherContract:
     asks: ClassVar[int] = 15
     """Proposals of most checks."""
     many: ClassVar[int] = 30
-    """Proposals of a check that needs many; the finite space has as many points."""
+    """Proposals of a check that needs many; the finite space has 30 points."""
 
     def make(self, space: Space, seed: int) -> Searcher:
         """A new searcher over a space, of two objectives."""
