@@ -98,6 +98,7 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
     curve: list[dict[str, float]] = []
     spent = _resume(codecs, curve, runtime)
     shares = (*(RUNGS if family.trained else ()), 1.0)
+    losses: list[dict[str, float]] = []
     for share in shares:
         if share <= min(c.trained_share for c in codecs.values()):
             continue
@@ -110,7 +111,10 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
                 _keep(codecs, curve, spent, runtime)
             # Every worker reports: a worker group waits for all of them.
             runtime.report(curve[-1] if runtime.rank == 0 else {})
-    rows = _score(task, codecs, data, spent, curve) if runtime.rank == 0 else []
+    rows = []
+    if runtime.rank == 0:
+        curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
+        rows = _score(task, codecs, data, curve)
     runtime.report({"share": 1.0, "points": rows})
     _forget(runtime)
     return rows
@@ -134,17 +138,21 @@ def _rung(
 ) -> dict[str, float]:
     depth = max(c.levels for c in codecs.values())
     scores = score_split(codecs, data, encode_split(codecs, data, "val"), depth)
-    row = {"share": share, "train_seconds": spent, **scores.row}
-    # Parts may differ in what they train on (`loss.position.body`) and in how long.
-    for name in dict.fromkeys(name for loss in losses for name in loss):
-        values = [loss[name] for loss in losses if name in loss]
-        row[f"train_{name}"] = float(np.mean(values))
-    return row
+    return {"share": share, "train_seconds": spent, **scores.row, **_mean_losses(losses)}
+
+
+def _mean_losses(losses: list[dict[str, float]]) -> dict[str, float]:
+    """Means over parts, which may differ in what they train on and in how long."""
+    return {
+        f"train_{name}": float(np.mean([loss[name] for loss in losses if name in loss]))
+        for name in dict.fromkeys(name for loss in losses for name in loss)
+    }
 
 
 def _score(
-    task: TrialTask, codecs: Codecs, data: MotionData, spent: float, curve: list[dict[str, float]]
+    task: TrialTask, codecs: Codecs, data: MotionData, curve: list[dict[str, float]]
 ) -> list[dict[str, Any]]:
+    """Rows of a trained trial; completes the curve's last row."""
     began = time.perf_counter()
     family = family_of(task.config)
     levels = max(c.levels for c in codecs.values())
@@ -166,10 +174,9 @@ def _score(
             errors[f"{split}/depth{depth}/joint_error_cm"] = scores.joint_error_cm.astype("f4")
             if split == "test" and depth == levels:
                 rebuilt = {f"{r}/depth{depth}": a for r, a in scores.reconstructions.items()}
-        row.update(train_seconds=spent, parameters=parameters)
+        row.update(train_seconds=curve[-1]["train_seconds"], parameters=parameters)
         rows.append(row)
-    last = {k: v for k, v in rows[-1].items() if k.startswith("val_")}
-    curve.append({"share": 1.0, "train_seconds": spent, **last})
+    curve[-1].update({k: v for k, v in rows[-1].items() if k.startswith("val_")})
     size = save_artefacts(task, codecs, data, encoded, clips, errors, rebuilt, curve)
     for row in rows:
         row.update(evaluate_seconds=time.perf_counter() - began, codec_bytes=size)

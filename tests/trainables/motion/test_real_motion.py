@@ -32,7 +32,7 @@ CASES = {
 
 
 def _departure(clips: list[Clip]) -> float:
-    """How far positions in the files are from their own bones (they are written with few digits)."""
+    """How far positions in the files are from their own bones (both have few digits)."""
     worst = 0.0
     for clip in reconcile([resample(c, 30.0) for c in clips])[0]:
         bones = clip.skeleton
