@@ -192,29 +192,34 @@ SCALINGS = ("none", "zscore", "fk_jacobian")
 _SCALING = "what an error of a feature counts: alike, by its spread, or by how far it moves joints"
 _CODES = {"low": 1, "high": 65536, "integer": True}
 
-_NETWORK_KEYS = (
-    key("codebook_size", None, "codes per level (the paper's D)", **_CODES),
-    key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
-    key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
-    key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),
-    key("learning_rate", 1e-3, "Adam's step size, cosine decay to 5 %", low=1e-6, high=1.0),
-    key("feature_scaling", "zscore", _SCALING, choices=SCALINGS),
-    key("loss.angle", 1.0, "weight of the squared error of scaled features", low=0, high=1e4),
-    key("loss.position", 0.0, "weight of the squared joint position error", low=0, high=1e4),
-    key("commitment", 0.25, "weight of the commitment loss, summed over levels", low=0, high=1e3),
-    key("decay", 0.99, "moving average of the codebook", low=0.0, high=0.99999),
-    key(
-        "dead_code_share",
-        0.05,
-        "a code is redrawn when used less than this share of uniform use; at most 1/4, since codes "
-        "are then expected at least four times the threshold per batch",
-        low=0.0,
-        high=0.25,
-    ),
-    key("epochs", 200, "passes over the training frames", low=1, high=1e6, integer=True),
-    key("max_steps", 1500, "steps per part at most", low=1, high=1e8, integer=True),
-    key("batch_frames", 1024, "frames per step", low=8, high=1e6, integer=True),
-)
+
+def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
+    # Defaults are those that came nearest to the motion in a few CPU seconds per part: many small
+    # steps before few large ones, and codebooks that follow the encoder within some 20 steps.
+    return (
+        key("codebook_size", None, "codes per level (the paper's D)", **_CODES),
+        key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
+        key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
+        key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),
+        key("learning_rate", learning_rate, "Adam's, cosine decay to 5 %", low=1e-6, high=1.0),
+        key("feature_scaling", "zscore", _SCALING, choices=SCALINGS),
+        key("loss.angle", 1.0, "weight of the squared error of scaled features", low=0, high=1e4),
+        key("loss.position", 0.0, "weight of the squared joint position error", low=0, high=1e4),
+        key("commitment", 0.25, "weight of the commitment loss, levels summed", low=0, high=1e3),
+        key("decay", 0.95, "moving average of the codebook", low=0.0, high=0.99999),
+        key(
+            "dead_code_share",
+            0.05,
+            "a code is redrawn when used less than this share of uniform use; at most 1/4, since "
+            "codes are then expected at least four times the threshold per batch",
+            low=0.0,
+            high=0.25,
+        ),
+        key("epochs", 200, "passes over the training frames", low=1, high=1e6, integer=True),
+        key("max_steps", 1500, "steps per part at most", low=1, high=1e8, integer=True),
+        key("batch_frames", batch_frames, "frames per step", low=8, high=1e6, integer=True),
+    )
+
 
 KMEANS = register_family(
     CodecFamily(
@@ -236,7 +241,7 @@ RQVAE = register_family(
         name="rqvae",
         title="RQ-VAE",
         residual=True,
-        keys=_NETWORK_KEYS,
+        keys=_network_keys(learning_rate=2e-3, batch_frames=256),
         alphabet=_residual_alphabet,
         rate_keys=frozenset({"codec", "codebook_size", "quantizer_depth"}),
     )
@@ -249,7 +254,7 @@ TEMPORAL_RVQ = register_family(
         residual=True,
         compression_key="compression",
         keys=(
-            *_NETWORK_KEYS,
+            *_network_keys(learning_rate=1e-3, batch_frames=512),
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
         ),

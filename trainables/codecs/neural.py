@@ -1,9 +1,9 @@
 """What the neural codecs share: an autoencoder around a residual quantizer, and its training.
 
 Features go in scaled as `feature_scaling` says. The loss is `loss.angle` x squared error of scaled
-features + `loss.position` x squared joint position error + `commitment` x commitment loss summed over
-levels. Adam with cosine decay to 5 % over the whole budget, so a share of the budget is the same
-steps whether it is asked for at once or piecewise. Step, seed and data decide everything random.
+features + `loss.position` x squared joint position error + `commitment` x commitment loss summed
+over levels. Adam with cosine decay to 5 % over the whole budget, so a share of the budget is the
+same steps whether it is asked for at once or piecewise. Step, seed and data decide all randomness.
 """
 
 from __future__ import annotations
