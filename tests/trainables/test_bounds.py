@@ -9,7 +9,6 @@ import pytest
 
 from search_spaces.families import complete
 from search_spaces.record import BOUNDS, MEAN_POSE, NEAREST_FRAME
-from search_spaces.spec import DataSpec
 from tests.trainables.tiny import make_clips, spec
 from trainables.bounds import bound_rows
 from trainables.motion.dataset import MotionData, prepare
@@ -19,7 +18,7 @@ from trainables.trial import TrialTask, run_trial
 
 @pytest.mark.parametrize("root", ["removed", "coded"])
 def test_bounds_enclose_what_a_codec_can_do(root: str) -> None:
-    data = prepare(DataSpec(embedded_size="debug", root=root))
+    data = prepare(spec(path="embedded", embedded_size="debug", root=root))
     rows = {row["codec"]: row for row in bound_rows(data)}
     assert tuple(rows) == BOUNDS
     mean, near = rows[MEAN_POSE], rows[NEAREST_FRAME]

@@ -305,7 +305,7 @@ def test_coded_root_is_in_every_rate_and_in_the_tokens(tmp_path: Path) -> None:
 
 
 def test_keys_may_be_given_per_part(data: MotionData, tmp_path: Path) -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "codebook_size.body": 16, "quantizer_depth.left_hand": 1, "loss.position.body": 1.0,
         "max_steps.right_hand": 4,
     }  # fmt: skip

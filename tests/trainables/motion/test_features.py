@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,9 @@ def _pose(clip: Clip) -> Pose:
     return Pose(clip.positions - clip.positions[:, :1], clip.rotations)
 
 
-def _fit(clips: list[Clip], kind: str = "expmap", overrides: dict | None = None) -> FeatureMap:
+def _fit(
+    clips: list[Clip], kind: str = "expmap", overrides: Mapping[str, Sequence[str]] | None = None
+) -> FeatureMap:
     parts = find_parts(NAMES, PARENTS, overrides or {}).parts
     bones = [c.skeleton.offsets for c in clips]
     return FeatureMap.fit(kind, PARENTS, parts, [_pose(c) for c in clips], bones)

@@ -75,7 +75,7 @@ def test_files_with_gaps_are_prepared(tmp_path: Path) -> None:
     assert data.facts.features == "position" and data.facts.fps == 25
     assert any("filled in" in w for w in data.facts.warnings)
     for split in ("val", "test"):
-        for clip in data.splits[split]:
-            assert np.isfinite(clip.original).all()
-            rebuilt = data.reconstruct(clip, clip.features, None)
-            assert np.abs(rebuilt - clip.original).max() < 1e-6
+        for ready in data.splits[split]:
+            assert np.isfinite(ready.original).all()
+            rebuilt = data.reconstruct(ready, ready.features, None)
+            assert np.abs(rebuilt - ready.original).max() < 1e-6
