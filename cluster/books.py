@@ -118,6 +118,12 @@ class Books:
             self._proposer.ended(trial)
         self.on_change()
 
+    @property
+    def settled(self) -> bool:
+        """Whether every trial has an end and no other will be proposed."""
+        ended = ("done", "stopped", "failed")
+        return self._proposer.exhausted and all(s in ended for s in self.status.values())
+
     def counts(self) -> Counter[str]:
         """Trials by status; `queued` counts those still to be proposed too."""
         counts: Counter[str] = Counter(self.status.values())

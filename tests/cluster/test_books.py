@@ -202,3 +202,16 @@ def test_a_trial_whose_last_point_is_missing_runs_again_and_counts_once(
     again.books.ended(same.trial)
     assert again.books.rows == rows_of(same)
     again.store.close()
+
+
+def test_books_are_settled_when_everything_has_an_end(desk: Desk) -> None:
+    while not desk.books.proposer.exhausted:
+        assert not desk.books.settled
+        proposal = desk.books.next()
+        if proposal is None:
+            break
+        desk.books.started(proposal.trial)
+        assert not desk.books.settled
+        desk.books.reported(proposal.trial, {"points": rows_of(proposal)})
+        desk.books.ended(proposal.trial)
+    assert desk.books.settled

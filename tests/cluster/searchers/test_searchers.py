@@ -53,7 +53,7 @@ class TestRandom(OptunaContract):
 
 class TestGP(OptunaContract):
     sampler = "gp"
-    asks, many = 7, 15  # each of its proposals takes a tenth of a second or more
+    asks = 7  # each of its proposals takes a tenth of a second or more
 
 
 def test_every_sampler_has_a_contract() -> None:
