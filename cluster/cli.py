@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from search_spaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from search_spaces.spec import SweepSpec
 
 app = typer.Typer(
     name="ratefront",
@@ -22,9 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-console = Console()
+# A log file has no width of its own; tables need more than Rich's 80 columns.
+console = Console(width=None if sys.stdout.isatty() else 120)
 # Typer carries its own copy of click; this is the class of every wrong use of the command line.
-_USAGE = typer.BadParameter.__mro__[2]
+_USAGE: Any = typer.BadParameter.__mro__[2]
 
 Preset = Annotated[
     str,
@@ -130,13 +134,13 @@ def best(
     rate: Annotated[str, typer.Option(help="Which rate: nominal or model.")] = "nominal",
 ) -> None:
     """The best operating point at or under a rate, judged on validation."""
+    from analysis.best import describe_best
     from analysis.fronts import NoAnswer
-    from cluster.best import describe_best
 
     try:
-        describe_best(folder, at, rate, console)
+        console.print(describe_best(folder, at, rate), highlight=False, soft_wrap=True)
     except NoAnswer as error:
-        console.print(f"ratefront: {error}", highlight=False, soft_wrap=True)
+        print(f"ratefront: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
 
 
@@ -152,7 +156,7 @@ def trial(
 ) -> None:
     """Run one configuration here and now, without Tune.
 
-    Example: ratefront trial rate_distortion --set codec=rqvae --set codebook_size=32 --set quantizer_depth=2
+    Example: ratefront trial rate_distortion --set codec=kmeans --set codebook_size=64
     """
     from cluster.single import run_single
 
@@ -194,7 +198,7 @@ def _spec(
     overrides: dict[str, dict[str, object]],
     name: str | None,
     plugins: list[Path] | None,
-):  # type: ignore[no-untyped-def]
+) -> SweepSpec:
     from search_spaces.presets import load_spec
     from trainables.plugins import load_plugins
 

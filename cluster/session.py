@@ -1,7 +1,7 @@
 """A Ray session for one sweep: private and local, or a cluster that exists.
 
 Ray puts the driver's current folder first on its workers' search path. Our packages have common
-names, so a session starts from an empty folder of its own: a person's `analysis/` is never imported.
+names, so a session starts from an empty folder of its own: nobody's own `analysis/` is imported.
 """
 
 from __future__ import annotations

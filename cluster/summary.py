@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from analysis.fronts import FULL_POSE
+from analysis.labels import codec_label
+from analysis.log import Log
 from analysis.points import Tables
+from analysis.verdicts import dominators
 
 _COLUMNS = (
     ("codec", "codec", "{}"),
     ("bits/s", "rate_nominal_bps", "{:.0f}"),
-    ("model bits/s", "val_rate_model_bps", "{:.0f}"),
-    ("val RMSE cm", "val_rmse_full_cm", "{:.2f}"),
-    ("test RMSE cm", "test_rmse_full_cm", "{:.2f}"),
+    ("model b/s", "val_rate_model_bps", "{:.0f}"),
+    ("val cm", "val_rmse_full_cm", "{:.2f}"),
+    ("test cm", "test_rmse_full_cm", "{:.2f}"),
     ("hull %", "test_hull_pct", "{:.0f}"),
     ("codes", "codebook_size", "{:.0f}"),
     ("levels", "depth", "{:.0f}"),
-    ("frames/token", "compression", "{:.0f}"),
-    ("configuration", "config_hash", "{}"),
+    ("stride", "compression", "{:.0f}"),
 )
 
 
-def print_front(tables: Tables, folder: Path, console: Console) -> None:
-    """The front over total nominal rate and full-pose RMSE, chosen on validation."""
+def print_front(tables: Tables, log: Log, console: Console) -> None:
+    """The front over the sweep's total rate and full-pose RMSE, chosen on validation."""
     front = tables.fronts.get(FULL_POSE, pd.DataFrame())
     if front.empty:
-        console.print("no operating point: see the report for what was refused or failed")
+        console.print("no operating point: the report says what was refused or failed and why")
         return
-    table = Table(title="rate–distortion front (chosen on validation)", title_justify="left")
     shown = [c for c in _COLUMNS if c[1] in front.columns]
+    if front.get("compression", pd.Series(dtype=float)).isna().all():
+        shown = [c for c in shown if c[1] != "compression"]
+    table = Table(
+        title="rate–distortion front: full-pose RMSE, chosen on validation", title_justify="left"
+    )
     for title, name, _ in shown:
-        table.add_column(title, justify="left" if name in ("codec", "config_hash") else "right")
-    for _, row in front.iterrows():
-        table.add_row(*(_cell(row[name], form) for _, name, form in shown))
+        table.add_column(title, justify="left" if name == "codec" else "right", no_wrap=True)
+    for row in front.to_dict("records"):
+        table.add_row(*(_cell(row[name], name, form) for _, name, form in shown))
     console.print(table)
-    for sentence in ():
-        console.print(sentence, highlight=False)
+    for standing in dominators(tables.points, (log.rate, FULL_POSE)):
+        for sentence in standing.sentences:
+            console.print(sentence, highlight=False)
 
 
-def _cell(value: object, form: str) -> str:
-    return "–" if pd.isna(value) else form.format(value)  # type: ignore[call-overload]
+def _cell(value: Any, name: str, form: str) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return codec_label(str(value)) if name == "codec" else form.format(value)

@@ -27,7 +27,14 @@ from search_spaces.objectives import Objective, Scope, objectives
 from search_spaces.rate import nearest_frame_rate, nominal_rate
 from search_spaces.record import MEAN_POSE, RECORD_VERSION, REPORT_FILE, SPEC_FILE
 from search_spaces.space import Config
-from search_spaces.spec import EMBEDDED, SweepSpec, drop_objectives, parse_spec, read_yaml
+from search_spaces.spec import (
+    EMBEDDED,
+    SweepSpec,
+    check_spec,
+    drop_objectives,
+    parse_spec,
+    read_yaml,
+)
 
 if TYPE_CHECKING:
     from trainables.motion.dataset import MotionData
@@ -57,7 +64,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     _load_plugins(spec)
     if (folder / SPEC_FILE).exists():
         Store.create(folder, "")  # says what is wrong
-    spec, data = _prepared(spec, console)
+    spec, data, said = _prepared(spec, console)
     _some_configuration_works(spec, data.facts)
     with Store.create(folder.absolute(), spec.dump()) as store:
         bounds = _bounds(data)
@@ -75,6 +82,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
             seeds=spec.search.seeds,
             objectives=spec.objectives,
             reference_point=reference,
+            warnings=said,
             versions={**versions(), "record": RECORD_VERSION},
             spec=spec.model_dump(mode="json"),
         )
@@ -96,7 +104,7 @@ def resume(folder: Path, console: Console) -> Outcome:
             return Outcome(folder, 0, len(list(log.of("point"))), already_finished=True)
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
-        spec, data = _prepared(spec, console)
+        spec, data, _ = _prepared(spec, console)
         before = log.facts
         if before is None:
             raise BadInput(f"{folder} ended before its data was read; start it again elsewhere")
@@ -169,18 +177,20 @@ def _on_ray(
 
 def publish(folder: Path, console: Console) -> Path:
     """Tables, figures and the report, made anew from the store; prints the front."""
+    from analysis.log import read_log
     from analysis.points import write_tables
-    from analysis.report.report import build_report
+    from analysis.report import build_report
     from cluster.summary import print_front
 
     tables = write_tables(folder)
     report = build_report(folder)
-    print_front(tables, folder, console)
+    print_front(tables, read_log(folder), console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     return folder / REPORT_FILE
 
 
-def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData]:
+def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData, list[str]]:
+    """The spec with what the data decides, the data, and what was dropped of the objectives."""
     from trainables.motion.dataset import prepare
 
     console.print(f"reading motion: {spec.data.path}", highlight=False)
@@ -202,13 +212,15 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData]
     )
     path = spec.data.path if spec.data.path == EMBEDDED else str(Path(spec.data.path).absolute())
     data_spec = spec.data.model_copy(update={"path": path})
-    return spec.model_copy(update={"objectives": kept, "data": data_spec}), data
+    return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
 
 
 def _load_plugins(spec: SweepSpec) -> None:
+    """Loads a spec's plugins; what it says of their codecs and metrics can be checked only now."""
     from trainables.plugins import load_plugins
 
     load_plugins(spec.plugins)
+    check_spec(spec)
 
 
 def _some_configuration_works(spec: SweepSpec, facts: DataFacts) -> None:
