@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from cluster.books import Books
-from cluster.searchers.proposer import Proposer, make_searcher
+from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.store import Store
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
@@ -127,7 +127,12 @@ def _run(
 ) -> Outcome:
     goals = objectives(spec.objectives)
     proposer = Proposer(spec, data.facts, goals, make_searcher(spec, len(goals)), store.append)
-    missing = proposer.replay(events)
+    try:
+        missing = proposer.replay(events)
+    except ReplayMismatch as error:
+        raise BadInput(
+            f"{store.folder}: {error}; resume with the versions named in its report"
+        ) from None
     books = Books(store, proposer)
     books.take_up(events)
     if missing:
