@@ -1,4 +1,4 @@
-"""A sweep's specification is on disk before Ray or torch is imported, and nothing before that is."""
+"""The specification is on disk before Ray or torch is imported, and no folder before that."""
 
 from __future__ import annotations
 
