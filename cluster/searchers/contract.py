@@ -169,9 +169,9 @@ class SearcherContract:
         np.random.seed(1)
         first = self.play(self.make(self.space(), 2), self.sequential())
         np.random.seed(2)
-        before = np.random.get_state()[1].copy()
+        before = np.random.get_state(legacy=False)["state"]["key"].copy()
         assert self.play(self.make(self.space(), 2), self.sequential()) == first
-        assert np.array_equal(np.random.get_state()[1], before)
+        assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], before)
 
     def test_another_seed_gives_other_proposals(self) -> None:
         proposals = {

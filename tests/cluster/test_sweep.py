@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,23 +138,6 @@ def test_the_spec_can_be_run_again(swept: Swept, capsys: pytest.CaptureFixture[s
     assert spec.data.path == str(swept.motion) and spec.search.trials == TRIALS
     assert main(["spaces", str(swept.folder / "sweep.yaml")]) == 0
     assert "codebook_size" in capsys.readouterr().out
-
-
-def test_the_spec_is_written_before_ray_or_torch_is_imported(swept: Swept, tmp_path: Path) -> None:
-    script = (
-        "import sys, cluster.cli, cluster.store\n"
-        "def stop(*a, **k):\n"
-        "    print(sorted({'ray', 'torch', 'sklearn'} & set(sys.modules)))\n"
-        "    sys.exit(0)\n"
-        "cluster.store.Store.create = stop\n"
-        "cluster.cli.main(sys.argv[1:])\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-P", "-c", script, "sweep", "rate_distortion", "--data",
-         str(swept.motion), "--out", str(tmp_path / "x"), *SMALL],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert ended.stdout.splitlines()[-1] == "[]", ended.stdout + ended.stderr
 
 
 # ---- tables --------------------------------------------------------------------------------
