@@ -119,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with ray_session(threads=1, dashboard=True) as scratch:
         ours, ends = seconds_per_trial(local_trial, "local", trials, str(scratch))
-        print(f"local placement, {trials} trials: {ours:.3f} s a trial; first after {ends[0]:.1f} s")
+        first = f"first after {ends[0]:.1f} s"
+        print(f"local placement, {trials} trials: {ours:.3f} s a trial; {first}")
         theirs, ends = seconds_per_trial(documented_trial, "group", recipe_trials, str(scratch))
         print(f"documented recipe, {recipe_trials} trials: {theirs:.1f} s a trial")
         print("  its trials ended after " + ", ".join(f"{e:.0f}" for e in ends) + " s")

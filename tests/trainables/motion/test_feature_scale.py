@@ -1,4 +1,4 @@
-"""Scales of features: levers are derivatives of positions, scaled features have unit mean square."""
+"""Scales of features: levers are derivatives of positions; scaled features have unit size."""
 
 from __future__ import annotations
 
