@@ -122,7 +122,7 @@ def read_log(folder: Path | str) -> Log:
         if not line.strip():
             continue
         event = _parsed(line)
-        if pending and (event is None or event["event"] != "resumed"):
+        if pending and event is not None and event["event"] != "resumed":
             raise BadInput(f"{path}, line {pending}: not a JSON event; the log is damaged there")
         pending = number if event is None else 0
         if event is None:

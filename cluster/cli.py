@@ -15,6 +15,7 @@ from rich.console import Console
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
+    from cluster.sweep import Outcome
     from search_spaces.spec import SweepSpec
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
 # A log file has no width of its own; tables need more than Rich's 80 columns.
 console = Console(width=None if sys.stdout.isatty() else 120)
 # Typer carries its own copy of click; this is the class of every wrong use of the command line.
+_INTERRUPTED = 130
 _USAGE: Any = typer.BadParameter.__mro__[2]
 
 Preset = Annotated[
@@ -102,7 +104,7 @@ def sweep(
     spec = _spec(preset, size, settings, overrides, name, plugin)
     outcome = start(spec, out, console)
     publish(outcome.folder, console)
-    _leave(outcome.failed, spec.run.max_failures)
+    _leave(outcome)
 
 
 @app.command()
@@ -116,7 +118,7 @@ def resume(folder: Folder) -> None:
         console.print(f"{folder} is finished: {outcome.points} operating points", highlight=False)
         return
     publish(outcome.folder, console)
-    _leave(outcome.failed, 0)
+    _leave(outcome)
 
 
 @app.command()
@@ -213,9 +215,9 @@ def _given(**options: object) -> dict[str, object]:
     return {k: v for k, v in options.items() if v is not None}
 
 
-def _leave(failed: int, allowed: int) -> None:
-    if failed > allowed:
-        console.print(f"{failed} trial(s) failed; the report says why", highlight=False)
+def _leave(outcome: Outcome) -> None:
+    if outcome.failed > outcome.allowed_failures:
+        console.print(f"{outcome.failed} trial(s) failed; the report says why", highlight=False)
         raise typer.Exit(1)
 
 
@@ -231,8 +233,9 @@ def main(argv: list[str] | None = None) -> int:
         error.show()
         return BadInput.exit_code
     except (KeyboardInterrupt, typer.Abort):
+        result = _INTERRUPTED
+    if result == _INTERRUPTED:  # Typer turns an interrupt into its exit code
         print("ratefront: interrupted; 'ratefront resume DIR' goes on", file=sys.stderr)
-        return 130
     return result if isinstance(result, int) else 0
 
 

@@ -54,6 +54,8 @@ def ray_session(
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # A failed trial stands in the log and on the page with its cause; Tune would print its frames.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     scratch = Path(tempfile.mkdtemp(prefix="ratefront-", dir="/tmp"))
     empty = scratch / "empty"
     empty.mkdir()

@@ -51,6 +51,7 @@ class Outcome:
 
     folder: Path
     failed: int
+    allowed_failures: int
     points: int
     already_finished: bool = False
 
@@ -101,7 +102,8 @@ def resume(folder: Path, console: Console) -> Outcome:
     with Store.open(folder) as store:
         log = store.read()
         if any(log.of("finished")) and not log.unfinished:
-            return Outcome(folder, 0, len(list(log.of("point"))), already_finished=True)
+            whole = (folder / REPORT_FILE).is_file()
+            return Outcome(folder, 0, 0, len(list(log.of("point"))), already_finished=whole)
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
         spec, data, _ = _prepared(spec, console)
@@ -139,8 +141,12 @@ def _run(
         console.print(f"{len(missing)} trial(s) were under way and go on")
     _on_ray(spec, data, store, books, console)
     counts = books.counts()
+    if not books.settled:
+        # Tune returns as usual when it is interrupted.
+        store.append("interrupted", counts=dict(counts))
+        raise KeyboardInterrupt
     store.append("finished", counts=dict(counts))
-    return Outcome(store.folder, counts["failed"], len(books.rows))
+    return Outcome(store.folder, counts["failed"], spec.run.max_failures, len(books.rows))
 
 
 def _on_ray(
@@ -198,14 +204,14 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
     """The spec with what the data decides, the data, and what was dropped of the objectives."""
     from trainables.motion.dataset import prepare
 
-    console.print(f"reading motion: {spec.data.path}", highlight=False)
+    console.print(f"reading motion: {spec.data.path}", highlight=False, soft_wrap=True)
     data = prepare(spec.data)
     facts = data.facts
     for said in facts.warnings:
-        console.print(f"  note: {said}", highlight=False, style="dim")
+        console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
     kept, dropped = drop_objectives(spec, facts.part_names)
     for said in dropped:
-        console.print(f"  note: {said}", highlight=False, style="dim")
+        console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
     if len(kept) < 2:
         raise BadInput(f"fewer than two objectives are left of {', '.join(spec.objectives)}")
     how = "within recordings, in time" if facts.split == "time" else "by recording"
@@ -214,6 +220,7 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
         f"frames at {facts.fps:g} fps, split {how}; parts {', '.join(facts.part_names)}; "
         f"root {facts.root}",
         highlight=False,
+        soft_wrap=True,
     )
     path = spec.data.path if spec.data.path == EMBEDDED else str(Path(spec.data.path).absolute())
     data_spec = spec.data.model_copy(update={"path": path})

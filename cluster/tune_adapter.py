@@ -92,7 +92,8 @@ def _cause(trial: Trial) -> str:
         text = str(trial.get_error())
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = [line for line in lines if "Error" in line or "Exception" in line or "died" in line]
-    return (said or lines or ["the trial's process died without a word"])[-1][:500]
+    cause = (said or lines or ["the trial's process died without a word"])[-1]
+    return cause.split("Some common causes")[0].strip()[:500]
 
 
 def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:

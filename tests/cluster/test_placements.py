@@ -104,7 +104,6 @@ def test_trials_that_raise_or_die_are_failed_with_the_reason(place: Path) -> Non
     assert again.returncode == 0 and "is finished" in again.stdout
 
 
-@pytest.mark.xfail(reason="Tune takes an interrupt for an end; see Books.settled", strict=False)
 def test_a_sweep_that_is_interrupted_says_how_to_go_on(place: Path) -> None:
     long = ("--set", "max_steps=4000", "--set", "epochs=4000", "--set", "codec=rqvae")
     script = Path(sys.executable).with_name("ratefront")
