@@ -101,8 +101,12 @@ class Log:
         return next((e for e in reversed(self.events) if e["event"] == kind), {})
 
 
-def read_log(folder: Path | str) -> Log:
+def read_log(folder: Path | str, *, begun: bool = True) -> Log:
     """The log of a sweep directory.
+
+    Args:
+        folder: the sweep directory.
+        begun: whether a log without a `sweep` event is an error; a resume takes one.
 
     Raises:
         BadInput: there is no log, a line in its middle is damaged, or a newer version of Ratefront
@@ -130,7 +134,7 @@ def read_log(folder: Path | str) -> Log:
         else:
             events.append(event)
     log = Log(folder, tuple(events), torn)
-    if not log.sweep:
+    if begun and not log.sweep:
         raise BadInput(f"{path} has no 'sweep' event; the sweep ended before it began")
     _check_version(path, log.sweep)
     return log

@@ -85,6 +85,15 @@ def sweep(
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
     plugin: Plugins = None,
+    trial_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which a trial counts as hung.")
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(min=0, help="Tries again of a trial that failed.")
+    ] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(min=0, help="Failed trials that leave the exit code at 0.")
+    ] = None,
 ) -> None:
     """Run a sweep: trials on Ray, the front, the report.
 
@@ -98,7 +107,13 @@ def sweep(
         "data": _given(path=data),
         "search": _given(trials=trials, seeds=seeds, seed=seed),
         "run": _given(
-            concurrency=concurrency, placement=placement, workers=workers, address=address
+            concurrency=concurrency,
+            placement=placement,
+            workers=workers,
+            address=address,
+            trial_timeout=trial_timeout,
+            retries=retries,
+            max_failures=max_failures,
         ),
     }
     spec = _spec(preset, size, settings, overrides, name, plugin)

@@ -7,7 +7,9 @@ run `trainables.trial.run_trial`, which sees only its `Runtime`, and give the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import faulthandler
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from search_spaces.record import TRIALS_FOLDER
 
 STATE_FOLDER = "state"
+TIMEOUT_NAME = "timeout.txt"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Job:
         gpus: per worker.
         plugins: files to load before the trial.
         scratch: where Train keeps its own files.
+        timeout: seconds after which a trial's process is ended; 0: never.
+        retries: how often Tune tries a failed trial again.
     """
 
     data: Any
@@ -44,6 +49,8 @@ class Job:
     gpus: float
     plugins: tuple[str, ...]
     scratch: str
+    timeout: float = 0.0
+    retries: int = 0
 
 
 class LocalRuntime:
@@ -129,7 +136,29 @@ def train_loop(request: Mapping[str, Any]) -> None:
         runtime = LocalRuntime(_device(job.gpus), state)
     else:
         runtime = GroupRuntime(state)
-    run_trial(task, ray.get(job.data), runtime)
+    with time_limit(job.timeout, folder / TIMEOUT_NAME):
+        run_trial(task, ray.get(job.data), runtime)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float, note: Path) -> Iterator[None]:
+    """Ends this process when it is still inside after some seconds, whatever it is doing.
+
+    The watchdog is faulthandler's own thread, which needs no Python lock; where every thread stood
+    is written to `note`.
+    """
+    note.unlink(missing_ok=True)
+    if not seconds:
+        yield
+        return
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with note.open("w") as stands:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=stands)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    note.unlink(missing_ok=True)
 
 
 def _device(gpus: float) -> str:

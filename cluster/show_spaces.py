@@ -7,7 +7,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from cluster.sweep import codec_names
+from cluster.reference import codec_names
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.families import family_of

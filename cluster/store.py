@@ -58,7 +58,9 @@ class Store:
         try:
             (folder / TRIALS_FOLDER).mkdir(parents=True)
             lock = _take(folder)
-            (folder / SPEC_FILE).write_text(spec_text, encoding="utf-8")
+            # In one step, so that a specification that is there is whole.
+            (folder / f"{SPEC_FILE}.part").write_text(spec_text, encoding="utf-8")
+            (folder / f"{SPEC_FILE}.part").replace(folder / SPEC_FILE)
             store = cls(folder, lock)
             _flush_folder(folder)
         except OSError as error:
@@ -77,12 +79,22 @@ class Store:
         Raises:
             BadInput: it is no sweep directory, or another process owns it.
         """
-        read_log(folder)
-        return cls(folder, _take(folder))
+        if not (folder / SPEC_FILE).is_file():
+            raise BadInput(
+                f"{folder} is no sweep directory (it holds no {SPEC_FILE}); "
+                "give the folder that was named by --out"
+            )
+        store = cls(folder, _take(folder))
+        try:
+            store.read()
+        except BadInput:
+            store.close()
+            raise
+        return store
 
     def read(self) -> Log:
         """The log as it stands."""
-        return read_log(self.folder)
+        return read_log(self.folder, begun=False)
 
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event; it is on disk when this returns."""

@@ -6,27 +6,24 @@ Everything that a person's input can be wrong about is found before the output d
 
 from __future__ import annotations
 
-import math
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from cluster.books import Books
+from cluster.reference import metric_versions, reference_point, versions
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.store import Store
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.families import family_of
-from search_spaces.objectives import Objective, Scope, objectives
-from search_spaces.rate import nearest_frame_rate, nominal_rate
-from search_spaces.record import MEAN_POSE, RECORD_VERSION, REPORT_FILE, SPEC_FILE
-from search_spaces.space import Config
+from search_spaces.objectives import objectives
+from search_spaces.record import RECORD_VERSION, REPORT_FILE, SPEC_FILE
 from search_spaces.spec import (
     EMBEDDED,
     SweepSpec,
@@ -37,12 +34,11 @@ from search_spaces.spec import (
 )
 
 if TYPE_CHECKING:
+    from analysis.log import Log
     from trainables.motion.dataset import MotionData
 
-VERSIONED = (
-    "ratefront", "ray", "torch", "optuna", "vector-quantize-pytorch", "scikit-learn", "scipy",
-    "numpy", "moocore",
-)  # fmt: skip
+SAME_DATA = ("data_hash", "split_hash", "features", "root", "fps", "part_names")
+"""Facts that must not change between a sweep and its resumption."""
 
 
 @dataclass(frozen=True)
@@ -60,43 +56,32 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     """Runs a new sweep into a new folder.
 
     Raises:
-        BadInput: anything about the spec, the data or the folder; no folder is left behind.
+        BadInput: anything about the spec, the data, the folder or the cluster; what was made of
+            the folder before a trial was proposed is taken away again.
     """
     _load_plugins(spec)
     if (folder / SPEC_FILE).exists():
         Store.create(folder, "")  # says what is wrong
+    folder, existed = folder.absolute(), folder.exists()
     spec, data, said = _prepared(spec, console)
     _some_configuration_works(spec, data.facts)
-    with Store.create(folder.absolute(), spec.dump()) as store:
-        bounds = _bounds(data)
-        reference = reference_point(spec, data.facts, bounds)
-        store.append(
-            "sweep",
-            record_version=RECORD_VERSION,
-            sweep=spec.name,
-            name=spec.name,
-            preset=spec.preset,
-            title=spec.title,
-            source=spec.source,
-            size=spec.size,
-            seed=spec.search.seed,
-            seeds=spec.search.seeds,
-            objectives=spec.objectives,
-            reference_point=reference,
-            warnings=said,
-            versions={**versions(), "record": RECORD_VERSION},
-            spec=spec.model_dump(mode="json"),
-        )
-        store.append("data", facts=data.facts.model_dump(mode="json"))
-        store.append("bounds", rows=bounds)
-        return _run(spec, data, store, console)
+    bounds = _bounds(data)
+    with Store.create(folder, spec.dump()) as store:
+        try:
+            _begin(spec, data, bounds, said, store)
+            return _run(spec, data, store, console)
+        except BadInput:
+            if not any(store.read().of("proposed")):
+                _take_back(folder, existed)
+            raise
 
 
 def resume(folder: Path, console: Console) -> Outcome:
-    """Finishes what is missing of a sweep.
+    """Finishes what is missing of a sweep, one that was cut off before its first trial included.
 
     Raises:
-        BadInput: no sweep there, another process owns it, or its data changed.
+        BadInput: no sweep there, another process owns it, or something that its numbers depend on
+            changed; the message names it.
     """
     folder = folder.absolute()
     with Store.open(folder) as store:
@@ -106,18 +91,71 @@ def resume(folder: Path, console: Console) -> Outcome:
             return Outcome(folder, 0, 0, len(list(log.of("point"))), already_finished=whole)
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
-        spec, data, _ = _prepared(spec, console)
-        before = log.facts
-        if before is None:
-            raise BadInput(f"{folder} ended before its data was read; start it again elsewhere")
-        for what in ("data_hash", "split_hash", "features", "root", "fps"):
-            was, now = getattr(before, what), getattr(data.facts, what)
-            if was != now:
-                raise BadInput(
-                    f"{folder}: {what} was {was} and is {now} now; resume needs the same data"
-                )
+        spec, data, said = _prepared(spec, console)
         store.append("resumed", owner=os.getpid())
+        if not log.bounds:
+            _begin(spec, data, _bounds(data), said, store)
+        else:
+            _nothing_changed(log, data.facts)
         return _run(spec, data, store, console, log.events)
+
+
+def _begin(
+    spec: SweepSpec,
+    data: MotionData,
+    bounds: list[dict[str, Any]],
+    said: list[str],
+    store: Store,
+) -> None:
+    """Writes down what every trial of the sweep is measured by."""
+    store.append(
+        "sweep",
+        record_version=RECORD_VERSION,
+        sweep=spec.name,
+        name=spec.name,
+        preset=spec.preset,
+        title=spec.title,
+        source=spec.source,
+        size=spec.size,
+        seed=spec.search.seed,
+        seeds=spec.search.seeds,
+        objectives=spec.objectives,
+        reference_point=reference_point(spec, data.facts, bounds),
+        warnings=said,
+        versions={**versions(), "record": RECORD_VERSION},
+        metric_versions=metric_versions(),
+        spec=spec.model_dump(mode="json"),
+    )
+    store.append("data", facts=data.facts.model_dump(mode="json"))
+    store.append("bounds", rows=bounds)
+
+
+def _nothing_changed(log: Log, now: DataFacts) -> None:
+    """What the numbers of a sweep depend on is as it was.
+
+    Raises:
+        BadInput: names the first thing that is not, with both values.
+    """
+    remedy = "resume needs what the sweep began with; start a new sweep instead"
+    before = log.facts
+    for what in SAME_DATA:
+        was, is_now = getattr(before, what), getattr(now, what)
+        if was != is_now:
+            raise BadInput(f"{log.folder}: {what} was {was} and is {is_now} now; {remedy}")
+    measured = metric_versions()
+    for name, was in log.sweep.get("metric_versions", {}).items():
+        if measured.get(name) != was:
+            raise BadInput(
+                f"{log.folder}: metric {name} had version {was} and has {measured.get(name)} now; "
+                f"{remedy}"
+            )
+
+
+def _take_back(folder: Path, existed: bool) -> None:
+    """A refused start leaves no folder behind, or an empty one where there was one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if existed:
+        folder.mkdir(exist_ok=True)
 
 
 def _run(
@@ -178,6 +216,8 @@ def _on_ray(
             gpus=run.gpus_per_trial,
             plugins=spec.plugins,
             scratch=str(scratch),
+            timeout=run.trial_timeout,
+            retries=run.retries,
         )
         with Progress(books, objectives(spec.objectives), reference, console):
             try:
@@ -247,62 +287,3 @@ def _bounds(data: MotionData) -> list[dict[str, Any]]:
     from trainables.bounds import bound_rows
 
     return bound_rows(data)
-
-
-def reference_point(
-    spec: SweepSpec, facts: DataFacts, bounds: Sequence[Mapping[str, Any]]
-) -> dict[str, float]:
-    """The corner that hypervolume is measured from, fixed at the start of a sweep.
-
-    For rates the largest nominal rate of the space; for anything else the mean pose of train,
-    scored on validation.
-    """
-    mean = next(row for row in bounds if row["codec"] == MEAN_POSE)
-    largest = largest_rate(spec, facts)
-    corner = {}
-    for objective in objectives(spec.objectives):
-        if objective.metric.scope is Scope.RATE:
-            corner[objective.name] = largest
-            continue
-        value = float(mean.get(objective.column("val"), math.nan))
-        corner[objective.name] = value if math.isfinite(value) else _worst(objective)
-    return corner
-
-
-def _worst(objective: Objective) -> float:
-    # A metric that the mean pose does not define (no wrists, say) gets its unit's natural corner.
-    return 100.0 if objective.metric.unit == "pct" else 1.0
-
-
-def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:
-    """The largest nominal rate that a configuration of the space has and that is not refused."""
-    rate_keys: set[str] = {"codec"}
-    for name in codec_names(spec):
-        rate_keys |= family_of({"codec": name}).rate_keys
-    rates = []
-    for proposal in spec.space.projected(rate_keys):
-        config: Config = spec.configuration(proposal)
-        if refusal(config, facts) is None:
-            rates.append(nominal_rate(config, facts).total)
-    return max(rates, default=nearest_frame_rate(facts).total)
-
-
-def codec_names(spec: SweepSpec) -> list[str]:
-    """Codecs that a space may name."""
-    if spec.space.cells:
-        return sorted(
-            {str(c.get("codec", spec.space.fixed.get("codec"))) for c in spec.space.cells}
-        )
-    named = [str(v) for p in spec.space.parameters if p.name == "codec" for v in p.choices or ()]
-    return named or [str(spec.space.fixed["codec"])]
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -15,7 +15,8 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from cluster.books import Books
-from cluster.jobs import Job, concurrency, run_job, tune_resources
+from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
+from search_spaces.record import TRIALS_FOLDER
 
 
 class ProposingSearcher(Searcher):
@@ -51,9 +52,10 @@ class ProposingSearcher(Searcher):
 class BookKeeping(tune.Callback):
     """Every report and end of a trial goes to the books first."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, job: Job) -> None:
         """Listens for one sweep."""
         self._books = books
+        self._job = job
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """The trial has its resources."""
@@ -73,7 +75,11 @@ class BookKeeping(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """The trial raised, or its process died."""
-        self._books.ended(_name(trial), _cause(trial))
+        name = _name(trial)
+        note = Path(self._job.folder) / TRIALS_FOLDER / name / TIMEOUT_NAME
+        hung = note.is_file() and note.stat().st_size > 0
+        limit = f"no end after {self._job.timeout:g} s (trial_timeout); {TIMEOUT_NAME} says where"
+        self._books.ended(name, limit if hung else _cause(trial))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -110,8 +116,8 @@ def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=f"{job.scratch}/tune",
-            callbacks=[BookKeeping(books)],
-            failure_config=tune.FailureConfig(max_failures=0),
+            callbacks=[BookKeeping(books, job)],
+            failure_config=tune.FailureConfig(max_failures=job.retries),
             verbose=0,
         ),
     )

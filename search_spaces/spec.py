@@ -101,7 +101,12 @@ class RunSpec(_Model):
     address: str = ""
     threads: int = Field(default=1, ge=1)
     gpus_per_trial: float = Field(default=0.0, ge=0)
+    trial_timeout: float = Field(default=0.0, ge=0)
+    """Seconds after which a trial counts as hung; 0: never."""
+    retries: int = Field(default=0, ge=0)
+    """How often a trial that raised, died or hung is tried again, from its last rung."""
     max_failures: int = Field(default=0, ge=0)
+    """Failed trials that leave the exit code at 0."""
 
 
 class SweepSpec(_Model):

@@ -1,0 +1,86 @@
+"""What is fixed at the start of a sweep: the reference point, the codecs, the versions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from search_spaces.constraints import refusal
+from search_spaces.data_facts import DataFacts
+from search_spaces.families import family_of
+from search_spaces.objectives import Objective, Scope, metrics, objectives
+from search_spaces.rate import nearest_frame_rate, nominal_rate
+from search_spaces.record import MEAN_POSE
+from search_spaces.space import Config
+from search_spaces.spec import SweepSpec
+
+VERSIONED = (
+    "ratefront", "ray", "torch", "optuna", "vector-quantize-pytorch", "scikit-learn", "scipy",
+    "numpy", "moocore",
+)  # fmt: skip
+
+
+def reference_point(
+    spec: SweepSpec, facts: DataFacts, bounds: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """The corner that hypervolume is measured from, fixed at the start of a sweep.
+
+    For rates the largest nominal rate of the space; for anything else the mean pose of train,
+    scored on validation.
+    """
+    mean = next(row for row in bounds if row["codec"] == MEAN_POSE)
+    largest = largest_rate(spec, facts)
+    corner = {}
+    for objective in objectives(spec.objectives):
+        if objective.metric.scope is Scope.RATE:
+            corner[objective.name] = largest
+            continue
+        value = float(mean.get(objective.column("val"), math.nan))
+        corner[objective.name] = value if math.isfinite(value) else _worst(objective)
+    return corner
+
+
+def _worst(objective: Objective) -> float:
+    # A metric that the mean pose does not define (no wrists, say) gets its unit's natural corner.
+    return 100.0 if objective.metric.unit == "pct" else 1.0
+
+
+def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:
+    """The largest nominal rate that a configuration of the space has and that is not refused."""
+    rate_keys: set[str] = {"codec"}
+    for name in codec_names(spec):
+        rate_keys |= family_of({"codec": name}).rate_keys
+    rates = []
+    for proposal in spec.space.projected(rate_keys):
+        config: Config = spec.configuration(proposal)
+        if refusal(config, facts) is None:
+            rates.append(nominal_rate(config, facts).total)
+    return max(rates, default=nearest_frame_rate(facts).total)
+
+
+def codec_names(spec: SweepSpec) -> list[str]:
+    """Codecs that a space may name."""
+    if spec.space.cells:
+        return sorted(
+            {str(c.get("codec", spec.space.fixed.get("codec"))) for c in spec.space.cells}
+        )
+    named = [str(v) for p in spec.space.parameters if p.name == "codec" for v in p.choices or ()]
+    return named or [str(spec.space.fixed["codec"])]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def metric_versions() -> dict[str, int]:
+    """Version of every metric's definition: values of two versions are not compared."""
+    return {m.objective(): m.version for m in metrics()}
