@@ -199,11 +199,14 @@ def spaces(
 @app.command()
 def inspect(
     path: Annotated[Path, typer.Argument(help="A motion file, or a folder of them.")],
+    plugin: Plugins = None,
 ) -> None:
     """Say what a motion file holds: joints, parts, fps, frames, unit, up axis, oddities."""
     from trainables.motion.inspect import describe, inspect_file
     from trainables.motion.readers import find_recordings
+    from trainables.plugins import load_plugins
 
+    load_plugins(map(str, plugin or ()))
     for file in find_recordings(path):
         console.print(describe(inspect_file(file)), highlight=False, soft_wrap=True)
 

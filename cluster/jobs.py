@@ -203,7 +203,9 @@ def tune_resources(job: Job) -> dict[str, float]:
     In `group` Train reserves the workers itself; a driver that took a whole core could starve them.
     """
     if job.placement == "group":
-        return {"cpu": 0.01}
+        # A byte, since Tune wants something: a hundredth of a core would be missing to workers
+        # that take them all, and the trial would wait for itself.
+        return {"memory": 1.0}
     return {"cpu": job.threads, **({"gpu": job.gpus} if job.gpus else {})}
 
 

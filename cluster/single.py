@@ -62,7 +62,7 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     columns = [
         c for c in rows[0]
         if c in ("depth", "rate_nominal_bps", "train_seconds") or c.startswith(("val_r", "test_r"))
-        or c in ("val_hull_pct", "val_jerk_mps3", "val_jerk_original_mps3")
+        or c in ("val_hull_pct", "val_jerk_mps3", "val_jerk_original_mps3") or _of_a_plugin(c)
     ]  # fmt: skip
     table = Table("", *(f"depth {row['depth']}" for row in rows))
     for column in columns:
@@ -70,3 +70,14 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     console.print(table)
     if out is not None:
         console.print(f"codec, tokens and scores: {out}", highlight=False, soft_wrap=True)
+
+
+def _of_a_plugin(column: str) -> bool:
+    """Whether a column holds a metric that somebody added."""
+    from trainables.metrics.clip_pair import clip_metrics
+
+    return any(
+        column.startswith((f"val_{metric.stem}_", f"test_{metric.stem}_"))
+        for metric, function in clip_metrics()
+        if not function.__module__.startswith("trainables.metrics.")
+    )

@@ -92,11 +92,11 @@ def resume(folder: Path, console: Console) -> Outcome:
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
         spec, data, said = _prepared(spec, console)
+        if log.bounds:
+            _nothing_changed(log, data.facts)
         store.append("resumed", owner=os.getpid())
         if not log.bounds:
             _begin(spec, data, _bounds(data), said, store)
-        else:
-            _nothing_changed(log, data.facts)
         return _run(spec, data, store, console, log.events)
 
 
@@ -227,15 +227,22 @@ def _on_ray(
 
 
 def publish(folder: Path, console: Console) -> Path:
-    """Tables, figures and the report, made anew from the store; prints the front."""
+    """Tables, figures and the report, made anew from the store; prints the front.
+
+    Raises:
+        BadInput: no sweep there, or a plugin whose metric or codec it speaks of is gone.
+    """
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
     from cluster.summary import print_front
+    from trainables.plugins import load_plugins
 
+    log = read_log(folder)
+    load_plugins(log.sweep["spec"].get("plugins", ()))
     tables = write_tables(folder)
     report = build_report(folder)
-    print_front(tables, read_log(folder), console)
+    print_front(tables, log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     return folder / REPORT_FILE
 

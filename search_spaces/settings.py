@@ -151,10 +151,21 @@ def _with_codecs(space: Space, values: Sequence[Value]) -> Space:
         _family(value)
     if space.cells:
         return _with_cells(space, "codec", values, set(codecs_of(space)))
-    rest = [p for p in space.parameters if p.name != "codec"]
+    rest = [_for_codecs(p, values) for p in space.parameters if p.name != "codec"]
     parameters = [Parameter(name="codec", choices=tuple(values)), *rest]
     fixed = {k: v for k, v in space.fixed.items() if k != "codec"}
     return _pruned(Space(parameters=_reachable(parameters), fixed=fixed))
+
+
+def _for_codecs(parameter: Parameter, codecs: Sequence[Value]) -> Parameter:
+    """A parameter of all of a preset's codecs goes without those, a plugin's say, that lack it."""
+    if "codec" in parameter.when:
+        return parameter
+    knowing = tuple(c for c in codecs if _family(c).key_of(parameter.name))
+    if len(knowing) == len(codecs):
+        return parameter
+    when = {"codec": knowing or ("",), **parameter.when}
+    return parameter.model_copy(update={"when": when})
 
 
 def _with_cells(space: Space, key: str, values: Sequence[Value], knowing: set[str]) -> Space:

@@ -59,7 +59,7 @@ OPTIONS = {
     "best": "at rate",
     "trial": "data set size seed out plugin",
     "spaces": "data size",
-    "inspect": "",
+    "inspect": "plugin",
 }
 
 
