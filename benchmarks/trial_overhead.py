@@ -97,7 +97,8 @@ def seconds_per_trial(
         ),
     ).fit()
     failed = [r.error for r in results if r.error]
-    if failed or len(Clock.ends) != trials:
+    reported = [r for r in results if r.metrics and r.metrics.get("value") == 1.0]
+    if failed or len(Clock.ends) != trials or len(reported) != trials:
         raise SystemExit(f"{placement}: {len(failed)} of {trials} trials failed: {failed[:1]}")
     ends = sorted(e - began for e in Clock.ends)
     # The first round pays for starting Ray's processes (and importing torch) once.
