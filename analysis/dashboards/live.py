@@ -89,9 +89,8 @@ class LiveMirror:
         if not self._fault:
             return ""
         return (
-            f"{self._tracker.name} is disabled: {self._fault}; it has "
-            f"{self._mirror.written} of the {self._mirror.ended} trials that ended, the sweep's "
-            "log has all"
+            f"{self._tracker.name} is disabled: {self._fault}; "
+            f"{self._mirror.written} trial(s) were mirrored, the sweep's log has all"
         )
 
     def _run(self) -> None:

@@ -170,7 +170,6 @@ class Mirror:
     """Takes the events of a log one by one and hands ended trials to a tracker.
 
     Attributes:
-        ended: trials that have an end in the log.
         written: trials that the tracker was given and took.
     """
 
@@ -182,11 +181,6 @@ class Mirror:
         self._ended: dict[str, None] = {}
         self._ledger: Ledger | None = None
         self.written = 0
-
-    @property
-    def ended(self) -> int:
-        """Trials that have an end in the log."""
-        return len(self._ended)
 
     def feed(self, event: Event) -> None:
         """Takes the next event of the log."""
@@ -220,9 +214,9 @@ class Mirror:
         if not self._ended:
             return
         ledger = self._started()
-        if ledger.analysis != self.ended:
+        if ledger.analysis != len(self._ended):
             self._tracker.finish(read_log(self._folder))
-            ledger.analysis = self.ended
+            ledger.analysis = len(self._ended)
             ledger.write()
 
     def _started(self) -> Ledger:

@@ -72,6 +72,8 @@ class Wandb:
         mode = wandb_setup.singleton().settings.mode
         if mode == "disabled":
             raise TrackerUnavailable("WANDB_MODE is disabled; set it to online or offline")
+        # What wandb says would be drawn across the sweep's progress.
+        wandb.termsetup(wandb.Settings(silent=True), None)
         # Without this, wandb would ask at the terminal that the sweep is running in.
         offline = mode in ("offline", "dryrun")
         if not offline and not wandb_login._login(prompt=False, _silent=True)[0]:

@@ -97,7 +97,7 @@ def test_a_raising_tracker_is_one_line_and_nothing_else(
     assert len(said) == 1
     assert "\n" not in said[0]
     assert said[0].startswith("fake is disabled: ")
-    assert "of the" in said[0]
+    assert "trial(s) were mirrored" in said[0]
     assert tracker.calls.count("close") == (where != "close")
 
 
@@ -123,7 +123,7 @@ def test_a_hanging_tracker_delays_nothing_but_the_end_and_that_by_its_patience(
     tracked.finish(patience=0.8)
     assert 0.5 < time.monotonic() - left < 1.2
     assert said == [
-        "fake is disabled: no answer within 0.8 s; it has 0 of the 1 trials that ended, "
+        "fake is disabled: no answer within 0.8 s; 0 trial(s) were mirrored, "
         "the sweep's log has all"
     ]
     assert "abandon" in tracker.calls
