@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from trainables.codecs.registry import codec_class
 from trainables.evaluate import Codecs, EncodedSplit, encode_split, fit_tables, score_split
 from trainables.motion.dataset import MotionData
 from trainables.runtime import Runtime
+from trainables.trial_folder import sole_writer, whole
 
 RUNGS = (0.25, 0.5, 0.75)
 """Shares of the training budget at which validation is scored on the way."""
@@ -93,6 +95,11 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
         Each row is reported through `runtime` as `{"points": rows}` before it is returned.
     """
     limit_threads(task.threads)
+    with sole_writer(task.folder if runtime.rank == 0 else None):
+        return _run_alone(task, data, runtime)
+
+
+def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
     codecs = make_codecs(task, data)
     family = family_of(task.config)
     curve: list[dict[str, float]] = []
@@ -223,9 +230,6 @@ def save_artefacts(
         return 0
     import pandas as pd
 
-    task.folder.mkdir(parents=True, exist_ok=True)
-    for part, codec in codecs.items():
-        codec.save(task.folder / CODEC_FOLDER / part)
     tokens = {
         f"{split}/{part}/{clip.recording}": each[i].indices
         for split, enc in encoded.items()
@@ -235,11 +239,14 @@ def save_artefacts(
     for split, enc in encoded.items():
         for clip, root in zip(data.splits[split], enc.root, strict=bool(enc.root)):
             tokens[f"{split}/root/{clip.recording}"] = root
-    _save_arrays(task.folder / TOKENS_FILE, tokens)
-    _save_arrays(task.folder / RECONSTRUCTIONS_FILE, rebuilt)
-    _save_arrays(task.folder / ERRORS_FILE, errors)
-    pd.DataFrame(clips).to_parquet(task.folder / TRIAL_CLIPS_FILE, index=False)
-    (task.folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
+    with whole(task.folder) as folder:
+        for part, codec in codecs.items():
+            codec.save(folder / CODEC_FOLDER / part)
+        _save_arrays(folder / TOKENS_FILE, tokens)
+        _save_arrays(folder / RECONSTRUCTIONS_FILE, rebuilt)
+        _save_arrays(folder / ERRORS_FILE, errors)
+        pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
+        (folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
     files = (task.folder / CODEC_FOLDER).rglob("*")
     return sum(f.stat().st_size for f in files if f.is_file())
 
@@ -265,8 +272,9 @@ def _keep(codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: 
         "curve": json.dumps(_plain(curve)),
         "spent": spent,
     }
-    torch.save(state, folder / f"{STATE_NAME}.part")
-    (folder / f"{STATE_NAME}.part").replace(folder / STATE_NAME)
+    part = folder / f"{STATE_NAME}.part-{os.getpid()}"
+    torch.save(state, part)
+    part.replace(folder / STATE_NAME)
 
 
 def _forget(runtime: Runtime) -> None:
