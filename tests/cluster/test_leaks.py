@@ -1,0 +1,103 @@
+"""Nothing of a sweep is steered by test motion, nor by the order in which files are found.
+
+That nothing fitted sees validation or test is tested beside the data and the trials
+(`tests/trainables/motion/test_dataset.py`, `tests/trainables/test_trial.py`), that proposals do
+follow validation in `tests/cluster/searchers/test_proposer.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.best import describe_best
+from analysis.points import Tables
+from tests.cluster.in_process import TIMES, sweep_in_process, tiny_preset
+from tests.cluster.sweeping import events
+from tests.trainables.motion.test_dataset import _foreign
+from tests.trainables.tiny import make_clips, spec
+from trainables.motion.clip import Clip
+from trainables.motion.dataset import MotionData, prepare
+
+RATES = (250.0, 500.0, 1000.0)
+
+
+def all_but_test(folder: Path, *kinds: str) -> list[dict[str, Any]]:
+    """Events without what is measured on test, and without what is measured in seconds."""
+
+    def kept(row: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in row.items() if not k.startswith("test_") and k not in TIMES}
+
+    found = events(folder, *kinds)
+    return [
+        {k: kept(v) if k == "row" else v for k, v in e.items() if k not in ("time", "seconds", "n")}
+        for e in found
+    ]
+
+
+def same(one: pd.DataFrame, two: pd.DataFrame, columns: Sequence[str]) -> None:
+    pd.testing.assert_frame_equal(one[list(columns)], two[list(columns)], check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Clip]:
+    return make_clips(6, 45)
+
+
+@pytest.fixture(scope="module")
+def data(clips: list[Clip]) -> MotionData:
+    return prepare(spec(), clips)
+
+
+@pytest.fixture(scope="module")
+def swept(data: MotionData, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tables]:
+    folder = tmp_path_factory.mktemp("sweep") / "first"
+    return folder, sweep_in_process(tiny_preset(), data, folder)
+
+
+def test_other_test_motion_changes_nothing_that_is_chosen(
+    swept: tuple[Path, Tables], data: MotionData, clips: list[Clip], tmp_path: Path
+) -> None:
+    """No proposal, no report on the way (what a trial is stopped by), no front and no answer."""
+    names = set(data.facts.test.recordings)
+    assert names and not names & {*data.facts.train.recordings, *data.facts.val.recordings}
+    changed = [_foreign(c, 900 + i) if c.recording in names else c for i, c in enumerate(clips)]
+    folder, tables = swept
+    other = tmp_path / "other"
+    found = sweep_in_process(tiny_preset(), prepare(spec(), changed), other)
+    for kind in ("proposed", "refused", "repeated", "started", "progress", "done", "point"):
+        assert all_but_test(other, kind) == all_but_test(folder, kind), kind
+    assert len(all_but_test(folder, "proposed")) == 6
+    assert all_but_test(folder, "progress")
+    assert (
+        events(other, "sweep")[0]["reference_point"]
+        == (events(folder, "sweep")[0]["reference_point"])
+    )
+    for name, front in tables.fronts.items():
+        assert list(found.fronts[name]["point"]) == list(front["point"]), name
+    for rate in RATES:
+        one, two = (describe_best(place, rate) for place in (folder, other))
+        assert two.replace(str(other), str(folder)) == one
+    # and the motion was another: every score on test is
+    errors = [t.points["test_rmse_full_cm"].to_numpy() for t in (tables, found)]
+    assert (errors[0] != errors[1]).all()
+
+
+def test_files_in_another_order_give_the_same_split_and_points(
+    swept: tuple[Path, Tables], data: MotionData, clips: list[Clip], tmp_path: Path
+) -> None:
+    shuffled = [clips[i] for i in np.random.default_rng(4).permutation(len(clips))]
+    assert [c.recording for c in shuffled] != [c.recording for c in clips]
+    again = prepare(spec(), shuffled)
+    for split in ("train", "val", "test"):
+        assert getattr(again.facts, split) == getattr(data.facts, split)
+    assert again.facts.split_hash == data.facts.split_hash
+    found = sweep_in_process(tiny_preset(), again, tmp_path / "again")
+    points = swept[1].points
+    assert list(found.points.columns) == list(points.columns)
+    same(found.points, points, [c for c in points.columns if c not in TIMES])
