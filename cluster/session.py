@@ -7,15 +7,22 @@ names, so a session starts from an empty folder of its own: nobody's own `analys
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
+import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from search_spaces.errors import BadInput
 
+SCRATCH_PARENT = Path("/tmp")
+SCRATCH_PREFIX = "ratefront-"
+_CLAIM = "driver.lock"
 _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -29,6 +36,35 @@ _QUIET = {
     "RAY_TQDM": "0",
     "RAY_DEDUP_LOGS": "1",
 }
+_JOINING = {
+    # Ray tries five times, and each try waits for this and ten seconds more.
+    "RAY_py_gcs_connect_timeout_s": "1",
+    # Its core warns on standard error at every try, where one line is to stand.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+_ADDRESS = re.compile(r"(?:ray://)?(?P<host>[^\s/]+):(?P<port>\d{1,5})")
+
+
+def check_reachable(address: str, seconds: float = 10.0) -> None:
+    """Something answers at the address of a cluster; Ray itself would try for minutes.
+
+    Raises:
+        BadInput: it is no address, or nothing answers there.
+    """
+    if not address or address in ("auto", "local"):
+        return
+    remedy = "start a cluster with 'ray start --head', or leave --address out"
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None or not 0 < int(parts["port"]) < 65536:
+        raise BadInput(f"--address {address}: is not HOST:PORT; {remedy}")
+    try:
+        place = (parts["host"].strip("[]"), int(parts["port"]))
+        socket.create_connection(place, timeout=seconds).close()
+    except (OSError, UnicodeError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise BadInput(
+            f"--address {address}: no Ray cluster answers there ({said}); {remedy}"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -47,7 +83,8 @@ def ray_session(
     Raises:
         BadInput: the cluster cannot be reached.
     """
-    for name, value in _QUIET.items():
+    check_reachable(address)
+    for name, value in {**_QUIET, **(_JOINING if address else {})}.items():
         os.environ.setdefault(name, value)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
@@ -56,7 +93,9 @@ def ray_session(
     logging.getLogger("ray").setLevel(logging.ERROR)
     # A failed trial stands in the log and on the page with its cause; Tune would print its frames.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    scratch = Path(tempfile.mkdtemp(prefix="ratefront-", dir="/tmp"))
+    remove_abandoned()
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=SCRATCH_PARENT))
+    owner = _claim(scratch)
     empty = scratch / "empty"
     empty.mkdir()
     options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -82,6 +121,33 @@ def ray_session(
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+        owner.close()
+
+
+def _claim(scratch: Path) -> IO[str]:
+    """Marks a scratch folder as in use for as long as this process lives."""
+    # Under its name only once it is locked: one that could be taken belongs to nobody.
+    lock = (scratch / f"{_CLAIM}.part").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (scratch / f"{_CLAIM}.part").replace(scratch / _CLAIM)
+    return lock
+
+
+def remove_abandoned() -> list[Path]:
+    """Removes scratch folders of drivers that were killed; returns them.
+
+    Ray's processes end by themselves when the driver that started them dies; its files stay.
+    """
+    removed = []
+    for scratch in SCRATCH_PARENT.glob(f"{SCRATCH_PREFIX}*"):
+        try:
+            with (scratch / _CLAIM).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(scratch, ignore_errors=True)
+                removed.append(scratch)
+        except OSError:
+            continue  # a driver lives, or it is somebody else's
+    return removed
 
 
 def check_shared_folder(folder: Path) -> None:
