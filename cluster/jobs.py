@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.placement_groups import note_placement_group
 from search_spaces.record import TRIALS_FOLDER
 
 STATE_FOLDER = "state"
@@ -136,6 +137,8 @@ def train_loop(request: Mapping[str, Any]) -> None:
         runtime = LocalRuntime(_device(job.gpus), state)
     else:
         runtime = GroupRuntime(state)
+        if runtime.rank == 0:
+            note_placement_group(folder)
     with time_limit(job.timeout, folder / TIMEOUT_NAME):
         run_trial(task, ray.get(job.data), runtime)
 

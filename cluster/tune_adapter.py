@@ -16,6 +16,7 @@ from ray.tune.search import Searcher
 
 from cluster.books import Books
 from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
+from cluster.placement_groups import release_placement_groups
 from search_spaces.record import TRIALS_FOLDER
 
 
@@ -47,6 +48,28 @@ class ProposingSearcher(Searcher):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
+
+
+class WorkerRelease(tune.Callback):
+    """However a trial of a worker group ends, what it reserved is free for the next one."""
+
+    def __init__(self, folder: Path) -> None:
+        """Listens for the sweep in `folder`."""
+        self._trials = folder / TRIALS_FOLDER
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """It returned, or was stopped."""
+        release_placement_groups(self._trials / _name(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """It raised, or its process died."""
+        release_placement_groups(self._trials / _name(trial))
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """The same, and it will be tried again."""
+        release_placement_groups(self._trials / _name(trial))
 
 
 class BookKeeping(tune.Callback):
@@ -104,6 +127,9 @@ def _cause(trial: Trial) -> str:
 
 def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
     """Runs every trial that the books propose, to its end."""
+    callbacks: list[tune.Callback] = [BookKeeping(books, job)]
+    if job.placement == "group":
+        callbacks.append(WorkerRelease(Path(job.folder)))
     trainable = tune.with_resources(tune.with_parameters(run_job, shared=job), tune_resources(job))
     tuner = tune.Tuner(
         trainable,
@@ -116,7 +142,7 @@ def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=f"{job.scratch}/tune",
-            callbacks=[BookKeeping(books, job)],
+            callbacks=callbacks,
             failure_config=tune.FailureConfig(max_failures=job.retries),
             verbose=0,
         ),
