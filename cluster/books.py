@@ -118,6 +118,11 @@ class Books:
             self._proposer.ended(trial)
         self.on_change()
 
+    def check(self) -> None:
+        """Raises BadInput where the store could not write: nothing can be acknowledged any more."""
+        if self._store.fault is not None:
+            raise self._store.fault
+
     @property
     def settled(self) -> bool:
         """Whether every trial has an end and no other will be proposed."""

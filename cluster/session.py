@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +38,10 @@ _QUIET = {
     "RAY_DEDUP_LOGS": "1",
 }
 _JOINING = {
-    # Ray tries five times, and each try waits for this and ten seconds more.
-    "RAY_py_gcs_connect_timeout_s": "1",
-    # Its core warns on standard error at every try, where one line is to stand.
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # Ray would try twenty times, three quarters of a minute each.
+    "RAY_NUM_REDIS_GET_RETRIES": "4",
+    "RAY_py_gcs_connect_timeout_s": "3",
+    "RAY_gcs_rpc_server_connect_timeout_s": "2",
 }
 _ADDRESS = re.compile(r"(?:ray://)?(?P<host>[^\s/]+):(?P<port>\d{1,5})")
 
@@ -109,7 +110,8 @@ def ray_session(
     try:
         with contextlib.chdir(empty):
             try:
-                ray.init(address=address or "local", ignore_reinit_error=False, **options)
+                with _silenced_core(bool(address), scratch):
+                    ray.init(address=address or "local", ignore_reinit_error=False, **options)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 first = (
                     str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
@@ -148,6 +150,23 @@ def remove_abandoned() -> list[Path]:
         except OSError:
             continue  # a driver lives, or it is somebody else's
     return removed
+
+
+@contextlib.contextmanager
+def _silenced_core(silent: bool, scratch: Path) -> Iterator[None]:
+    """Ray's core warns on file descriptor 2 at every try to connect; one line is to stand there."""
+    if not silent:
+        yield
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with (scratch / "joining.log").open("wb") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def check_shared_folder(folder: Path) -> None:

@@ -38,7 +38,9 @@ class Store:
         """Takes over a directory whose lock is held."""
         self.folder = folder
         self._lock = lock
-        self._log = (folder / LOG_FILE).open("ab")
+        self.fault: BadInput | None = None
+        # Unbuffered, so that nothing of a line that failed is written behind its back later.
+        self._log = (folder / LOG_FILE).open("ab", buffering=0)
 
     @classmethod
     def create(cls, folder: Path, spec_text: str) -> Store:
@@ -69,7 +71,9 @@ class Store:
             for parent in made[1:]:
                 with contextlib.suppress(OSError):
                     parent.rmdir()
-            raise BadInput(f"{folder}: cannot be written ({error.strerror})") from None
+            raise BadInput(
+                f"{folder}: cannot be written ({error.strerror}); give --out a folder that can be"
+            ) from None
         return store
 
     @classmethod
@@ -84,7 +88,12 @@ class Store:
                 f"{folder} is no sweep directory (it holds no {SPEC_FILE}); "
                 "give the folder that was named by --out"
             )
-        store = cls(folder, _take(folder))
+        try:
+            store = cls(folder, _take(folder))
+        except OSError as error:
+            raise BadInput(
+                f"{folder}: cannot be written ({error.strerror}); mend that and resume again"
+            ) from None
         try:
             store.read()
         except BadInput:
@@ -97,7 +106,12 @@ class Store:
         return read_log(self.folder, begun=False)
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event; it is on disk when this returns."""
+        """Writes one event; it is on disk when this returns.
+
+        Raises:
+            BadInput: it could not be written. What was acknowledged before stands; nothing more is
+                taken by this store, and `fault` keeps the reason.
+        """
         if event not in EVENTS:
             raise ValueError(f"event must be one of {EVENTS}, got {event!r}")
         row = {"event": event, "time": time.time(), **fields}
@@ -105,10 +119,29 @@ class Store:
         if event == "resumed" and self._torn():
             # The torn line stays where it is; readers drop one that stands before `resumed`.
             line = "\n" + line
-        self._log.write(line.encode())
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        if self.fault is not None:
+            raise self.fault
+        try:
+            self._write(line.encode())
+        except OSError as error:
+            self.fault = BadInput(
+                f"{self.folder / LOG_FILE}: cannot be written ({error.strerror or error}); nothing "
+                f"that was acknowledged is lost: mend that, then 'ratefront resume {self.folder}'"
+            )
+            raise self.fault from None
         return row
+
+    def _write(self, line: bytes) -> None:
+        handle, rest = self._log.fileno(), memoryview(line)
+        length = os.fstat(handle).st_size
+        try:
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, length)  # half a line would stand in the way of the next
+            raise
 
     def _torn(self) -> bool:
         path = self.folder / LOG_FILE

@@ -80,6 +80,11 @@ class BookKeeping(tune.Callback):
         self._books = books
         self._job = job
 
+    def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        """Ends the sweep where the log takes no more: Tune takes what fails in a result's callback
+        for a failure of the trial, and would go on without a record."""
+        self._books.check()
+
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """The trial has its resources."""
         self._books.started(_name(trial))

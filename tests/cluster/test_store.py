@@ -94,16 +94,38 @@ def test_an_event_is_on_disk_before_it_is_acknowledged(
         assert name == LOG_FILE and json.loads(last)["row"] == {"depth": 1}
 
 
-def test_what_could_not_be_flushed_is_not_acknowledged(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failing", ["fsync", "write"])
+def test_what_could_not_be_written_is_not_acknowledged(
+    failing: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(handle: int) -> None:
+    """A full disk: one line, no half of an event, nothing after it until the store is opened anew.
+
+    The sweep that goes on with free space finds every event that was acknowledged.
+    """
+    real = os.write
+
+    def fails(handle: int, data: bytes = b"") -> int:
+        if data:
+            real(handle, data[:9])
         raise OSError(28, "No space left on device")
 
     with Store.open(folder) as store:
-        monkeypatch.setattr(os, "fsync", fails)
-        with pytest.raises(OSError, match="No space"):
+        store.append("started", trial="a")
+        before = lines(folder)
+        monkeypatch.setattr(os, failing, fails)
+        with pytest.raises(BadInput, match=r"log\.jsonl.*No space left.*ratefront resume") as said:
             store.append("done", trial="a")
+        assert "\n" not in str(said.value) and store.fault is said.value
+        monkeypatch.undo()
+        with pytest.raises(BadInput, match="No space left"):
+            store.append("done", trial="a")
+        assert lines(folder) == before
+    with Store.open(folder) as store:
+        store.append("resumed")
+        store.append("done", trial="a")
+        log = store.read()
+    assert [e["event"] for e in log.events[-3:]] == ["started", "resumed", "done"]
+    assert log.torn == 0
 
 
 def test_numbers_that_are_not_finite_become_null(folder: Path) -> None:

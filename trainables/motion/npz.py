@@ -143,7 +143,14 @@ def _array(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
             raise BadInput(f"{path}: {key} is cut short; write the file again")
         member.read(1)  # reaching the end checks the checksum
     array = np.frombuffer(data, dtype=dtype)
+    if dtype.kind == "U" and not _are_characters(np.frombuffer(data, dtype.byteorder + "u4")):
+        raise BadInput(f"{path}: {key} holds what is no text; write the file again")
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _are_characters(codes: np.ndarray) -> bool:
+    """Whether numbers are code points of Unicode; numpy hands over any, and Python's str fails."""
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()
 
 
 def _what_instead(arrays: dict[str, np.ndarray], missing: list[str]) -> str:
@@ -167,7 +174,8 @@ def _numbers(
     if not fits or array.dtype.kind not in "fiu":
         want = ", ".join(map(str, shape))
         raise BadInput(f"{path}: {key} must be ({want}) numbers, got {array.shape} {array.dtype}")
-    return np.asarray(array, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is found with the other NaN
+        return np.asarray(array, dtype=np.float64)
 
 
 def _finite(path: Path, key: str, array: np.ndarray) -> np.ndarray:

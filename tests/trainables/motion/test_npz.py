@@ -175,6 +175,18 @@ def test_no_npz(tmp_path: Path) -> None:
             read_npz(missing)
 
 
+@pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800])
+@pytest.mark.parametrize("order", "<>")
+def test_names_that_are_no_text(
+    code: int, order: str, good: dict[str, Any], tmp_path: Path
+) -> None:
+    names = good["names"].astype(f"{order}U16")
+    assert read_npz(save(tmp_path, {**good, "names": names})).skeleton.names[0] == "Hips"
+    names.view(f"{order}u4")[3] = code
+    with pytest.raises(BadInput, match="names holds what is no text"):
+        read_npz(save(tmp_path, {**good, "names": names}))
+
+
 def test_declared_sizes_take_no_memory(good: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "claims.npz"
     header = io.BytesIO()
