@@ -94,6 +94,9 @@ def sweep(
     max_failures: Annotated[
         int | None, typer.Option(min=0, help="Failed trials that leave the exit code at 0.")
     ] = None,
+    track: Annotated[
+        str | None, typer.Option(help="Mirror the sweep in an experiment tracker: wandb.")
+    ] = None,
 ) -> None:
     """Run a sweep: trials on Ray, the front, the report.
 
@@ -114,25 +117,35 @@ def sweep(
             trial_timeout=trial_timeout,
             retries=retries,
             max_failures=max_failures,
+            track=track,
         ),
     }
     spec = _spec(preset, size, settings, overrides, name, plugin)
     outcome = start(spec, out, console)
-    publish(outcome.folder, console)
+    publish(outcome.folder, console, outcome.tracked)
     _leave(outcome)
 
 
 @app.command()
-def resume(folder: Folder) -> None:
+def resume(
+    folder: Folder,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Where data, split, a metric or the record changed: run it anew beside DIR.",
+        ),
+    ] = False,
+) -> None:
     """Continue an interrupted sweep: what is finished is not run again."""
     from cluster.sweep import publish
     from cluster.sweep import resume as go_on
 
-    outcome = go_on(folder, console)
+    outcome = go_on(folder, console, accept_changes=accept_changes)
     if outcome.already_finished:
         console.print(f"{folder} is finished: {outcome.points} operating points", highlight=False)
         return
-    publish(outcome.folder, console)
+    publish(outcome.folder, console, outcome.tracked)
     _leave(outcome)
 
 
@@ -239,6 +252,13 @@ def _leave(outcome: Outcome) -> None:
         raise typer.Exit(1)
 
 
+def _usage(error: Any) -> str:
+    """A wrong use in one line: what is wrong, and whose help to read."""
+    command = error.ctx.command_path if error.ctx is not None else "ratefront"
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"{said}; see '{command} --help'"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; returns its exit code. Bad input is one line on standard error and 2."""
     try:
@@ -248,7 +268,19 @@ def main(argv: list[str] | None = None) -> int:
         print(f"ratefront: {line}", file=sys.stderr)
         return BadInput.exit_code
     except _USAGE as error:
-        error.show()
+        if (
+            error.format_message().strip()
+        ):  # empty where no command was given: its help stands there
+            print(f"ratefront: {_usage(error)}", file=sys.stderr)
+        return BadInput.exit_code
+    except OSError as error:
+        if error.errno is None:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(
+            f"ratefront: {place}{error.strerror}; mend that and give the command again",
+            file=sys.stderr,
+        )
         return BadInput.exit_code
     except (KeyboardInterrupt, typer.Abort):
         result = _INTERRUPTED

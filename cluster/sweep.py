@@ -10,20 +10,24 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from analysis.dashboards import Tracking, check_tracker, tracking
 from cluster.books import Books
+from cluster.generations import changes, next_generation
 from cluster.reference import metric_versions, reference_point, versions
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
+from cluster.session import check_reachable
 from cluster.store import Store
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import objectives
-from search_spaces.record import RECORD_VERSION, REPORT_FILE, SPEC_FILE
+from search_spaces.record import LOG_FILE, RECORD_VERSION, REPORT_FILE, SPEC_FILE
 from search_spaces.spec import (
     EMBEDDED,
     SweepSpec,
@@ -37,9 +41,6 @@ if TYPE_CHECKING:
     from analysis.log import Log
     from trainables.motion.dataset import MotionData
 
-SAME_DATA = ("data_hash", "split_hash", "features", "root", "fps", "part_names")
-"""Facts that must not change between a sweep and its resumption."""
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -50,6 +51,7 @@ class Outcome:
     allowed_failures: int
     points: int
     already_finished: bool = False
+    tracked: Tracking | None = None
 
 
 def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
@@ -60,15 +62,30 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
             the folder before a trial was proposed is taken away again.
     """
     _load_plugins(spec)
+    check_tracker(spec.run.track)
     if (folder / SPEC_FILE).exists():
         Store.create(folder, "")  # says what is wrong
+    check_reachable(spec.run.address)
     folder, existed = folder.absolute(), folder.exists()
     spec, data, said = _prepared(spec, console)
     _some_configuration_works(spec, data.facts)
     bounds = _bounds(data)
+    return _from_scratch(spec, data, bounds, said, folder, existed, console)
+
+
+def _from_scratch(
+    spec: SweepSpec,
+    data: MotionData,
+    bounds: list[dict[str, Any]],
+    said: list[str],
+    folder: Path,
+    existed: bool,
+    console: Console,
+    **origin: Any,
+) -> Outcome:
     with Store.create(folder, spec.dump()) as store:
         try:
-            _begin(spec, data, bounds, said, store)
+            _begin(spec, data, bounds, said, store, **origin)
             return _run(spec, data, store, console)
         except BadInput:
             if not any(store.read().of("proposed")):
@@ -76,28 +93,66 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
             raise
 
 
-def resume(folder: Path, console: Console) -> Outcome:
+def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> Outcome:
     """Finishes what is missing of a sweep, one that was cut off before its first trial included.
+
+    Args:
+        folder: the sweep directory.
+        console: where to say what happens.
+        accept_changes: where something that the numbers depend on changed, run the whole sweep
+            anew, as a new generation in a folder beside this one, which stays as it is.
 
     Raises:
         BadInput: no sweep there, another process owns it, or something that its numbers depend on
-            changed; the message names it.
+            changed and that is not accepted; the message names it.
     """
     folder = folder.absolute()
     with Store.open(folder) as store:
         log = store.read()
-        if any(log.of("finished")) and not log.unfinished:
-            whole = (folder / REPORT_FILE).is_file()
-            return Outcome(folder, 0, 0, len(list(log.of("point"))), already_finished=whole)
+        finished = any(log.of("finished")) and not log.unfinished
+        if finished and not accept_changes:
+            return _finished(log)
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
+        check_tracker(spec.run.track)
         spec, data, said = _prepared(spec, console)
-        if log.bounds:
-            _nothing_changed(log, data.facts)
-        store.append("resumed", owner=os.getpid())
-        if not log.bounds:
-            _begin(spec, data, _bounds(data), said, store)
-        return _run(spec, data, store, console, log.events)
+        # A log without bounds holds no trial: nothing was measured yet.
+        changed = changes(log, data.facts) if log.bounds else []
+        if changed and not accept_changes:
+            raise BadInput(
+                f"{folder}: {'; '.join(changed)}; resume needs what the sweep began with: "
+                "--accept-changes starts a new generation in a folder beside it"
+            )
+        if not changed:
+            if finished:
+                return _finished(log)
+            store.append("resumed", owner=os.getpid())
+            if not log.bounds:
+                _begin(spec, data, _bounds(data), said, store)
+            return _run(spec, data, store, console, log.events)
+    beside = next_generation(folder)
+    console.print(
+        f"new generation of {folder} in {beside}: {'; '.join(changed)}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    _some_configuration_works(spec, data.facts)
+    origin = {"parent": str(folder), "changed": changed}
+    return _from_scratch(spec, data, _bounds(data), said, beside, False, console, **origin)
+
+
+def _finished(log: Log) -> Outcome:
+    """Nothing is left to run; the report may be missing, or older than the log's end."""
+    page = log.folder / REPORT_FILE
+    whole = page.is_file() and page.stat().st_mtime >= (log.folder / LOG_FILE).stat().st_mtime
+    spec = log.sweep.get("spec", {})
+    return Outcome(
+        log.folder,
+        failed=len({e["trial"] for e in log.of("failed")}),
+        allowed_failures=int(spec.get("run", {}).get("max_failures", 0)),
+        points=len({(e["trial"], e["row"]["depth"]) for e in log.of("point")}),
+        already_finished=whole,
+    )
 
 
 def _begin(
@@ -106,8 +161,9 @@ def _begin(
     bounds: list[dict[str, Any]],
     said: list[str],
     store: Store,
+    **origin: Any,
 ) -> None:
-    """Writes down what every trial of the sweep is measured by."""
+    """Writes down what every trial of the sweep is measured by, and what sweep it follows."""
     store.append(
         "sweep",
         record_version=RECORD_VERSION,
@@ -125,30 +181,10 @@ def _begin(
         versions={**versions(), "record": RECORD_VERSION},
         metric_versions=metric_versions(),
         spec=spec.model_dump(mode="json"),
+        **origin,
     )
     store.append("data", facts=data.facts.model_dump(mode="json"))
     store.append("bounds", rows=bounds)
-
-
-def _nothing_changed(log: Log, now: DataFacts) -> None:
-    """What the numbers of a sweep depend on is as it was.
-
-    Raises:
-        BadInput: names the first thing that is not, with both values.
-    """
-    remedy = "resume needs what the sweep began with; start a new sweep instead"
-    before = log.facts
-    for what in SAME_DATA:
-        was, is_now = getattr(before, what), getattr(now, what)
-        if was != is_now:
-            raise BadInput(f"{log.folder}: {what} was {was} and is {is_now} now; {remedy}")
-    measured = metric_versions()
-    for name, was in log.sweep.get("metric_versions", {}).items():
-        if measured.get(name) != was:
-            raise BadInput(
-                f"{log.folder}: metric {name} had version {was} and has {measured.get(name)} now; "
-                f"{remedy}"
-            )
 
 
 def _take_back(folder: Path, existed: bool) -> None:
@@ -177,14 +213,17 @@ def _run(
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
-    _on_ray(spec, data, store, books, console)
-    counts = books.counts()
-    if not books.settled:
-        # Tune returns as usual when it is interrupted.
-        store.append("interrupted", counts=dict(counts))
-        raise KeyboardInterrupt
-    store.append("finished", counts=dict(counts))
-    return Outcome(store.folder, counts["failed"], spec.run.max_failures, len(books.rows))
+    warn = partial(console.print, style="yellow", highlight=False, soft_wrap=True)
+    with tracking(spec.run.track, store.folder, warn) as tracked:
+        _on_ray(spec, data, store, books, console)
+        counts = books.counts()
+        if not books.settled:
+            # Tune returns as usual when it is interrupted.
+            store.append("interrupted", counts=dict(counts))
+            raise KeyboardInterrupt
+        store.append("finished", counts=dict(counts))
+    failed, allowed = counts["failed"], spec.run.max_failures
+    return Outcome(store.folder, failed, allowed, len(books.rows), tracked=tracked)
 
 
 def _on_ray(
@@ -226,7 +265,7 @@ def _on_ray(
                 raise BadInput(str(error)) from None
 
 
-def publish(folder: Path, console: Console) -> Path:
+def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> Path:
     """Tables, figures and the report, made anew from the store; prints the front.
 
     Raises:
@@ -244,6 +283,8 @@ def publish(folder: Path, console: Console) -> Path:
     report = build_report(folder)
     print_front(tables, log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
+    if tracked is not None:
+        tracked.finish()
     return folder / REPORT_FILE
 
 

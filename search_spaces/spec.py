@@ -107,6 +107,8 @@ class RunSpec(_Model):
     """How often a trial that raised, died or hung is tried again, from its last rung."""
     max_failures: int = Field(default=0, ge=0)
     """Failed trials that leave the exit code at 0."""
+    track: str = ""
+    """Experiment tracker that the log is mirrored in (`wandb`); none where left out."""
 
 
 class SweepSpec(_Model):
