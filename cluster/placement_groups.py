@@ -41,13 +41,13 @@ def release_placement_groups(folder: Path) -> list[str]:
     if not note.is_file():
         return []
     import ray
-    from ray.util.placement_group import PlacementGroup, remove_placement_group
+    from ray.util.placement_group import PlacementGroup
 
     removed = []
     for said in dict.fromkeys(note.read_text().split()):
         group = PlacementGroup(ray.PlacementGroupID.from_hex(said))
         if ray.util.placement_group_table(group).get("state", "REMOVED") != "REMOVED":
-            remove_placement_group(group)
+            ray.util.remove_placement_group(group)
             removed.append(said)
     note.unlink(missing_ok=True)
     return removed
