@@ -127,7 +127,10 @@ def read_log(folder: Path | str, *, begun: bool = True) -> Log:
             continue
         event = _parsed(line)
         if pending and event is not None and event["event"] != "resumed":
-            raise BadInput(f"{path}, line {pending}: not a JSON event; the log is damaged there")
+            raise BadInput(
+                f"{path}, line {pending}: not a JSON event; the log is damaged there, put back a "
+                "whole copy"
+            )
         pending = number if event is None else 0
         if event is None:
             torn += 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from cluster.usage import wrong_use
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -252,26 +253,17 @@ def _leave(outcome: Outcome) -> None:
         raise typer.Exit(1)
 
 
-def _usage(error: Any) -> str:
-    """A wrong use in one line: what is wrong, and whose help to read."""
-    command = error.ctx.command_path if error.ctx is not None else "ratefront"
-    said = " ".join(error.format_message().split()).rstrip(".")
-    return f"{said}; see '{command} --help'"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; returns its exit code. Bad input is one line on standard error and 2."""
     try:
-        result = app(args=argv, standalone_mode=False)
+        result = app(args=argv, prog_name="ratefront", standalone_mode=False)
     except BadInput as error:
         line = " ".join(str(error).split())
         print(f"ratefront: {line}", file=sys.stderr)
         return BadInput.exit_code
     except _USAGE as error:
-        if (
-            error.format_message().strip()
-        ):  # empty where no command was given: its help stands there
-            print(f"ratefront: {_usage(error)}", file=sys.stderr)
+        if line := wrong_use(error, sys.argv[1:] if argv is None else argv):
+            print(f"ratefront: {line}", file=sys.stderr)
         return BadInput.exit_code
     except OSError as error:
         if error.errno is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -43,6 +45,8 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     config = single_configuration(spec)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out} exists and is not empty; give --out a new folder")
+    if out is not None:
+        _can_be_made(out)
     from trainables.motion.dataset import prepare
 
     data = prepare(spec.data)
@@ -50,7 +54,7 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
         console.print(f"note: {said}", highlight=False, style="dim")
     reason = refusal(config, data.facts)
     if reason:
-        raise BadInput(f"this configuration is refused: {reason}")
+        raise BadInput(f"this configuration is refused: {reason}; change it with --set")
     for said in cautions(config, data.facts):
         console.print(f"note: {said}", highlight=False, style="dim")
     from trainables.runtime import PlainRuntime
@@ -70,6 +74,27 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     console.print(table)
     if out is not None:
         console.print(f"codec, tokens and scores: {out}", highlight=False, soft_wrap=True)
+
+
+def _can_be_made(out: Path) -> None:
+    """A folder that cannot be made is found before anything is trained.
+
+    Raises:
+        BadInput: it can be neither made nor written into.
+    """
+    made = [p for p in (out, *out.parents) if not p.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{out}: cannot be written ({error.strerror}); give --out a folder that can be"
+        ) from None
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _of_a_plugin(column: str) -> bool:

@@ -328,7 +328,10 @@ def _some_configuration_works(spec: SweepSpec, facts: DataFacts) -> None:
         return
     reasons = [refusal(spec.configuration(c), facts) for c in spec.space.grid()]
     if reasons and all(reasons):
-        raise BadInput(f"every cell is refused on this data; the first because {reasons[0]}")
+        raise BadInput(
+            f"every cell is refused on this data; the first because {reasons[0]}; choose others "
+            "with --set"
+        )
 
 
 def _bounds(data: MotionData) -> list[dict[str, Any]]:

@@ -29,10 +29,10 @@ def load_plugins(files: Iterable[str] = ()) -> None:
         if entry.name not in _LOADED:
             try:
                 entry.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise BadInput(
                     f"plugin {entry.name} ({entry.value}) fails on import: "
-                    f"{type(error).__name__}: {error}"
+                    f"{type(error).__name__}: {error}; mend it, or uninstall its package"
                 ) from error
             _LOADED.add(entry.name)
     for file in files:
@@ -43,7 +43,7 @@ def _load_file(path: Path) -> None:
     if str(path) in _LOADED:
         return
     if not path.is_file():
-        raise BadInput(f"--plugin {path}: no such file")
+        raise BadInput(f"--plugin {path}: no such file; give the path of a Python file")
     name = f"ratefront_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -52,11 +52,12 @@ def _load_file(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"--plugin {path} fails on import: {type(error).__name__}: {error}"
+            f"--plugin {path} fails on import: {type(error).__name__}: {error}; mend it, or leave "
+            "it out"
         ) from error
     _LOADED.add(str(path))

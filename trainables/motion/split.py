@@ -59,7 +59,8 @@ def split_in_time(
         if train < 8:
             raise BadInput(
                 f"{clip.recording}: {clip.frames} frames are too few to split in time with gaps of "
-                f"{gap_seconds:g} s; add recordings"
+                f"{gap_seconds:g} s; give longer recordings, or three or more of them to split by "
+                "recording"
             )
         starts = {"train": 0, "val": train + gap, "test": train + val + 2 * gap}
         for split, length in (("train", train), ("val", val), ("test", test)):

@@ -1,0 +1,492 @@
+"""Bad input, case by case and for every command it concerns: one line, exit code 2, no folder.
+
+Each line begins with the program's name, names the file or value that is wrong, and says what to
+do. Nearly everything runs in process, since nothing here may reach Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.cli import main
+from search_spaces.record import LOG_FILE, RECORD_VERSION, SPEC_FILE
+from tests.analysis.make_sweep import FakeSweep
+from tests.cluster.motion import NAMES, waving_clip, write_motion
+from tests.trainables.motion.figure import Figure
+
+DEBUG = ("rate_distortion", "--size", "debug")
+CONFIGURATION = ("--set", "codec=kmeans", "--set", "codebook_size=8")
+READERS = ("sweep", "trial", "spaces", "inspect")
+"""Commands that read motion."""
+TABLES = (["resume"], ["report"], ["best", "--at", "300"])
+"""Commands that read a sweep."""
+FOUND = "RATEFRONT_BAD_INPUT_LINES"
+"""A file that collects case and line, for who wants to read them all."""
+
+
+@pytest.fixture(scope="module")
+def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good recordings."""
+    return write_motion(tmp_path_factory.mktemp("motion"), recordings=4, frames=40)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep directory in the record's form, invented."""
+    folder = tmp_path_factory.mktemp("swept") / "sweep"
+    FakeSweep(trials=6).write(folder, np.random.default_rng(0))
+    (folder / SPEC_FILE).write_text("name: x\npreset: x\nspace: {}\n")
+    return folder
+
+
+class Refused:
+    """Runs wrong uses and gives the lines that they print."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+        self.out = folder / "made" / "by" / "nobody"
+        self._capsys = capsys
+        self._case = case
+
+    def __call__(self, *arguments: object, words: tuple[object, ...] = ()) -> str:
+        command = [str(a) for a in arguments]
+        if command[0] in ("sweep", "trial") and "--out" not in command:
+            command += ["--out", str(self.out)]
+        self._capsys.readouterr()
+        code = main(command)
+        printed = self._capsys.readouterr()
+        assert code == 2, (code, printed)
+        (line,) = printed.err.splitlines()
+        assert line.startswith("ratefront: ") and "Traceback" not in printed.out, line
+        assert 20 < len(line) < 900 and "Error:" not in line.split(": ")[:2], line
+        for word in words:
+            assert str(word) in line, (word, line)
+        assert not self.out.parent.parent.exists()
+        if FOUND in os.environ:
+            with open(os.environ[FOUND], "a") as lines:
+                lines.write(f"{self._case} | {command[0]} | {line}\n")
+        return line
+
+    def reading(self, path: object, *words: object, commands: tuple[str, ...] = READERS) -> None:
+        """Every command that reads motion, given a path."""
+        for command in commands:
+            if command == "inspect":
+                self("inspect", path, words=words)
+            else:
+                more = CONFIGURATION if command == "trial" else ()
+                self(command, *DEBUG, "--data", path, *more, words=words)
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> Refused:
+    """A judge of lines."""
+    return Refused(tmp_path, capsys, request.node.name)
+
+
+# ---- motion that is not there, or is none --------------------------------------------------
+
+
+def test_missing_path(refused: Refused, tmp_path: Path) -> None:
+    for gone in (tmp_path / "gone", tmp_path / "gone.bvh"):
+        refused.reading(gone, gone, "no such file", ".bvh")
+
+
+def test_empty_folder(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused.reading(tmp_path / "empty", tmp_path / "empty", "no recordings", ".bvh, .npz")
+
+
+def test_folder_and_file_without_known_suffixes(refused: Refused, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.c3d").write_bytes(b"x")
+    (other / "x.bvh").mkdir()  # a folder, whatever it is called, is no recording
+    refused.reading(other, other, "no recordings", ".bvh, .npz")
+    refused.reading(other / "a.c3d", "a.c3d", ".bvh, .npz", "convert")
+    refused.reading(other / "x.bvh", "x.bvh", "no recordings")
+
+
+# ---- files that are damaged ----------------------------------------------------------------
+
+GOOD = Figure(frames=6).text()
+ROW = GOOD.splitlines()[-1]
+MOTION = GOOD.index("MOTION")
+BVH: dict[str, tuple[bytes, str]] = {
+    # name: content, what the line says
+    "truncated": (GOOD[:-200].encode(), "frame 5"),
+    "truncated in the hierarchy": (GOOD[: MOTION // 2].encode(), "line 63"),
+    "wrong channel count": (GOOD.replace("CHANNELS 3", "CHANNELS 4", 1).encode(), "CHANNELS"),
+    "rows of other width": (GOOD.replace(ROW, ROW + " 1").encode(), "frame 5 has"),
+    "non-numeric": (GOOD.replace(ROW, ROW.rsplit(" ", 1)[0] + " abc").encode(), "'abc'"),
+    "no MOTION": (GOOD[:MOTION].encode(), "MOTION"),
+    "zero frame time": (GOOD.replace("Frame Time: 0.0333333", "Frame Time: 0").encode(), "Frame"),
+    "NaN": (GOOD.replace(ROW, ROW.rsplit(" ", 1)[0] + " nan").encode(), "nan"),
+    "binary": (np.random.default_rng(0).bytes(3000), "binary"),
+    "empty": (b"", "empty"),
+}
+
+
+@pytest.mark.parametrize("fault", BVH)
+def test_malformed_bvh(fault: str, refused: Refused, tmp_path: Path) -> None:
+    content, says = BVH[fault]
+    file = tmp_path / "motion" / "torn.bvh"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    refused.reading(file, file, says)
+    refused.reading(file.parent, file, says)
+
+
+NPZ: dict[str, tuple[Any, str]] = {
+    # name: content or changes of a good file, what the line says
+    "empty": (b"", "no .npz"),
+    "binary": (b"PK" + np.random.default_rng(0).bytes(3000), "no .npz"),
+    "lacks fps": ({"fps": None}, "lacks fps"),
+    "NaN positions": ({"positions": np.full((9, len(NAMES), 3), np.nan)}, "frame 0"),
+    "NaN fps": ({"fps": np.nan}, "fps"),
+    "Python objects": ({"names": np.array([None] * len(NAMES))}, "Python objects"),
+    "flat positions": ({"positions": np.zeros((9, 60))}, "(frames, joints, 3)"),
+    "pose parameters": ({"positions": None, "poses": np.zeros((9, 165))}, "SMPL-X"),
+}
+
+
+@pytest.mark.parametrize("fault", NPZ)
+def test_malformed_npz(fault: str, refused: Refused, tmp_path: Path) -> None:
+    content, says = NPZ[fault]
+    file = tmp_path / "motion" / "torn.npz"
+    file.parent.mkdir()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        clip = waving_clip(9, np.random.default_rng(0))
+        arrays = {"positions": clip.positions, "parents": clip.skeleton.parents,
+                  "names": np.array(NAMES), "fps": 30.0, **content}  # fmt: skip
+        np.savez(file, **{k: v for k, v in arrays.items() if v is not None})
+    refused.reading(file.parent, file, says)
+
+
+def test_a_bad_file_is_skipped_where_the_spec_says_so(
+    motion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And only there: it is named, and its note belongs to what the report warns of."""
+    from search_spaces.spec import DataSpec
+    from trainables.motion.dataset import prepare
+
+    place = tmp_path / "motion"
+    shutil.copytree(motion, place)
+    (place / "torn.bvh").write_text(GOOD[:-200])
+    skipping = ["--set", "on_bad_file=skip"]
+    assert main(["trial", *DEBUG, "--data", str(place), *CONFIGURATION]) == 2
+    assert "torn.bvh" in capsys.readouterr().err
+    assert main(["trial", *DEBUG, "--data", str(place), *CONFIGURATION, *skipping]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "skipped torn.bvh" in said and "frame 5" in said
+    facts = prepare(DataSpec(path=str(place), on_bad_file="skip")).facts
+    assert any("skipped torn.bvh" in warning for warning in facts.warnings)
+
+
+def test_only_bad_files_cannot_be_skipped(refused: Refused, tmp_path: Path) -> None:
+    place = tmp_path / "motion"
+    place.mkdir()
+    (place / "torn.bvh").write_text(GOOD[:-200])
+    for command, more in (("sweep", ()), ("trial", CONFIGURATION)):
+        refused(command, *DEBUG, "--data", place, *more, "--set", "on_bad_file=skip",
+                words=("torn.bvh", "none of 1"))  # fmt: skip
+
+
+# ---- too little to split, parts that are missing -------------------------------------------
+
+
+def test_two_recordings(refused: Refused, tmp_path: Path) -> None:
+    place = write_motion(tmp_path / "two", recordings=2)
+    words = ("wave00", "wave01", "--set split=time")
+    refused.reading(place, *words, commands=("sweep", "trial", "spaces"))
+
+
+def test_one_recording_is_split_in_time_by_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_motion(tmp_path / "one", recordings=1, frames=200)
+    assert main(["trial", *DEBUG, "--data", str(place), *CONFIGURATION]) == 0
+    assert "rate_nominal_bps" in capsys.readouterr().out
+
+
+def test_recordings_too_short_for_time(refused: Refused, tmp_path: Path) -> None:
+    one = write_motion(tmp_path / "one", recordings=1, frames=40)
+    refused.reading(one, "wave00", "40 frames", "longer", commands=("sweep", "trial", "spaces"))
+    two = write_motion(tmp_path / "two", recordings=2, frames=40)
+    for command, more in (("sweep", ()), ("trial", CONFIGURATION)):
+        refused(command, *DEBUG, "--data", two, *more, "--set", "split=time",
+                words=("wave00", "40 frames"))  # fmt: skip
+
+
+def test_files_without_a_required_part(refused: Refused, tmp_path: Path) -> None:
+    bones = [bone for bone in Figure(frames=40).bones if "RightHand" not in bone[0]]
+    place = tmp_path / "motion"
+    place.mkdir()
+    for number in range(3):
+        (place / f"{number}.bvh").write_text(Figure(frames=40, seed=number, bones=bones).text())
+    needed = ("--set", "parts.right_hand=required")
+    for command, more in (("sweep", ()), ("trial", CONFIGURATION)):
+        refused(
+            command, *DEBUG, "--data", place, *more, *needed, words=("right_hand", "part_joints")
+        )
+
+
+# ---- presets, parameters, metrics, values --------------------------------------------------
+
+SETTINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # name: options, what the line says
+    "unknown parameter": (("--set", "codebok_size=8"), ("codebok_size", "codebook_size")),
+    "unknown codec": (("--set", "codec=vqgan"), ("vqgan", "rqvae")),
+    "unknown metric": (("--set", "objectives=rate_nominal_bps,beauty"), ("beauty", "rmse")),
+    "one objective": (("--set", "objectives=rmse_full_cm"), ("rmse_full_cm", "two")),
+    "unknown sampler": (("--set", "sampler=luck"), ("sampler", "luck", "tpe")),
+    "unknown placement": (("--set", "placement=moon"), ("placement", "moon", "local")),
+    "unknown size": (("--size", "huge"), ("huge", "debug, reduced")),
+    "word for a number": (("--set", "codebook_size=abc"), ("codebook_size", "abc")),
+    "zero codes": (("--set", "codebook_size=0"), ("codebook_size", "0")),
+    "half a step": (("--set", "max_steps=1.5"), ("max_steps", "1.5")),
+    "unknown epochs": (("--set", "epochs=1.5"), ("epochs",)),
+    "no trials": (("--set", "trials=0"), ("trials", "0")),
+    "negative fps": (("--set", "fps=-1"), ("fps", "-1")),
+    "NaN fps": (("--set", "fps=nan"), ("fps", "nan")),
+    "NaN learning rate": (("--set", "learning_rate=nan"), ("learning_rate", "nan")),
+    "infinite learning rate": (("--set", "learning_rate=1e999"), ("learning_rate",)),
+    "no equals sign": (("--set", "codec"), ("KEY=VALUE", "codec")),
+    "no value": (("--set", "codec="), ("KEY=VALUE", "codec=")),
+    "given twice": (("--set", "codec=rqvae", "--set", "codec=kmeans"), ("codec", "twice")),
+    "wrong switch": (("--set", "mirror=7"), ("mirror", "7")),
+    "wrong split": (("--set", "split=colour"), ("split", "colour")),
+    "wrong shares": (("--set", "shares=0.9,0.9,0.1"), ("shares",)),
+}
+
+
+@pytest.mark.parametrize("fault", SETTINGS)
+def test_settings(fault: str, refused: Refused, motion: Path) -> None:
+    options, words = SETTINGS[fault]
+    for command in ("sweep", "trial"):
+        refused(command, *DEBUG, "--data", motion, *options, words=words)
+
+
+@pytest.mark.parametrize("preset", ["klezovich", "rate_distorsion", "", "gone.yaml"])
+def test_unknown_preset(preset: str, refused: Refused) -> None:
+    for command in ("sweep", "trial", "spaces"):
+        refused(command, preset, words=(preset, "rate_distortion"))
+
+
+SPECS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "no YAML": ("space: [1, 2\nname: x\n", ("line 2", "YAML")),
+    "no mapping": ("- 1\n- 2\n", ("mapping",)),
+    "key twice": ("name: a\nname: b\n", ("line 2", "twice")),
+    "unknown key": ("name: a\nspace: {}\ncolour: red\n", ("colour", "there are")),
+    "binary": ("\x00\x01", ("YAML",)),
+    "empty": ("", ("mapping",)),
+    "newer spec": ("spec_version: 99\nname: a\nspace: {}\n", ("99", "release")),
+    "wrong type": ("name: a\nspace: {fixed: {codec: rqvae}}\nsearch: {trials: many}\n",
+                   ("search.trials", "many")),
+    "wrong section": ("name: a\nspace: 7\n", ("space", "7")),
+    "NaN": ("name: a\nspace: {fixed: {codec: rqvae}}\ndata: {fps: .nan}\n", ("data.fps", "nan")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", SPECS)
+def test_spec_files(fault: str, refused: Refused, tmp_path: Path) -> None:
+    text, words = SPECS[fault]
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    for command in ("sweep", "trial", "spaces"):
+        refused(command, file, words=("mine.yaml", *words))
+
+
+def test_impossible_configurations(refused: Refused, motion: Path, tmp_path: Path) -> None:
+    given = ("--set", "codec=kmeans", "--set", "codebook_size=4096")
+    refused("trial", *DEBUG, "--data", motion, *given, words=("refused", "4096 codes"))
+    refused("trial", *DEBUG, "--data", motion, words=("--set codec",))
+    refused("sweep", "klezovich/table1", "--size", "debug", "--data", motion,
+            "--set", "codebook_size=4096", words=("every cell", "4096", "--set"))  # fmt: skip
+
+
+# ---- options -------------------------------------------------------------------------------
+
+USAGE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "unknown command": (("swep",), ("swep", "'ratefront --help'")),
+    "unknown option": (("sweep", "x", "--colour", "red"), ("--colour", "'ratefront sweep --help'")),
+    "missing argument": (("sweep",), ("PRESET_OR_FILE", "'ratefront sweep --help'")),
+    "missing option": (("best", "x"), ("--at", "'ratefront best --help'")),
+    "too many arguments": (("report", "x", "y"), ("y", "'ratefront report --help'")),
+    "negative rate": (("best", "x", "--at", "-1"), ("--at", "'-1'", "'ratefront best --help'")),
+    "NaN rate": (("best", "x", "--at", "nan"), ("--at", "'nan'", "'ratefront best --help'")),
+    "no number": (("best", "x", "--at", "much"), ("--at", "much")),
+    "no trials": (("sweep", "x", "--trials", "0"), ("--trials", "'ratefront sweep --help'")),
+    "half a trial": (("sweep", "x", "--trials", "1.5"), ("--trials", "1.5")),
+    "negative timeout": (("sweep", "x", "--trial-timeout", "-1"), ("--trial-timeout",)),
+    "negative seed": (("trial", "x", "--seed", "-1"), ("--seed",)),
+}
+
+
+@pytest.mark.parametrize("fault", USAGE)
+def test_usage(fault: str, refused: Refused) -> None:
+    arguments, words = USAGE[fault]
+    refused(*arguments, words=words)
+
+
+def test_values_of_options(refused: Refused, motion: Path, swept: Path) -> None:
+    data = ("--data", motion)
+    refused("sweep", *DEBUG, *data, "--placement", "moon", words=("placement", "moon", "local"))
+    refused("sweep", *DEBUG, *data, "--trial-timeout", "nan", words=("--trial-timeout", "'nan'"))
+    refused("best", swept, "--at", "9", "--rate", "stream", words=("stream", "nominal"))
+
+
+PLUGINS: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "missing": (None, ("no such file",)),
+    "failing": ("1/0\n", ("fails on import", "ZeroDivisionError")),
+    "no Python": ("def (:\n", ("fails on import", "SyntaxError")),
+    "leaving": ("raise SystemExit(3)\n", ("fails on import",)),
+}
+
+
+@pytest.mark.parametrize("fault", PLUGINS)
+def test_plugins(fault: str, refused: Refused, motion: Path, tmp_path: Path) -> None:
+    text, words = PLUGINS[fault]
+    file = tmp_path / "plug.py"
+    if text is not None:
+        file.write_text(text)
+    for command, given in (("sweep", DEBUG), ("trial", DEBUG), ("inspect", (str(motion),))):
+        refused(command, *given, "--plugin", file, words=(file, *words))
+
+
+# ---- directories ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_what_is_no_sweep(command: list[str], refused: Refused, tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("x")
+    for folder in (tmp_path, tmp_path / "gone", file):
+        refused(command[0], folder, *command[1:], words=(folder, "no sweep directory", "--out"))
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def changed(swept: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a sweep whose first event is another."""
+    shutil.copytree(swept, folder)
+    first, *rest = (folder / LOG_FILE).read_text().splitlines()
+    event = json.loads(first)
+    change(event)
+    (folder / LOG_FILE).write_text("\n".join([json.dumps(event), *rest]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_newer_records(command: list[str], refused: Refused, swept: Path, tmp_path: Path) -> None:
+    newer = changed(swept, tmp_path / "newer", lambda e: e.update(record_version=99))
+    before = sorted(p.name for p in newer.iterdir())
+    words = (LOG_FILE, "99", str(RECORD_VERSION), "upgrade")
+    refused(command[0], newer, *command[1:], words=words)
+    assert set(p.name for p in newer.iterdir()) - set(before) <= {".owner.lock"}
+
+
+def test_newer_spec(refused: Refused, swept: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "newer"
+    shutil.copytree(swept, newer)
+    (newer / LOG_FILE).write_text("")
+    (newer / SPEC_FILE).write_text("spec_version: 99\nname: x\npreset: x\nspace: {}\n")
+    refused("resume", newer, words=(SPEC_FILE, "99", "release"))
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_damaged_log(command: list[str], refused: Refused, swept: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(swept, damaged)
+    lines = (damaged / LOG_FILE).read_text().splitlines()
+    (damaged / LOG_FILE).write_text("\n".join([lines[0], lines[1][:20], *lines[2:]]) + "\n")
+    refused(command[0], damaged, *command[1:], words=(LOG_FILE, "line 2", "damaged"))
+
+
+def test_places_for_a_sweep(refused: Refused, swept: Path, motion: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    below = tmp_path / "notes.txt" / "sweep"
+    start = ("sweep", *DEBUG, "--data", motion, "--out")
+    refused(*start, swept, words=(f"ratefront resume {swept}",))
+    refused(*start, tmp_path, words=(tmp_path, "not empty", "--out"))
+    refused(*start, tmp_path / "notes.txt", words=("notes.txt", "--out"))
+    refused(*start, below, words=(below, "--out"))
+    refused(*start, "/proc/ratefront/sweep", words=("/proc/ratefront/sweep", "--out"))
+    trial = ("trial", *DEBUG, "--data", motion, *CONFIGURATION, "--out")
+    refused(*trial, tmp_path, words=(tmp_path, "not empty", "--out"))
+    refused(*trial, below, words=(below, "--out"))
+    refused(*trial, "/proc/ratefront/one", words=("/proc/ratefront/one", "--out"))
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_no_space_left_at_the_start(
+    refused: Refused, motion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused("sweep", *DEBUG, "--data", motion, words=("No space left on device", refused.out))
+
+
+def test_no_space_left_for_the_report(
+    refused: Refused, swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(swept, copy)
+
+    def full(self: Path, target: object) -> None:
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "replace", full)
+    refused("report", copy, words=("No space left on device", copy))
+
+
+# ---- clusters ------------------------------------------------------------------------------
+
+
+def test_unreachable_cluster(refused: Refused, motion: Path) -> None:
+    start = ("sweep", *DEBUG, "--data", motion, "--address")
+    began = time.monotonic()
+    refused(*start, "127.0.0.1:1", words=("--address 127.0.0.1:1", "ray start"))
+    refused(*start, "nowhere", words=("--address nowhere", "HOST:PORT"))
+    refused(*start, "127.0.0.1:99999", words=("127.0.0.1:99999", "HOST:PORT"))
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.long
+@pytest.mark.ray
+def test_a_cluster_that_listens_and_says_nothing(motion: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ratefront"), "sweep", *DEBUG, "--data", motion,
+             "--out", tmp_path / "x", "--address", address],
+            capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ratefront: ") and address in line
+    assert not (tmp_path / "x").exists()
+
+
+# ---- answers that are none -----------------------------------------------------------------
+
+
+def test_best_names_the_nearest(swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["best", str(swept), "--at", "0.5"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "0.5" in line and "nearest" in line
