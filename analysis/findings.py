@@ -174,7 +174,8 @@ class Findings:
         groups: dict[tuple[str, str], list[dict]] = {}
         for row in self.tables.trials.to_dict("records"):
             if row["status"] != "done":
-                key = str(row["status"]), _alike(str(row["reason"]))
+                reason = str(row["reason"]).replace(str(row["trial"]), "#")
+                key = str(row["status"]), _alike(reason)
                 groups.setdefault(key, []).append(row)
         found = [
             Ending(
@@ -284,8 +285,8 @@ class Findings:
 
 
 def _alike(text: str) -> str:
-    """A text without its numbers, by which alike reasons are put together."""
-    return re.sub(r"\d[\d.,e+-]*", "#", text)
+    """A text without its numbers and identities, by which alike reasons are put together."""
+    return re.sub(r"\b(0x)?(?=[a-f]*\d)[0-9a-f]{8,}\b|\d[\d.,e+-]*", "#", text)
 
 
 def _points(count: int) -> str:

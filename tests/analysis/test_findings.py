@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from analysis.findings import Findings
 from analysis.fronts import hypervolume, objective_values
 from analysis.log import read_log
 from analysis.points import write_tables
+from analysis.report import build_report
 from tests.analysis.make_sweep import FakeSweep
 
 
@@ -63,6 +65,25 @@ def test_reasons_that_differ_in_numbers_alone_are_one(tmp_path: Path) -> None:
         for n in (900, 1200):
             log.write(f'{{"event": "refused", "trial": "r{n}", "reason": "{n} codes"}}\n')
     assert [e.count for e in judged(folder).endings] == [2]
+
+
+def test_failures_of_one_cause_are_one_row_of_the_page(tmp_path: Path) -> None:
+    """Whatever names the trial, its process or its actor in the cause."""
+    folder = FakeSweep(trials=2, failures=False, clips=False).write(
+        tmp_path / "s", np.random.default_rng(0)
+    )
+    with (folder / "log.jsonl").open("a") as log:
+        for n in range(5):
+            trial, actor = f"kmeans-{'abcde'[n]}x", f"{0xF3A9C01B + n:x}ffff"
+            cause = f"OSError: trials/{trial}/codec is full (actor {actor}, pid {900 + n})"
+            log.write(json.dumps({"event": "failed", "trial": trial, "reason": cause}) + "\n")
+        log.write(
+            '{"event": "failed", "trial": "other", "reason": "ValueError: facade feedback"}\n'
+        )
+    assert [e.count for e in judged(folder).endings] == [5, 1]
+    page = build_report(folder).read_text()
+    rows = [row for row in page.split("<tr>") if "is full (actor" in row and "</td>" in row]
+    assert len(rows) == 1 and '<td class="count">5</td>' in rows[0]
 
 
 def test_warnings_name_what_a_reader_must_know(tmp_path: Path) -> None:

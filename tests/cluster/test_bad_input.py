@@ -455,6 +455,44 @@ def test_no_space_left_for_the_report(
     refused("report", copy, words=("No space left on device", copy))
 
 
+@pytest.mark.long
+@pytest.mark.ray
+def test_no_space_left_in_the_middle(
+    motion: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk fills up after the first trial: one line; what was acknowledged is taken up."""
+    out = tmp_path / "sweep"
+    real, left = os.fsync, [10]
+
+    def full(handle: int) -> None:
+        if os.readlink(f"/proc/self/fd/{handle}").endswith(LOG_FILE):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    settings = ("--set", "codec=kmeans", "--set", "codebook_size=4,8", "--concurrency", "1")
+    started = ["sweep", *DEBUG, "--data", str(motion), "--out", str(out), *settings]
+    assert main([*started, "--trials", "3", "--set", "sampler=random"]) == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("ratefront: ")]
+    assert "No space left" in line and f"ratefront resume {out}" in line
+    acknowledged = (out / LOG_FILE).read_text().splitlines()
+    assert len(acknowledged) == 10
+    monkeypatch.undo()
+    assert main(["resume", str(out)]) == 0
+    capsys.readouterr()
+    events = [json.loads(text) for text in (out / LOG_FILE).read_text().splitlines()]
+    assert [json.dumps(e, separators=(",", ":")) for e in events[:10]] == acknowledged
+    ended = [e["trial"] for e in events if e["event"] in ("done", "refused")]
+    points = [(e["trial"], e["row"]["depth"]) for e in events if e["event"] == "point"]
+    assert len(set(ended)) == len(ended) > 0 and len(set(points)) == len(points)
+    assert main(["report", str(out)]) == 0
+
+
 # ---- clusters ------------------------------------------------------------------------------
 
 

@@ -199,7 +199,10 @@ def _in_metres(clips: Sequence[Clip]) -> None:
 def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[DroppedPart]]:
     skeleton = clips[0].skeleton
     found = find_parts(skeleton.names, skeleton.parents, spec.part_joints)
-    require(found, [p for p, need in spec.parts.items() if need == "required"])
+    try:
+        require(found, [p for p, need in spec.parts.items() if need == "required"])
+    except BadInput as error:
+        raise BadInput(f"{clips[0].recording}: {error}") from None
     wanted = {**spec.parts, **dict.fromkeys(spec.part_joints, "optional")}
     dropped = [
         DroppedPart(name=p, reason=found.missing.get(p, "not found"))

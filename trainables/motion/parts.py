@@ -112,8 +112,8 @@ def require(parts: PartMap, required: Iterable[str]) -> None:
         if part not in parts.parts:
             why = parts.missing.get(part, f"only {', '.join(parts.parts) or 'no part'} found")
             raise BadInput(
-                f"part {part!r} is required and was not found: {why}; name its joints in an "
-                f"override, out of {', '.join(parts.names)}"
+                f"part {part!r} is required and was not found: {why}; name its joints with "
+                f"--set part_joints.{part}=A,B out of {', '.join(parts.names)}"
             )
 
 
