@@ -19,6 +19,7 @@ from search_spaces.objectives import objectives
 from search_spaces.presets import load_spec
 from search_spaces.record import TRIALS_FOLDER
 from search_spaces.spec import SweepSpec
+from tests.cluster.searchers.sweeping import Told
 from tests.trainables.tiny import make_clips, spec
 from trainables.motion.dataset import MotionData, prepare
 from trainables.runtime import PlainRuntime
@@ -52,12 +53,15 @@ def tiny_preset(trials: int = 6) -> SweepSpec:
     )  # fmt: skip
 
 
-def sweep_in_process(spec: SweepSpec, data: MotionData, folder: Path) -> Tables:
-    """One trial at a time from the first proposal to the tables."""
+def sweep_in_process(
+    spec: SweepSpec, data: MotionData, folder: Path, told: list[Any] | None = None
+) -> Tables:
+    """One trial at a time, from the first proposal to the tables; `told`: what the search heard."""
     goals = objectives(spec.objectives)
     with Store.create(folder, spec.dump()) as store:
         _begin(spec, data, _bounds(data), [], store)
-        searcher = make_searcher(spec, len(goals))
+        searcher = Told(make_searcher(spec, len(goals)))
+        searcher.told = searcher.told if told is None else told
         books = Books(store, Proposer(spec, data.facts, goals, searcher, store.append))
         while (proposal := books.next()) is not None:
             books.started(proposal.trial)

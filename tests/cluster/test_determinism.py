@@ -55,7 +55,7 @@ def test_two_sweeps_on_ray_give_the_same_points(tmp_path: Path) -> None:
     for name in ("one", "two"):
         ended = ratefront(
             "sweep", "rate_distortion", "--data", str(motion), "--out", name, "--trials", "6",
-            "--concurrency", "1", "--set", "search.startup=3", *SMALL, cwd=elsewhere,
+            "--concurrency", "1", "--set", "startup=3", *SMALL, cwd=elsewhere,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stdout + ended.stderr
     one, two = elsewhere / "one", elsewhere / "two"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ search: {sampler: cells}
 space:
   cells:
 CELLS
-  fixed: {max_steps: 12, hidden_dim: 16, latent_dim: 8, iterations: 5}
+  fixed: {max_steps: 12, hidden_dim: 16, latent_dim: 8}
 """
 
 # A K-Means that leaves a note of its process and of the memory of it, by kind, in MB.
@@ -56,7 +57,10 @@ register_codec(replace(family_of({"codec": "kmeans"}), name="notes", title="note
 
 def test_in_a_plain_process() -> None:
     program = [sys.executable, str(Path(fifty_trials.__file__))]
-    ended = subprocess.run(program, env=None, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        program, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
     assert ended.returncode == 0, ended.stderr
     said = json.loads(ended.stdout)
     assert said["rows"] and said["weights"] and said["files"] >= 3

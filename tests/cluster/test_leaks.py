@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,14 @@ from trainables.motion.clip import Clip
 from trainables.motion.dataset import MotionData, prepare
 
 RATES = (250.0, 500.0, 1000.0)
+
+
+class Swept(NamedTuple):
+    """A sweep, its tables, and what its search was told."""
+
+    folder: Path
+    tables: Tables
+    told: list[Any]
 
 
 def all_but_test(folder: Path, *kinds: str) -> list[dict[str, Any]]:
@@ -55,21 +63,24 @@ def data(clips: list[Clip]) -> MotionData:
 
 
 @pytest.fixture(scope="module")
-def swept(data: MotionData, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tables]:
+def swept(data: MotionData, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     folder = tmp_path_factory.mktemp("sweep") / "first"
-    return folder, sweep_in_process(tiny_preset(), data, folder)
+    told: list[Any] = []
+    return Swept(folder, sweep_in_process(tiny_preset(), data, folder, told), told)
 
 
 def test_other_test_motion_changes_nothing_that_is_chosen(
-    swept: tuple[Path, Tables], data: MotionData, clips: list[Clip], tmp_path: Path
+    swept: Swept, data: MotionData, clips: list[Clip], tmp_path: Path
 ) -> None:
     """No proposal, no report on the way (what a trial is stopped by), no front and no answer."""
     names = set(data.facts.test.recordings)
     assert names and not names & {*data.facts.train.recordings, *data.facts.val.recordings}
     changed = [_foreign(c, 900 + i) if c.recording in names else c for i, c in enumerate(clips)]
-    folder, tables = swept
+    folder, tables, _ = swept
     other = tmp_path / "other"
-    found = sweep_in_process(tiny_preset(), prepare(spec(), changed), other)
+    heard: list[Any] = []
+    found = sweep_in_process(tiny_preset(), prepare(spec(), changed), other, heard)
+    assert heard == swept.told and sum(values is not None for _, values, _ in heard) == 6
     for kind in ("proposed", "refused", "repeated", "started", "progress", "done", "point"):
         assert all_but_test(other, kind) == all_but_test(folder, kind), kind
     assert len(all_but_test(folder, "proposed")) == 6
@@ -89,7 +100,7 @@ def test_other_test_motion_changes_nothing_that_is_chosen(
 
 
 def test_files_in_another_order_give_the_same_split_and_points(
-    swept: tuple[Path, Tables], data: MotionData, clips: list[Clip], tmp_path: Path
+    swept: Swept, data: MotionData, clips: list[Clip], tmp_path: Path
 ) -> None:
     shuffled = [clips[i] for i in np.random.default_rng(4).permutation(len(clips))]
     assert [c.recording for c in shuffled] != [c.recording for c in clips]
@@ -98,6 +109,6 @@ def test_files_in_another_order_give_the_same_split_and_points(
         assert getattr(again.facts, split) == getattr(data.facts, split)
     assert again.facts.split_hash == data.facts.split_hash
     found = sweep_in_process(tiny_preset(), again, tmp_path / "again")
-    points = swept[1].points
+    points = swept.tables.points
     assert list(found.points.columns) == list(points.columns)
     same(found.points, points, [c for c in points.columns if c not in TIMES])
