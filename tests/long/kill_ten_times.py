@@ -169,11 +169,11 @@ def audit(ordeal: Ordeal, trials: int) -> dict[str, Any]:
     for name, rows in acknowledged.items():
         values = [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
         assert all(v == values[0] for v in values), f"{name} was measured twice, differently"
-    for trial, rows in table.groupby("trial"):
-        residual = rows["codec"].iloc[0] != "kmeans"
-        levels = int(rows["levels"].iloc[0])
+    for trial, mine in table.groupby("trial"):
+        residual = mine["codec"].iloc[0] != "kmeans"
+        levels = int(mine["levels"].iloc[0])
         want = list(range(1, levels + 1)) if residual else [levels]
-        assert sorted(rows["depth"]) == want, f"{trial} lacks a depth"
+        assert sorted(mine["depth"]) == want, f"{trial} lacks a depth"
         kept = {p.name for p in (ordeal.folder / "trials" / str(trial)).iterdir()}
         assert {"codec", "tokens.npz", "curve.json"} <= kept, f"{trial} lacks an artefact"
         assert not any(p.startswith(".part") or p == "state" for p in kept), f"{trial}: {kept}"
