@@ -77,8 +77,8 @@ def ray_session(
     Args:
         address: of a cluster to join; a private local one is started where empty.
         threads: threads of each worker's numeric libraries.
-        dashboard: needed by Train's worker groups, whose placement groups are only given back by
-            way of the state API.
+        dashboard: lets Train's cleaner processes of worker groups end when a trial is stopped; its
+            cores are given back without one too (`cluster.placement_groups`).
         cpus: cores of a local session, all of them where left out.
 
     Raises:
