@@ -70,10 +70,10 @@ function roundRates(low, high) {
   return ticks;
 }
 
-/* A line the whole width across, with its words at the right end above it. */
+/* A line the whole width across, with its words above it at the right, or below it at the left, where rates are low and no point lies. */
 function across(layout, t, y, words, dash, small, side) {
   layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: dash === "solid" ? t.soft : t.faint, width: dash === "solid" ? 1.5 : 1, dash }, layer: "below" });
-  layout.annotations.push({ xref: "paper", x: side === "left" ? 0.01 : 1, xanchor: side === "left" ? "left" : "right", y, yanchor: "bottom", text: words, showarrow: false, bgcolor: t.panel, opacity: 0.9, borderpad: 1, font: { size: small ? 10 : 12, color: t.soft } });
+  layout.annotations.push({ xref: "paper", x: side === "below" ? 0.01 : 1, xanchor: side === "below" ? "left" : "right", y, yanchor: side === "below" ? "top" : "bottom", text: words, showarrow: false, bgcolor: t.panel, opacity: 0.9, borderpad: 1, font: { size: small ? 10 : 12, color: t.soft } });
 }
 
 function frontPlot(div, metric, state, small) {
@@ -115,7 +115,7 @@ function frontPlot(div, metric, state, small) {
   if (paper) top = Math.max(top, drawPaper(traces, paper, t, small));
   const reference = data.references[metric];
   if (reference && finite(reference[state.split])) {
-    across(layout, t, reference[state.split], reference.label, "solid", small, "right");
+    across(layout, t, reference[state.split], reference.label, "solid", small, "above");
     top = Math.max(top, reference[state.split]);
   }
   const rates = traces.flatMap((r) => r.x).filter((v) => finite(v) && v > 0);
@@ -145,7 +145,7 @@ function drawBounds(traces, layout, t, metric, state, small) {
     if (!finite(v)) continue;
     top = Math.max(top, v);
     const at = finite(bound.values[rate]) ? bound.values[rate] : bound.values.rate_nominal_bps;
-    across(layout, t, v, small ? bound.name : `${bound.name} · ${bound.note}`, k ? "dot" : "dash", small, k ? "left" : "right");
+    across(layout, t, v, small ? bound.name : `${bound.name} · ${bound.note}`, k ? "dot" : "dash", small, k ? "below" : "above");
     if (finite(at) && (at > 0 || state.axis === "linear")) {
       traces.push({ x: [at], y: [v], mode: "markers", marker: { symbol: "x", size: small ? 7 : 10, color: t.soft }, hovertemplate: `<b>${escaped(bound.name)}</b><br>${say(v)} ${metricOf[metric].unit} at ${say(at)} bits/s<br>${escaped(bound.note)}<extra></extra>` });
     }
