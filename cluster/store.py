@@ -14,7 +14,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,11 +66,7 @@ class Store:
             store = cls(folder, lock)
             _flush_folder(folder)
         except OSError as error:
-            if folder in made:
-                shutil.rmtree(folder, ignore_errors=True)
-            for parent in made[1:]:
-                with contextlib.suppress(OSError):
-                    parent.rmdir()
+            take_back(folder, made)
             raise BadInput(
                 f"{folder}: cannot be written ({error.strerror}); give --out a folder that can be"
             ) from None
@@ -162,6 +158,24 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def take_back(folder: Path, made: Sequence[Path]) -> None:
+    """A refused start leaves no folder behind that it made, and one that was there empty.
+
+    Args:
+        folder: was empty, or was not there.
+        made: it and its parents, innermost first, as far as they were not there.
+    """
+    with contextlib.suppress(OSError):
+        for inside in list(folder.iterdir()):
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside, ignore_errors=True)
+            else:
+                inside.unlink()
+    for place in made:
+        with contextlib.suppress(OSError):
+            place.rmdir()  # not where it holds something else by now
 
 
 def _flush_folder(folder: Path) -> None:

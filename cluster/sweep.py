@@ -7,7 +7,6 @@ Everything that a person's input can be wrong about is found before the output d
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +21,7 @@ from cluster.generations import changes, next_generation
 from cluster.reference import metric_versions, reference_point, versions
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
-from cluster.store import Store
+from cluster.store import Store, take_back
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
@@ -66,11 +65,12 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     if (folder / SPEC_FILE).exists():
         Store.create(folder, "")  # says what is wrong
     check_reachable(spec.run.address)
-    folder, existed = folder.absolute(), folder.exists()
+    folder = folder.absolute()
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     spec, data, said = _prepared(spec, console)
     _some_configuration_works(spec, data.facts)
     bounds = _bounds(data)
-    return _from_scratch(spec, data, bounds, said, folder, existed, console)
+    return _from_scratch(spec, data, bounds, said, folder, made, console)
 
 
 def _from_scratch(
@@ -79,7 +79,7 @@ def _from_scratch(
     bounds: list[dict[str, Any]],
     said: list[str],
     folder: Path,
-    existed: bool,
+    made: Sequence[Path],
     console: Console,
     **origin: Any,
 ) -> Outcome:
@@ -89,7 +89,7 @@ def _from_scratch(
             return _run(spec, data, store, console)
         except BadInput:
             if not any(store.read().of("proposed")):
-                _take_back(folder, existed)
+                take_back(folder, made)
             raise
 
 
@@ -115,6 +115,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
         check_tracker(spec.run.track)
+        check_reachable(spec.run.address)
         spec, data, said = _prepared(spec, console)
         # A log without bounds holds no trial: nothing was measured yet.
         changed = changes(log, data.facts) if log.bounds else []
@@ -138,7 +139,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
     )
     _some_configuration_works(spec, data.facts)
     origin = {"parent": str(folder), "changed": changed}
-    return _from_scratch(spec, data, _bounds(data), said, beside, False, console, **origin)
+    return _from_scratch(spec, data, _bounds(data), said, beside, [beside], console, **origin)
 
 
 def _finished(log: Log) -> Outcome:
@@ -185,13 +186,6 @@ def _begin(
     )
     store.append("data", facts=data.facts.model_dump(mode="json"))
     store.append("bounds", rows=bounds)
-
-
-def _take_back(folder: Path, existed: bool) -> None:
-    """A refused start leaves no folder behind, or an empty one where there was one."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if existed:
-        folder.mkdir(exist_ok=True)
 
 
 def _run(

@@ -435,11 +435,25 @@ def test_places_for_a_sweep(refused: Refused, swept: Path, motion: Path, tmp_pat
 def test_no_space_left_at_the_start(
     refused: Refused, motion: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    real, left = os.fsync, [0]
+
+    def full(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        real(handle)
 
     monkeypatch.setattr(os, "fsync", full)
-    refused("sweep", *DEBUG, "--data", motion, words=("No space left on device", refused.out))
+    for before in range(4):  # the folder, then the events of the beginning
+        left[0] = before
+        words = ("No space left on device", refused.out)
+        refused("sweep", *DEBUG, "--data", motion, words=words)
+        refused.out.mkdir(parents=True)
+        given = ("sweep", *DEBUG, "--data", motion, "--out", refused.out)
+        left[0] = before
+        assert main([str(a) for a in given]) == 2
+        assert list(refused.out.iterdir()) == []
+        shutil.rmtree(refused.out.parent.parent)
 
 
 def test_no_space_left_for_the_report(
@@ -478,7 +492,7 @@ def test_no_space_left_in_the_middle(
     settings = ("--set", "codec=kmeans", "--set", "codebook_size=4,8", "--concurrency", "1")
     started = ["sweep", *DEBUG, "--data", str(motion), "--out", str(out), *settings]
     assert main([*started, "--trials", "3", "--set", "sampler=random"]) == 2
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("ratefront: ")]
+    (line,) = capsys.readouterr().err.splitlines()
     assert "No space left" in line and f"ratefront resume {out}" in line
     acknowledged = (out / LOG_FILE).read_text().splitlines()
     assert len(acknowledged) == 10
@@ -519,6 +533,40 @@ def test_a_cluster_that_listens_and_says_nothing(motion: Path, tmp_path: Path) -
     (line,) = done.stderr.splitlines()
     assert line.startswith("ratefront: ") and address in line
     assert not (tmp_path / "x").exists()
+
+
+# ---- how a sweep that ran may end ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failed", "allowed", "code"), [(0, 0, 0), (1, 0, 1), (2, 2, 0), (3, 2, 1)]
+)
+@pytest.mark.parametrize("command", ["sweep", "resume"])
+def test_failures_within_what_is_allowed(
+    command: str, failed: int, allowed: int, code: int, swept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cluster import sweep
+
+    outcome = sweep.Outcome(swept, failed, allowed, points=3)
+    monkeypatch.setattr(sweep, "start", lambda *_, **__: outcome)
+    monkeypatch.setattr(sweep, "resume", lambda *_, **__: outcome)
+    monkeypatch.setattr(sweep, "publish", lambda *_, **__: None)
+    more = [*DEBUG, "--out", str(swept)] if command == "sweep" else [str(swept)]
+    assert main([command, *more]) == code
+
+
+def test_interrupted(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cluster import sweep
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "resume", interrupt)
+    assert main(["resume", str(swept)]) == 130
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("ratefront: ") and "ratefront resume" in line
 
 
 # ---- answers that are none -----------------------------------------------------------------
