@@ -39,7 +39,7 @@ _QUIET = {
 }
 _JOINING = {
     # Ray would try twenty times, three quarters of a minute each.
-    "RAY_NUM_REDIS_GET_RETRIES": "4",
+    "RAY_NUM_REDIS_GET_RETRIES": "3",
     "RAY_py_gcs_connect_timeout_s": "3",
     "RAY_gcs_rpc_server_connect_timeout_s": "2",
 }

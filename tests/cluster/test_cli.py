@@ -179,7 +179,8 @@ def test_wrong_options_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> N
         ["sweep", *DEBUG, "--colour", "red"],
     ):
         assert main(wrong) == 2, wrong
-        assert "Error" in capsys.readouterr().err
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("ratefront: ") and "--help'" in line
 
 
 def test_a_wrong_placement_or_size_is_named(
