@@ -24,9 +24,10 @@ from trainables.runtime import PlainRuntime
 from trainables.trial import TrialTask, run_trial
 
 ROOT = Path(__file__).parents[2]
-TOLERANCE = 0.05
+TOLERANCE = 0.08
 """Of a score, between one worker and two. The batches are the same frames and gradients are
-averaged, but each worker draws its own candidates for the first codebooks and for dead codes."""
+averaged, but each worker draws its own candidates for the first codebooks and for dead codes.
+Another seed changes the scores of this motion by up to a tenth."""
 SECONDS = 30.0
 """Within which the cores of a stopped trial are free."""
 
