@@ -67,16 +67,18 @@ def read_npz(path: Path, recording: str | None = None) -> Clip:
     if not np.array_equal(order, np.arange(joints)):
         notes.append("Joints were reordered so that each stands after its parent.")
     given = None if offsets is None else offsets[order]
+    fps = _fps(path, arrays["fps"])
+    unit, signer = _text(path, arrays, "unit") or "m", _text(path, arrays, "signer")
     try:
         clip = Clip(
             recording=recording or path.stem,
             skeleton=Skeleton(names, parents, _offsets(parents, positions, rotations, mask, given)),
-            fps=_fps(path, arrays["fps"]),
+            fps=fps,
             positions=positions,
             rotations=rotations,
             mask=mask,
-            unit=_text(path, arrays, "unit") or "m",
-            signer=_text(path, arrays, "signer"),
+            unit=unit,
+            signer=signer,
         )
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
