@@ -1,4 +1,4 @@
-"""`ratefront` with its trials in this process, one after the other: what Ray must not change."""
+"""`ratefront` with its trials in this process, in turn, and no page: what Ray must not change."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import analysis.report
 from cluster import sweep
 from cluster.books import Books
 from cluster.cli import main
@@ -30,6 +31,12 @@ def in_this_process(
         books.ended(proposal.trial)
 
 
+def no_page(folder: Path) -> Path:
+    """The tables are enough."""
+    return folder
+
+
 if __name__ == "__main__":
     sweep._on_ray = in_this_process
+    analysis.report.build_report = no_page
     sys.exit(main())

@@ -29,6 +29,8 @@ from tests.cluster.processes import Process, below, gone, is_trial, kill  # noqa
 
 BUDGET = ("--size", "debug", "--set", "max_steps=40", "--set", "hidden_dim=32")
 ENDS = ("done", "stopped", "failed")
+LAST_OF_RAY_S = 90.0
+"""Two agents of Ray notice about a minute after a kill of the driver alone that they are alone."""
 TIMES = ("train_seconds", "evaluate_seconds")
 
 
@@ -189,7 +191,10 @@ def audit(ordeal: Ordeal, trials: int) -> dict[str, Any]:
     )
     assert sum(statuses.values()) - statuses["refused"] == trials
     replayed = replay(ordeal.folder)
-    assert not [p for p in ordeal.orphans if not gone(p)], "a process outlived its driver"
+    patience = time.monotonic() + LAST_OF_RAY_S
+    while left := [p for p in ordeal.orphans if not gone(p)]:
+        assert time.monotonic() < patience, f"outlived its driver: {left}"
+        time.sleep(1.0)
     return {
         "kills": len([k for k in ordeal.kills if "too late" not in k]),
         "resumed": kinds["resumed"],
