@@ -31,9 +31,9 @@ def in_this_process(
         books.ended(proposal.trial)
 
 
-def no_page(folder: Path) -> Path:
+def no_page(folder: Path | str) -> Path:
     """The tables are enough."""
-    return folder
+    return Path(folder)
 
 
 if __name__ == "__main__":
