@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.placement_groups import note_placement_group
+from search_spaces.errors import BadInput
 from search_spaces.record import TRIALS_FOLDER
 
 STATE_FOLDER = "state"
@@ -216,7 +217,7 @@ def concurrency(job: Job, resources: Mapping[str, float], asked: int) -> int:
     """Trials at a time: as many as the cluster's cores and devices hold, or fewer if asked.
 
     Raises:
-        ValueError: not even one fits.
+        BadInput: not even one fits.
     """
     workers = max(1, job.workers if job.placement == "group" else 1)
     fits = int(resources.get("CPU", 0) // (workers * job.threads))
@@ -224,7 +225,7 @@ def concurrency(job: Job, resources: Mapping[str, float], asked: int) -> int:
         fits = min(fits, int(resources.get("GPU", 0) / (workers * job.gpus) + 1e-9))
     if fits < 1:
         have = {k: resources.get(k, 0) for k in ("CPU", "GPU")}
-        raise ValueError(
+        raise BadInput(
             f"one trial needs {workers * job.threads} CPU and {workers * job.gpus:g} GPU, "
             f"the cluster has {have}; lower --workers or threads"
         )

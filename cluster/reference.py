@@ -1,4 +1,4 @@
-"""What is fixed at the start of a sweep: the reference point, the codecs, the versions."""
+"""What is fixed at the start of a sweep: the reference point and the versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
-from search_spaces.families import family_of
+from search_spaces.families import codecs_of, family_of
 from search_spaces.objectives import Objective, Scope, metrics, objectives
 from search_spaces.rate import nearest_frame_rate, nominal_rate
 from search_spaces.record import MEAN_POSE
@@ -50,7 +50,7 @@ def _worst(objective: Objective) -> float:
 def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:
     """The largest nominal rate that a configuration of the space has and that is not refused."""
     rate_keys: set[str] = {"codec"}
-    for name in codec_names(spec):
+    for name in codecs_of(spec.space):
         rate_keys |= family_of({"codec": name}).rate_keys
     rates = []
     for proposal in spec.space.projected(rate_keys):
@@ -58,16 +58,6 @@ def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:
         if refusal(config, facts) is None:
             rates.append(nominal_rate(config, facts).total)
     return max(rates, default=nearest_frame_rate(facts).total)
-
-
-def codec_names(spec: SweepSpec) -> list[str]:
-    """Codecs that a space may name."""
-    if spec.space.cells:
-        return sorted(
-            {str(c.get("codec", spec.space.fixed.get("codec"))) for c in spec.space.cells}
-        )
-    named = [str(v) for p in spec.space.parameters if p.name == "codec" for v in p.choices or ()]
-    return named or [str(spec.space.fixed["codec"])]
 
 
 def versions() -> dict[str, str]:

@@ -7,10 +7,9 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from cluster.reference import codec_names
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
-from search_spaces.families import family_of
+from search_spaces.families import codecs_of, family_of
 from search_spaces.presets import load_spec, preset_names
 from search_spaces.rate import bits, nominal_rate
 from search_spaces.space import Parameter
@@ -22,7 +21,7 @@ def list_presets(console: Console) -> None:
     table = Table("preset", "what", "configurations", "codecs")
     for name in preset_names():
         spec = load_spec(name)
-        table.add_row(name, spec.title, _count(spec), ", ".join(codec_names(spec)))
+        table.add_row(name, spec.title, _count(spec), ", ".join(codecs_of(spec.space)))
     console.print(table)
     console.print("show one: ratefront spaces NAME", highlight=False)
 
@@ -55,7 +54,7 @@ def show_preset(spec: SweepSpec, data: str | None, console: Console) -> None:
     if spec.space.fixed:
         fixed = " ".join(f"{k}={v}" for k, v in spec.space.fixed.items())
         console.print(f"fixed: {fixed}", highlight=False)
-    for codec in codec_names(spec):
+    for codec in codecs_of(spec.space):
         family = family_of({"codec": codec})
         keys = ", ".join(
             f"{k.name} ({k.meaning}{'' if k.default is None else f'; {k.default}'})"
@@ -72,7 +71,7 @@ def show_preset(spec: SweepSpec, data: str | None, console: Console) -> None:
 
 def _show_rates(spec: SweepSpec, data: str | None, console: Console) -> None:
     """Rates per part follow from fps alone; totals and refusals need the data's facts."""
-    keys = {k for name in codec_names(spec) for k in family_of({"codec": name}).rate_keys}
+    keys = {k for name in codecs_of(spec.space) for k in family_of({"codec": name}).rate_keys}
     configs = [spec.configuration(c) for c in spec.space.projected(keys | {"codec"})]
     fps = spec.data.fps / spec.data.frame_stride
     rates = [

@@ -253,10 +253,7 @@ def _on_ray(
             retries=run.retries,
         )
         with Progress(books, objectives(spec.objectives), reference, console):
-            try:
-                run_trials(books, job, run.concurrency, ray.cluster_resources())
-            except ValueError as error:
-                raise BadInput(str(error)) from None
+            run_trials(books, job, run.concurrency, ray.cluster_resources())
 
 
 def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> Path:
