@@ -16,6 +16,7 @@ from ray.tune.search import Searcher
 
 from cluster.books import Books
 from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
+from cluster.lost_actors import survive_lost_actors
 from cluster.placement_groups import release_placement_groups
 from search_spaces.record import TRIALS_FOLDER
 
@@ -132,6 +133,7 @@ def _cause(trial: Trial) -> str:
 
 def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
     """Runs every trial that the books propose, to its end."""
+    survive_lost_actors()
     callbacks: list[tune.Callback] = [BookKeeping(books, job)]
     if job.placement == "group":
         callbacks.append(WorkerRelease(Path(job.folder)))

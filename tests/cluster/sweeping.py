@@ -28,14 +28,14 @@ def trap(folder: Path) -> Path:
     return folder
 
 
-def ratefront(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The console script beside the interpreter that runs the tests."""
+def ratefront(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The console script beside the interpreter that runs the tests, with more `variables`."""
     script = Path(sys.executable).with_name("ratefront")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "PYTHONPATH"))}
     return subprocess.run(
         [str(script), *arguments],
         cwd=cwd,
-        env={**environment, "COLUMNS": "160"},
+        env={**environment, "COLUMNS": "160", **variables},
         capture_output=True,
         text=True,
         timeout=240,

@@ -207,14 +207,13 @@ class NeuralCodec(Codec):
         else:
             generator.seed(self.seed, _CODES)
             sample = batches.sample(model.quantizer.initial_sample * self.compression)
-            own = sample.share(runtime.rank, runtime.world_size)
-            with torch.no_grad():
+            with torch.no_grad():  # every worker the whole sample: so they start from one codebook
                 features = self._scaled(data.features)
-                latents = model.encoder(features[torch.from_numpy(own.rows).to(runtime.device)])
-                if own.valid is None:
+                latents = model.encoder(features[torch.from_numpy(sample.rows).to(runtime.device)])
+                if sample.valid is None:
                     latents = latents.reshape(-1, latents.shape[-1])
                 else:
-                    latents = latents[torch.from_numpy(own.valid[:, :: self.compression])]
+                    latents = latents[torch.from_numpy(sample.valid[:, :: self.compression])]
             model.quantizer.initialise(latents)
         self._optimiser, self._pending = optimiser, None
         return model, optimiser

@@ -9,11 +9,15 @@ and a prefix of the levels decodes without quantizer dropout.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
+from vector_quantize_pytorch.vector_quantize_pytorch import batched_sample_vectors
 
 _INITIAL_WORK = 1 << 24  # vectors x codes of the first k-means: bounds its memory at some 300 MB
 
@@ -49,8 +53,11 @@ class ResidualQuantizer(nn.Module):
             dead_code_share: a code used less than this share of uniform use is redrawn. The
                 library's threshold counts uses per batch, so a fixed number would call every code
                 dead as soon as codes outnumber the batch.
-            synchronise: whether the workers of the default process group share one codebook. Said
-                outright, because the library asks torch.distributed only once per process.
+            synchronise: whether the workers of the default process group share one codebook, as
+                one worker with the whole batch would train it: every worker initialises from the
+                same vectors, and dead codes are redrawn from the whole batch with the same random
+                numbers. Said outright, because the library asks torch.distributed only once per
+                process.
         """
         super().__init__()
         self.levels = levels
@@ -67,6 +74,12 @@ class ResidualQuantizer(nn.Module):
             commitment_weight=1.0,
             sync_codebook=synchronise,
         )
+        for book in self._books:
+            # The library would draw each worker's candidates from its own share.
+            book.sample_fn = book.replace_sample_fn = batched_sample_vectors
+            book.kmeans_all_reduce_fn = _nothing
+            if synchronise:
+                book.replace = functools.partial(_replace_from_all_workers, book.replace)
 
     @property
     def initialised(self) -> bool:
@@ -93,13 +106,21 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, latents: Tensor) -> None:
-        """Starts every level by k-means on a large sample of training latents (tokens, dim)."""
+        """Starts every level by k-means on a large sample of training latents (tokens, dim).
+
+        Workers that share the codebook all pass the same vectors.
+        """
         if not self.training:
             raise RuntimeError("codebooks are initialised in training mode only")
         short = self.codebook_size - len(latents)
         if short > 0:
             latents = torch.cat([latents, latents[torch.arange(short) % len(latents)]])
+        summed = [book.all_reduce_fn for book in self._books]
+        for book in self._books:
+            book.all_reduce_fn = _nothing
         self._library(latents[None])
+        for book, reduce in zip(self._books, summed, strict=True):
+            book.all_reduce_fn = reduce
         # k-means leaves counts of the whole sample. Scaled to a batch, else the moving average
         # would hold on to the untrained encoder's codes for hundreds of steps.
         for book in self._books:
@@ -156,3 +177,26 @@ class ResidualQuantizer(nn.Module):
         # The library would initialise itself from whatever batch comes first, in eval mode too.
         if not self.initialised:
             raise RuntimeError("the codebooks hold nothing yet; train before encoding")
+
+
+def _nothing(tensor: Tensor) -> None:
+    """Reduction over the workers of a group where each already has the whole."""
+
+
+def _replace_from_all_workers(
+    replace: Callable[..., None], batch_samples: Tensor, *, batch_mask: Tensor, seq_mask: Any = None
+) -> None:
+    """The library's redrawing of dead codes, from every worker's vectors (1, tokens, dim)."""
+    replace(_gather(batch_samples[0])[None], batch_mask=batch_mask, seq_mask=seq_mask)
+
+
+def _gather(rows: Tensor) -> Tensor:
+    """All workers' rows (tokens, dim) end to end by rank, however many each has."""
+    workers = torch.distributed.get_world_size()
+    counts = [rows.new_zeros(1, dtype=torch.long) for _ in range(workers)]
+    torch.distributed.all_gather(counts, rows.new_tensor([len(rows)], dtype=torch.long))
+    longest = int(max(counts))
+    filled = torch.cat([rows, rows.new_zeros(longest - len(rows), rows.shape[1])])
+    shares = [torch.empty_like(filled) for _ in range(workers)]
+    torch.distributed.all_gather(shares, filled)
+    return torch.cat([s[: int(n)] for s, n in zip(shares, counts, strict=True)])
