@@ -122,3 +122,43 @@ def test_a_sweep_that_is_interrupted_says_how_to_go_on(place: Path) -> None:
     kinds = [e["event"] for e in events(place / "cut")]
     assert "finished" not in kinds and "done" not in kinds and "stopped" not in kinds
     assert kinds[-1] == "interrupted"
+
+
+FALLS = """
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from search_spaces.families import family_of
+from trainables.codecs.kmeans import KMeansCodec
+from trainables.codecs.registry import register_codec
+
+class Falls(KMeansCodec):
+    family = "falls"
+
+    def fit(self, data, runtime, until=1.0):
+        fallen = Path({folder!r}) / str(self.config["codebook_size"])
+        if until == 1.0 and self.config["codebook_size"] == 8 and not fallen.exists():
+            fallen.touch()
+            os._exit(3)
+        return super().fit(data, runtime, until)
+
+register_codec(replace(family_of({{"codec": "kmeans"}}), name="falls", title="falls"), Falls)
+"""
+
+
+def test_a_worker_group_that_dies_is_tried_again(place: Path) -> None:
+    """The dead group's cores are free for the second try, though two workers take both cores."""
+    (place / "falls.py").write_text(FALLS.format(folder=str(place)))
+    head, _, _ = CELLS.partition("    - {codec: kmeans")
+    cells = "".join(f"    - {{codec: falls, codebook_size: {n}}}\n" for n in (8, 16))
+    (place / "falls.yaml").write_text(head + cells + "  fixed: {iterations: 5}\n")
+    ended = ratefront(
+        "sweep", "falls.yaml", "--size", "debug", "--data", "motion", "--out", "falls",
+        "--plugin", "falls.py", "--placement", "group", "--workers", "2", "--retries", "1",
+        cwd=place,
+    )  # fmt: skip
+    assert (place / "8").exists(), "it died once"
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert list(points(place / "falls")["codebook_size"].sort_values()) == [8, 16]
+    assert [e["trial"] for e in events(place / "falls", "failed")] == []
