@@ -215,9 +215,56 @@ RATE_MODEL = register_metric(
         "bps",
         Direction.MIN,
         Scope.RATE,
-        "cross-entropy of the split's tokens under integer count tables fitted on train, or under "
-        "a uniform table where that is shorter, plus one flag bit per recording, part and level",
+        "code length of the split's tokens under the coder's own integer tables fitted on train "
+        "(order-0, or order-1 where it pays for its tables), or under a uniform table where that "
+        "is shorter, plus one flag bit per recording, part and level",
         "model rate",
+        version=2,
+        pooling="pooled over recordings",
+    )
+)
+RATE_STREAM = register_metric(
+    Metric(
+        "rate_stream",
+        "bps",
+        Direction.MIN,
+        Scope.TOTAL,
+        "8 x bytes of one container per recording, header included, over seconds",
+        "stream rate",
+        pooling="pooled over recordings",
+    )
+)
+RATE_HEADER = register_metric(
+    Metric(
+        "rate_header",
+        "bps",
+        Direction.NONE,
+        Scope.TOTAL,
+        "the part of the stream rate that is not entropy-coded payload",
+        "header rate",
+        pooling="pooled over recordings",
+    )
+)
+RATE_ZLIB = register_metric(
+    Metric(
+        "rate_zlib",
+        "bps",
+        Direction.NONE,
+        Scope.TOTAL,
+        "8 x bytes of zlib (level 9) over a recording's tokens in their smallest integer type",
+        "tokens under zlib",
+        pooling="pooled over recordings",
+    )
+)
+RATE_LZMA = register_metric(
+    Metric(
+        "rate_lzma",
+        "bps",
+        Direction.NONE,
+        Scope.TOTAL,
+        "8 x bytes of raw LZMA2 (preset 9) over a recording's tokens in their smallest integer "
+        "type",
+        "tokens under LZMA",
         pooling="pooled over recordings",
     )
 )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 # ---- files of a sweep directory ------------------------------------------------------------
 SPEC_FILE = "sweep.yaml"
@@ -21,9 +21,15 @@ FRONT_TABLE = "front.csv"
 REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
 TRIALS_FOLDER = "trials"
+PREPARATION_FOLDER = "preparation"
+"""What turns motion into features and back, as fitted on train: every codec of a sweep needs it."""
+EVALUATIONS_FOLDER = "evaluations"
+"""`<evaluation id>/`: points of finished codecs on other motion, and where they come from."""
 
 # ---- files of one trial's folder, trials/<trial>/ ------------------------------------------
 CODEC_FOLDER = "codec"
+TOKEN_MODELS_FILE = "token_models.safetensors"
+"""In a trial's codec folder: the coder's integer tables of every part and level."""
 TOKENS_FILE = "tokens.npz"
 """`<split>/<part>/<recording>` -> int32 (tokens, levels)."""
 RECONSTRUCTIONS_FILE = "reconstructions.npz"
