@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from search_spaces.spec import DataSpec
 from trainables.motion.clip import Clip
+from trainables.motion.preparation import snapped
 from trainables.motion.skeleton import Skeleton, forward_kinematics
 
 FPS = 30.0
@@ -40,7 +41,8 @@ def skeleton(
 ) -> Skeleton:
     names = tuple(name for name, _, _ in bones)
     parents = np.array([names.index(p) if p else -1 for _, p, _ in bones])
-    return Skeleton(names, parents, scale * np.array([o for _, _, o in bones], float))
+    # In whole steps, the form in which files carry bones, so that what goes there comes back.
+    return Skeleton(names, parents, snapped(scale * np.array([o for _, _, o in bones], float)))
 
 
 def make_clip(

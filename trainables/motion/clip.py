@@ -29,6 +29,7 @@ class Clip:
         unit: "m", "px" or "shoulder".
         signer: who moves, where the source says so.
         notes: oddities found on reading, one sentence each.
+        source_fps: frames per second of the file, where it was resampled since; 0 where not.
     """
 
     recording: str
@@ -40,6 +41,7 @@ class Clip:
     unit: str = "m"
     signer: str | None = None
     notes: tuple[str, ...] = field(default=())
+    source_fps: float = 0.0
 
     def __post_init__(self) -> None:
         frames, joints = self.positions.shape[:2]

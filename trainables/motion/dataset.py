@@ -23,41 +23,20 @@ from trainables.motion.gaps import fill_gaps
 from trainables.motion.joint_names import mirror_order, side
 from trainables.motion.part_data import PartData
 from trainables.motion.parts import PartMap, find_parts, require
+from trainables.motion.preparation import (
+    Preparation,
+    SplitClip,
+    at_rate,
+    in_metres,
+    pose_of,
+    usual_offsets,
+)
 from trainables.motion.reconcile import reconcile
 from trainables.motion.recordings import data_hash, grouped_notes, load_clips
-from trainables.motion.resample import mirror, resample, stride
-from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
+from trainables.motion.resample import mirror
+from trainables.motion.root import RootPath, RootQuantizer
 from trainables.motion.rotations import own_up
 from trainables.motion.split import split_by_recording, split_hash, split_in_time
-
-
-@dataclass(frozen=True, eq=False)
-class SplitClip:
-    """One recording of a split, ready for a codec.
-
-    Attributes:
-        recording: its name (a block's, where the split is in time).
-        signer: who moves, or None.
-        features: part -> (frames, dimensions) float32.
-        original: (frames, joints, 3) float32 metres, what a reconstruction is scored against;
-            empty for train.
-        offsets: (joints, 3) metres, its own bones.
-        path: where the pelvis goes.
-        root_tokens: (frames, 4) int32, the path as it is coded; None where root is removed.
-    """
-
-    recording: str
-    signer: str | None
-    features: Mapping[str, np.ndarray]
-    original: np.ndarray
-    offsets: np.ndarray
-    path: RootPath
-    root_tokens: np.ndarray | None = None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-        return len(next(iter(self.features.values())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,30 +44,46 @@ class MotionData:
     """A prepared data set: facts for planning, training data per part, clips per split."""
 
     facts: DataFacts
-    names: tuple[str, ...]
-    feature_map: FeatureMap
+    preparation: Preparation
     parts: Mapping[str, PartData]
     splits: Mapping[str, tuple[SplitClip, ...]]
-    scored: Mapping[str, np.ndarray]
-    """Part -> joints scored for it; `full` -> those of all coded parts."""
-    wrists: tuple[int, ...]
-    pelvis_up: np.ndarray
-    """(3,) direction in the pelvis's own axes that points up at rest: what headings hang on."""
-    root_quantizer: RootQuantizer | None
 
     @property
     def fps(self) -> float:
         """Frames per second of all clips."""
         return self.facts.fps
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Joint names."""
+        return self.preparation.skeleton.names
+
+    @property
+    def feature_map(self) -> FeatureMap:
+        """Poses <-> features."""
+        return self.preparation.feature_map
+
+    @property
+    def scored(self) -> Mapping[str, np.ndarray]:
+        """Part -> joints scored for it; `full` -> those of all coded parts."""
+        return self.preparation.scored
+
+    @property
+    def wrists(self) -> tuple[int, ...]:
+        """Indices of the wrists that were found, left before right."""
+        return self.preparation.wrists
+
+    @property
+    def root_quantizer(self) -> RootQuantizer | None:
+        """The root's quantiser; None where the root is removed."""
+        return self.preparation.root if self.preparation.root_coded else None
+
     def reconstruct(
         self, clip: SplitClip, features: Mapping[str, np.ndarray], root_tokens: np.ndarray | None
     ) -> np.ndarray:
         """Decoded features -> positions (frames, joints, 3) m, to be set beside `clip.original`."""
-        positions = self.feature_map.decode(features, clip.offsets)
-        if self.root_quantizer is not None and root_tokens is not None:
-            positions = put_back_root(positions, self.root_quantizer.decode(root_tokens))
-        return positions
+        root = root_tokens if self.preparation.root_coded else None
+        return self.preparation.positions(features, clip.offsets, root)
 
 
 def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
@@ -100,14 +95,15 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     warnings: list[str] = []
     if clips is None:
         clips, warnings = load_clips(spec)
-    _in_metres(clips)
+    for clip in clips:
+        in_metres(clip)
     source_fps = tuple(sorted({round(c.fps, 3) for c in clips}))
     warnings.extend(grouped_notes(clips))
     skeletons = len({c.skeleton.names for c in clips})
     clips, filled = fill_gaps(clips)
     warnings.extend(filled)
     hashed_data = data_hash(clips)
-    resampled = [stride(resample(c, spec.fps), spec.frame_stride) for c in clips]
+    resampled = [at_rate(c, spec.fps, spec.frame_stride) for c in clips]
     together, mapping = reconcile(resampled)
     warnings.extend(mapping)
     parts, dropped = _parts_of(spec, together)
@@ -125,25 +121,30 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     hips = _hips_of(together[0])
     if hips is None and any(c.rotations is None for c in together):
         warnings.append("no joints pair up as left and right, so headings stay in the poses")
-    poses = {s: [_pose_of(c, up, hips) for c in splits[s]] for s in SPLITS}
-    feature_map, dropped = _fit_features(spec, kind, parts, splits, poses, dropped)
+    poses = [pose_of(c, up, hips) for c in splits["train"]]
+    feature_map, dropped = _fit_features(spec, kind, parts, splits["train"], poses, dropped)
     warnings.extend(f"part {d.name} is dropped: {d.reason}" for d in dropped)
-    quantizer = None
-    if spec.root == "coded":
-        quantizer = RootQuantizer.fit([path for _, path in poses["train"]], spec.root_codes)
+    scored = {name: np.array(part.scored) for name, part in feature_map.parts.items()}
+    scored["full"] = np.unique(np.concatenate(list(scored.values())))
+    preparation = Preparation(
+        fps=spec.fps,
+        frame_stride=spec.frame_stride,
+        skeleton=together[0].skeleton.with_offsets(usual_offsets(splits["train"])),
+        feature_map=feature_map,
+        scored=scored,
+        wrists=tuple(w for w in parts.wrists if w is not None),
+        pelvis_up=up,
+        hips=hips,
+        root=RootQuantizer.fit([path for _, path in poses], spec.root_codes),
+        root_coded=spec.root == "coded",
+    )
     ready = {
-        s: tuple(
-            _split_clip(c, pose, path, feature_map, s, quantizer)
-            for c, (pose, path) in zip(splits[s], poses[s], strict=True)
-        )
-        for s in SPLITS
+        s: tuple(preparation.split_clip(c, scored=s != "train") for c in splits[s]) for s in SPLITS
     }
     data = {
         name: _part_data(name, feature_map, ready["train"], poses, spec)
         for name in feature_map.parts
     }
-    scored = {name: np.array(part.scored) for name, part in feature_map.parts.items()}
-    scored["full"] = np.unique(np.concatenate(list(scored.values())))
     facts = DataFacts(
         name=spec.path if spec.path == EMBEDDED else Path(spec.path).name,
         fps=splits["train"][0].fps,
@@ -159,7 +160,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         ),
         dropped_parts=tuple(dropped),
         root=spec.root,
-        root_alphabet=quantizer.alphabets if quantizer else (),
+        root_alphabet=preparation.root.alphabets if preparation.root_coded else (),
         features=kind,
         split="time" if in_time else "recording",
         train=_split_facts(ready["train"], spec),
@@ -174,26 +175,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         split_hash=hashed,
         warnings=tuple(warnings),
     )
-    return MotionData(
-        facts=facts,
-        names=together[0].skeleton.names,
-        feature_map=feature_map,
-        parts=data,
-        splits=ready,
-        scored=scored,
-        wrists=tuple(w for w in parts.wrists if w is not None),
-        pelvis_up=up,
-        root_quantizer=quantizer,
-    )
-
-
-def _in_metres(clips: Sequence[Clip]) -> None:
-    other = [c for c in clips if c.unit != "m"]
-    if other:
-        raise BadInput(
-            f"{other[0].recording}: is in {other[0].unit}, and errors are scored in centimetres; "
-            "convert it to metres"
-        )
+    return MotionData(facts=facts, preparation=preparation, parts=data, splits=ready)
 
 
 def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[DroppedPart]]:
@@ -244,11 +226,6 @@ def _up_of(train: Sequence[Clip]) -> np.ndarray:
     return own_up(np.concatenate(turned)) if turned else np.array([0.0, 1.0, 0.0])
 
 
-def _pose_of(clip: Clip, up: np.ndarray, hips: tuple[int, int] | None) -> tuple[Pose, RootPath]:
-    positions, rotations, path = take_out_root(clip, up, hips)
-    return Pose(positions, rotations), path
-
-
 def _mirrored(clip: Clip) -> Clip:
     return replace(mirror(clip), recording=f"{clip.recording}@mirrored")
 
@@ -257,14 +234,14 @@ def _fit_features(
     spec: DataSpec,
     kind: str,
     parts: PartMap,
-    splits: Mapping[str, Sequence[Clip]],
-    poses: Mapping[str, Sequence[tuple[Pose, RootPath]]],
+    clips: Sequence[Clip],
+    poses: Sequence[tuple[Pose, RootPath]],
     dropped: list[DroppedPart],
 ) -> tuple[FeatureMap, list[DroppedPart]]:
     """The feature map over parts that move; parts that never move on train are dropped."""
-    train = [pose for pose, _ in poses["train"]]
-    bones = [c.skeleton.offsets for c in splits["train"]]
-    parents = splits["train"][0].skeleton.parents
+    train = [pose for pose, _ in poses]
+    bones = [c.skeleton.offsets for c in clips]
+    parents = clips[0].skeleton.parents
     fitted = FeatureMap.fit(kind, parents, parts.parts, train, bones)
     still = [name for name, g in fitted.geometry.items() if not len(g.active)]
     if not still:
@@ -281,37 +258,16 @@ def _fit_features(
     return fitted.only(moving), dropped
 
 
-def _split_clip(
-    clip: Clip,
-    pose: Pose,
-    path: RootPath,
-    feature_map: FeatureMap,
-    split: str,
-    quantizer: RootQuantizer | None,
-) -> SplitClip:
-    original = pose.positions if quantizer is None else put_back_root(pose.positions, path)
-    empty = np.zeros((0, len(clip.skeleton), 3), dtype=np.float32)
-    return SplitClip(
-        recording=clip.recording,
-        signer=clip.signer,
-        features=feature_map.encode(pose),
-        original=empty if split == "train" else original.astype(np.float32),
-        offsets=clip.skeleton.offsets,
-        path=path,
-        root_tokens=None if quantizer is None else quantizer.encode(path),
-    )
-
-
 def _part_data(
     name: str,
     feature_map: FeatureMap,
     train: Sequence[SplitClip],
-    poses: Mapping[str, Sequence[tuple[Pose, RootPath]]],
+    poses: Sequence[tuple[Pose, RootPath]],
     spec: DataSpec,
 ) -> PartData:
     part = feature_map.parts[name]
     features = np.concatenate([c.features[name] for c in train])
-    points = np.concatenate([pose.positions[:, part.scored] for pose, _ in poses["train"]])
+    points = np.concatenate([pose.positions[:, part.scored] for pose, _ in poses])
     relative = points - points[:, :1]
     scale = float(np.sqrt(((relative - relative.mean(axis=0)) ** 2).sum(-1).mean()))
     return PartData(

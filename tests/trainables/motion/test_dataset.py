@@ -65,7 +65,8 @@ def test_embedded_motion_goes_there_and_back(root: str) -> None:
     data = prepare(spec(path="embedded", embedded_size="debug", root=root))
     assert data.facts.synthetic
     assert data.facts.part_names == ("body", "right_hand", "left_hand")
-    assert _worst(data) < 5e-5  # features that move by less than 1e-4 are held still
+    # bones in steps of 0.06 mm, and features that move by less than 1e-4 are held still
+    assert _worst(data) < 2e-4
     by_position = prepare(
         spec(path="embedded", embedded_size="debug", root=root, features="position")
     )
@@ -111,7 +112,7 @@ def test_pelvis_axes_change_no_pose() -> None:
             angle = np.arctan2(x[0], x[2]) - np.arctan2(y[0], y[2])
             whole = exp_map(np.array([0, angle, 0]))
             assert np.abs(a.original - b.original @ whole.T).max() < 0.02
-        assert _worst(other) < 1e-6
+        assert _worst(other) < 1e-4  # turned bones are no whole steps any more
 
 
 # ---- nothing leaks from validation and test --------------------------------------------------
@@ -148,7 +149,7 @@ def test_nothing_fitted_sees_validation_or_test(settings: dict[str, object]) -> 
             assert np.array_equal(value, getattr(b.geometry, name)), name
     assert np.array_equal(one.feature_map.mean_rotations, two.feature_map.mean_rotations)
     assert np.array_equal(one.feature_map.mean_positions, two.feature_map.mean_positions)
-    assert np.array_equal(one.pelvis_up, two.pelvis_up)
+    assert np.array_equal(one.preparation.pelvis_up, two.preparation.pelvis_up)
     if one.root_quantizer is not None and two.root_quantizer is not None:
         for name, value in one.root_quantizer.arrays().items():
             assert np.array_equal(value, two.root_quantizer.arrays()[name]), name

@@ -9,7 +9,7 @@ import pytest
 
 from search_spaces.objectives import SPLITS
 from tests.trainables.tiny import spec
-from trainables.motion import features
+from trainables.motion import features, preparation
 from trainables.motion.clip import Clip
 from trainables.motion.dataset import MotionData, prepare
 from trainables.motion.reconcile import reconcile
@@ -63,11 +63,13 @@ def test_poses_come_back(place: str, real: Path, monkeypatch: pytest.MonkeyPatch
     data = prepare(spec(**settings), clips)
     assert data.facts.part_names == CASES[place]
     assert data.facts.split == ("recording" if len(clips) > 1 else "time")
-    assert _worst(data) < 5e-5  # features that move by less than 1e-4 are held still
+    # bones in steps of 0.06 mm, and features that move by less than 1e-4 are held still
+    assert _worst(data) < 2e-4
     for part in data.parts.values():
         assert np.abs(part.features).max() < np.pi
         assert part.features.shape[1] == part.dimensions == len(part.mean)
     monkeypatch.setattr(features, "STILL", 0.0)
+    monkeypatch.setattr(preparation, "BONE_STEP", 1e-12)
     for root in ("removed", "coded"):
         assert _worst(prepare(spec(root=root, **settings), clips)) < limit
     by_position = prepare(spec(features="position", **settings), clips)

@@ -1,0 +1,219 @@
+"""What turns one recording into features and back: fitted once on training motion, then fixed.
+
+A sweep, an exported codec and a file to be encoded all go through here, so the same recording has
+the same features, and the same features the same motion, wherever they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from search_spaces.errors import BadInput
+from trainables.motion.clip import Clip
+from trainables.motion.features import FeatureMap, Pose
+from trainables.motion.gaps import fill_gaps
+from trainables.motion.resample import resample, stride
+from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
+from trainables.motion.rotations import about_up
+from trainables.motion.skeleton import Skeleton
+
+BONE_STEP = 2.0**-14
+"""Metres (0.06 mm): bones are held in whole steps of this, the form in which a file carries them,
+so what a decoder rebuilds is what a trial was scored on."""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitClip:
+    """One recording, ready for a codec.
+
+    Attributes:
+        recording: its name (a block's, where the split is in time).
+        signer: who moves, or None.
+        features: part -> (frames, dimensions) float32.
+        original: (frames, joints, 3) float32 metres, what a reconstruction is scored against;
+            empty where it is scored against nothing (train).
+        offsets: (joints, 3) metres, its own bones in whole steps of `BONE_STEP`.
+        path: where the pelvis goes.
+        root_tokens: (frames, 4) int32, the path as it is coded; None where root is removed.
+        source_fps: frames per second of the file it came from.
+    """
+
+    recording: str
+    signer: str | None
+    features: Mapping[str, np.ndarray]
+    original: np.ndarray
+    offsets: np.ndarray
+    path: RootPath
+    root_tokens: np.ndarray | None = None
+    source_fps: float = 0.0
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(next(iter(self.features.values())))
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """Recordings <-> features.
+
+    Attributes:
+        fps: frames per second after resampling.
+        frame_stride: every n-th of those is coded.
+        skeleton: joints, pelvis first, with the bones that most training recordings have.
+        feature_map: poses <-> features.
+        scored: part -> joints scored for it; `full` -> those of all coded parts.
+        wrists: indices of the wrists that were found, left before right.
+        pelvis_up: (3,) direction in the pelvis's own axes that points up at rest: what headings
+            hang on.
+        hips: left and right hip, for headings of sources without rotations.
+        root: quantiser of the root's path, fitted on train whether it is coded or not.
+        root_coded: whether codecs of this preparation code the root.
+    """
+
+    fps: float
+    frame_stride: int
+    skeleton: Skeleton
+    feature_map: FeatureMap
+    scored: Mapping[str, np.ndarray]
+    wrists: tuple[int, ...]
+    pelvis_up: np.ndarray
+    hips: tuple[int, int] | None
+    root: RootQuantizer
+    root_coded: bool
+
+    @property
+    def coded_fps(self) -> float:
+        """Frames per second that codecs see."""
+        return self.fps / self.frame_stride
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Coded parts, in order."""
+        return tuple(self.feature_map.parts)
+
+    def bring(self, clip: Clip) -> Clip:
+        """A recording at the coded rate, without gaps, on the joints of the codec.
+
+        Raises:
+            BadInput: it is not in metres, lacks joints, or lacks rotations that are needed.
+        """
+        in_metres(clip)
+        (filled,), _ = fill_gaps([clip])
+        return self.onto_joints(at_rate(filled, self.fps, self.frame_stride))
+
+    def onto_joints(self, clip: Clip) -> Clip:
+        """A recording, at whatever rate, on the joints of the codec.
+
+        Raises:
+            BadInput: it lacks joints, or rotations that are needed.
+        """
+        from trainables.motion.reconcile import onto
+
+        clip = onto(clip, self.skeleton.names, self.skeleton.parents)
+        if self.feature_map.kind == "expmap" and clip.rotations is None:
+            raise BadInput(
+                f"{clip.recording}: holds positions only, and this codec codes rotations; give a "
+                "file with rotations, or train with --set features=position"
+            )
+        return clip
+
+    def split_clip(self, clip: Clip, *, scored: bool = True) -> SplitClip:
+        """A recording that `bring` brought, as codecs see it.
+
+        Args:
+            clip: at the coded rate, on the codec's joints.
+            scored: whether to keep the original to score against.
+        """
+        pose, path = self.pose(clip)
+        original = pose.positions
+        if self.root_coded:
+            original = put_back_root(pose.positions, path)
+        empty = np.zeros((0, len(clip.skeleton), 3), dtype=np.float32)
+        return SplitClip(
+            recording=clip.recording,
+            signer=clip.signer,
+            features=self.feature_map.encode(pose),
+            original=original.astype(np.float32) if scored else empty,
+            offsets=snapped(clip.skeleton.offsets),
+            path=path,
+            root_tokens=self.root.encode(path) if self.root_coded else None,
+            source_fps=clip.source_fps or clip.fps,
+        )
+
+    def pose(self, clip: Clip) -> tuple[Pose, RootPath]:
+        """Pose without root and heading, and where the pelvis goes."""
+        return pose_of(clip, self.pelvis_up, self.hips)
+
+    def positions(
+        self,
+        features: Mapping[str, np.ndarray],
+        offsets: np.ndarray,
+        root_tokens: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Decoded features -> positions (frames, joints, 3) m, to be set beside `original`.
+
+        Args:
+            features: part -> (frames, dimensions).
+            offsets: (joints, 3) metres.
+            root_tokens: (frames, 4), or None where the root is removed.
+        """
+        positions = self.feature_map.decode(features, offsets)
+        if root_tokens is None:
+            return positions
+        return put_back_root(positions, self.root.decode(root_tokens))
+
+    def rotations(
+        self, features: Mapping[str, np.ndarray], path: RootPath | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Decoded features -> local rotations (frames, joints, 3, 3), pelvis (frames, 3) m.
+
+        Args:
+            features: part -> (frames, dimensions) of a preparation of rotations.
+            path: where the pelvis goes; left out, it stays above the origin at its mean height.
+        """
+        rotations = self.feature_map.rotations(features)
+        if path is None:
+            return rotations, np.tile([0.0, self.root.height, 0.0], (len(rotations), 1))
+        rotations[:, 0] = about_up(path.heading) @ rotations[:, 0]
+        return rotations, path.position
+
+
+def in_metres(clip: Clip) -> None:
+    """Raises BadInput where a recording is in another unit."""
+    if clip.unit != "m":
+        raise BadInput(
+            f"{clip.recording}: is in {clip.unit}, and errors are scored in centimetres; "
+            "convert it to metres"
+        )
+
+
+def at_rate(clip: Clip, fps: float, frame_stride: int) -> Clip:
+    """A recording resampled and thinned out, which keeps in mind the rate it came with."""
+    kept = replace(clip, source_fps=clip.source_fps or clip.fps)
+    return stride(resample(kept, fps), frame_stride)
+
+
+def pose_of(
+    clip: Clip, pelvis_up: np.ndarray, hips: tuple[int, int] | None
+) -> tuple[Pose, RootPath]:
+    """Pose without root and heading, and where the pelvis goes."""
+    positions, rotations, path = take_out_root(clip, pelvis_up, hips)
+    return Pose(positions, rotations), path
+
+
+def snapped(offsets: np.ndarray) -> np.ndarray:
+    """Bones (joints, 3) in metres, moved to whole steps of `BONE_STEP`."""
+    return np.round(np.asarray(offsets, np.float64) / BONE_STEP) * BONE_STEP
+
+
+def usual_offsets(clips: Sequence[Clip]) -> np.ndarray:
+    """The bones (joints, 3) that most recordings have; the first recording's where none repeats."""
+    found = [snapped(clip.skeleton.offsets) for clip in clips]
+    keys = [offsets.tobytes() for offsets in found]
+    most = Counter(keys).most_common(1)[0][0]
+    return found[keys.index(most)]
