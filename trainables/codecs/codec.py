@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +25,9 @@ from trainables.runtime import Runtime
 CODEC_VERSION = 1
 CONFIG_NAME = "codec.json"
 WEIGHTS_NAME = "model.safetensors"
+
+BLOCK_FRAMES = 4096
+"""Frames of a decoded block, unless a caller says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +65,15 @@ class Codec(ABC):
 
     family: ClassVar[str]
     """Name of its `CodecFamily`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class with a `decode` of its own and no `decode_blocks` has one block.
+
+        Blocks that it inherited would be those of another decoding.
+        """
+        super().__init_subclass__(**options)
+        if "decode" in vars(cls) and "decode_blocks" not in vars(cls):
+            cls.decode_blocks = Codec.decode_blocks  # type: ignore[method-assign]
 
     def __init__(
         self, config: Mapping[str, Value], part: str, dimensions: int, fps: float, seed: int
@@ -116,6 +128,18 @@ class Codec(ABC):
     def decode(self, tokens: Tokens, depth: int | None = None) -> np.ndarray:
         """Tokens -> features (frames, dimensions) float32, from the first `depth` levels."""
 
+    def decode_blocks(
+        self, tokens: Tokens, depth: int | None = None, frames: int = BLOCK_FRAMES
+    ) -> Iterator[np.ndarray]:
+        """What `decode` gives, in blocks (frames, dimensions) float32 that follow each other.
+
+        Put end to end, the blocks are `decode` to the bit. A codec whose decoding looks across
+        frames cannot be cut by just anyone, so this is one block, whatever `frames` says; a codec
+        that can be cut overrides it and gives `frames` at a time, fewer in the last block. Nothing
+        is decoded, and no fault raised, before the first block is asked for.
+        """
+        yield self.decode(tokens, depth)
+
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name: what `load_arrays` needs to decode alike."""
@@ -159,6 +183,21 @@ class Codec(ABC):
         arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays().items()}
         save_file(arrays, folder / WEIGHTS_NAME)
         (folder / CONFIG_NAME).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+
+
+def frame_blocks(
+    codec: Codec, tokens: Tokens, depth: int | None, frames: int
+) -> Iterator[np.ndarray]:
+    """`decode_blocks` of a codec with one token per frame that decodes each frame by itself.
+
+    Raises:
+        ValueError: frames below 1, once the first block is asked for.
+    """
+    if frames < 1:
+        raise ValueError(f"a block must have at least 1 frame, got {frames}")
+    for start in range(0, len(tokens.indices), frames):
+        some = tokens.indices[start : start + frames]
+        yield codec.decode(Tokens(some, tokens.alphabet, tokens.rate_hz, len(some)), depth)
 
 
 def load_codec(folder: Path) -> Codec:

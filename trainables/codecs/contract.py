@@ -30,6 +30,9 @@ from trainables.runtime import PlainRuntime
 
 FPS = 30.0
 
+LONG = 9001
+"""Frames of a recording that is longer than two blocks, or two segments, and no multiple of one."""
+
 
 def chain_geometry(joints: int, rng: np.random.Generator) -> PartGeometry:
     """A part whose joints form one chain of 10 cm bones, every joint coded as exponential map."""
@@ -189,6 +192,20 @@ class CodecContract:
             assert np.array_equal(prefix, codec.decode(changed, depth))
             assert not np.array_equal(prefix, codec.decode(changed, depth + 1))
         assert np.array_equal(codec.decode(tokens, codec.levels), codec.decode(tokens))
+
+    def test_blocks_put_end_to_end_are_the_decoding(self) -> None:
+        codec = self.trained
+        for frames, block in ((1, 7), (61, 16), (61, 61), (LONG, 1000), (LONG, LONG)):
+            tokens = codec.encode(self.unseen(frames))
+            for depth in {1, codec.levels}:
+                blocks = list(codec.decode_blocks(tokens, depth, block))
+                assert np.array_equal(np.concatenate(blocks), codec.decode(tokens, depth))
+                assert all(b.dtype == np.float32 for b in blocks)
+                # One block is what a codec gives that cannot be cut; else they are as asked for.
+                assert len(blocks) == 1 or {len(b) for b in blocks[:-1]} == {block}
+                assert len(blocks) == 1 or 1 <= len(blocks[-1]) <= block
+            whole = codec.decode(tokens)
+            assert np.array_equal(np.concatenate(list(codec.decode_blocks(tokens))), whole)
 
     def test_all_levels_are_nearer_than_the_first(self) -> None:
         codec = self.trained

@@ -8,14 +8,14 @@ take too long (`LLOYD_WORK`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from search_spaces.errors import BadInput
 from search_spaces.space import Value, int_for, value_for
-from trainables.codecs.codec import Codec, Tokens
+from trainables.codecs.codec import BLOCK_FRAMES, Codec, Tokens, frame_blocks
 from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
 from trainables.runtime import Runtime
@@ -139,6 +139,12 @@ class KMeansCodec(Codec):
         if depth not in (None, 1):
             raise ValueError(f"K-Means has one level, got depth {depth}")
         return self._trained()[tokens.indices[:, 0]]
+
+    def decode_blocks(
+        self, tokens: Tokens, depth: int | None = None, frames: int = BLOCK_FRAMES
+    ) -> Iterator[np.ndarray]:
+        """`frames` at a time: each frame is the centre that its own token names."""
+        return frame_blocks(self, tokens, depth, frames)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`centres` (k, dimensions) in units of the features; `mean` and `scale` of the search."""

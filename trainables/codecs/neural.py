@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ from torch import Tensor, nn
 from search_spaces.errors import BadInput
 from search_spaces.space import Value, float_for, int_for, value_for
 from trainables.codecs.batches import Batch, Batches
-from trainables.codecs.codec import Codec, Tokens
+from trainables.codecs.codec import BLOCK_FRAMES, Codec, Tokens
+from trainables.codecs.segments import Context, Segment, blocks_of, segments
 from trainables.losses.position import PositionLoss
 from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
+from trainables.networks.autoencoder import Autoencoder
 from trainables.networks.seeded import SeededTorch
 from trainables.quantizers.residual_vq import ResidualQuantizer
 from trainables.runtime import Runtime
@@ -40,26 +42,6 @@ what the networks do, and a quarter of the frames gives an unbiased gradient."""
 _GRADIENT_NORM = 1.0
 _FINAL_RATE = 0.05
 _WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
-
-
-class Autoencoder(nn.Module):
-    """Encoder, residual quantizer and decoder, with the scaling of the features they see."""
-
-    def __init__(
-        self, encoder: nn.Module, quantizer: ResidualQuantizer, decoder: nn.Module, dimensions: int
-    ) -> None:
-        """Scaling is the identity until training sets it."""
-        super().__init__()
-        self.encoder = encoder
-        self.quantizer = quantizer
-        self.decoder = decoder
-        self.register_buffer("mean", torch.zeros(dimensions))
-        self.register_buffer("scale", torch.ones(dimensions))
-
-    @property
-    def device(self) -> torch.device:
-        """Where its weights lie."""
-        return torch.device(self.mean.device)
 
 
 class NeuralCodec(Codec):
@@ -88,6 +70,10 @@ class NeuralCodec(Codec):
     @abstractmethod
     def batches(self, data: PartData, world_size: int) -> Batches:
         """Training batches, a function of the data and `self.seed`."""
+
+    def context(self) -> Context:
+        """How far the trained networks look; where that is not known, recordings run whole."""
+        return Context()
 
     def whole(self, key: str) -> int:
         """A whole number of the configuration, as it holds for this part."""
@@ -261,34 +247,59 @@ class NeuralCodec(Codec):
     @torch.no_grad()
     def encode(self, features: np.ndarray) -> Tokens:
         """Nearest codes, level by level; a last part of a token is filled with the last frame."""
-        model = self.model.eval()
-        frames = len(features)
-        missing = -frames % self.compression
-        whole = np.concatenate([features, np.repeat(features[-1:], missing, 0)])
-        latents = self.latents(model, self._scaled(whole))
-        indices = blockwise(model.quantizer.indices, latents)
-        return Tokens(
-            indices.cpu().numpy().astype(np.int32),
-            self.alphabet,
-            self.fps / self.compression,
-            frames,
-        )
+        quantizer, frames, step = self.model.quantizer, len(features), self.compression
+        indices = np.empty((-(-frames // step), self.levels), np.int32)
+        for part in segments(len(indices), step, self.context().encoder):
+            found = blockwise(quantizer.indices, self._encode_segment(features, part))
+            indices[part.start : part.stop] = found.cpu().numpy()
+        return Tokens(indices, self.alphabet, self.fps / step, frames)
 
     @torch.no_grad()
+    def _encode_segment(self, features: np.ndarray, part: Segment) -> Tensor:
+        """Latents (tokens, latent_dim) of one segment of a recording."""
+        model, step = self.model.eval(), self.compression
+        rows = features[part.first * step : part.last * step]
+        missing = (part.last - part.first) * step - len(rows)
+        filled = np.concatenate([rows, np.repeat(rows[-1:], missing, 0)])
+        return self.latents(model, self._scaled(filled))[part.own()]
+
     def decode(self, tokens: Tokens, depth: int | None = None) -> np.ndarray:
         """Features from the sum of the first `depth` levels' codes."""
-        model = self.model.eval()
-        indices = torch.from_numpy(tokens.indices.astype(np.int64)).to(model.device)
+        frames = min(tokens.frames, len(tokens.indices) * self.compression)
+        features = np.empty((frames, self.dimensions), np.float32)
+        done = 0
+        for piece in self._decoded(tokens, depth):
+            features[done : done + len(piece)] = piece
+            done += len(piece)
+        return features
+
+    def decode_blocks(
+        self, tokens: Tokens, depth: int | None = None, frames: int = BLOCK_FRAMES
+    ) -> Iterator[np.ndarray]:
+        """`frames` at a time, cut from the segments that `decode` puts together."""
+        return blocks_of(self._decoded(tokens, depth), frames)
+
+    def _decoded(self, tokens: Tokens, depth: int | None) -> Iterator[np.ndarray]:
+        """Features (frames, dimensions) of one segment after the other."""
+        for part in segments(len(tokens.indices), self.compression, self.context().decoder):
+            yield self._decode_segment(tokens, part, depth)
+
+    @torch.no_grad()
+    def _decode_segment(self, tokens: Tokens, part: Segment, depth: int | None) -> np.ndarray:
+        """Features (frames, dimensions) of one segment of a recording."""
+        model, step = self.model.eval(), self.compression
+        rows = tokens.indices[part.first : part.last].astype(np.int64)
+        indices = torch.from_numpy(rows).to(model.device)
         decoded = self.reconstruction(model, model.quantizer.decode(indices, depth))
-        decoded = decoded[: tokens.frames] * model.scale + model.mean
-        return np.asarray(decoded.cpu().numpy(), np.float32)
+        decoded = decoded[part.own(step)][: max(0, tokens.frames - part.start * step)]
+        return np.asarray((decoded * model.scale + model.mean).cpu().numpy(), np.float32)
 
     def latents(self, model: Autoencoder, scored: Tensor) -> Tensor:
-        """One recording's scaled features (frames, dimensions) -> (tokens, latent_dim)."""
+        """A segment's scaled features (frames, dimensions) -> (tokens, latent_dim)."""
         return torch.as_tensor(model.encoder(scored[None])[0])
 
     def reconstruction(self, model: Autoencoder, quantized: Tensor) -> Tensor:
-        """One recording's quantized latents (tokens, latent_dim) -> (frames, dimensions)."""
+        """A segment's quantized latents (tokens, latent_dim) -> (frames, dimensions)."""
         return torch.as_tensor(model.decoder(quantized[None])[0])
 
     def _scaled(self, features: np.ndarray) -> Tensor:

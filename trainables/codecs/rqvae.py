@@ -11,8 +11,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from trainables.codecs.batches import Batches, FrameBatches
-from trainables.codecs.neural import Autoencoder, NeuralCodec, blockwise
+from trainables.codecs.neural import NeuralCodec, blockwise
+from trainables.codecs.segments import Context
 from trainables.motion.part_data import PartData
+from trainables.networks.autoencoder import Autoencoder
 from trainables.networks.frame_mlp import frame_decoder, frame_encoder
 
 
@@ -38,6 +40,10 @@ class RQVAECodec(NeuralCodec):
             self.whole("max_steps"),
             self.seed,
         )
+
+    def context(self) -> Context:
+        """None: each frame is coded by itself."""
+        return Context(encoder=0, decoder=0)
 
     def latents(self, model: Autoencoder, scored: Tensor) -> Tensor:
         """Frame by frame, in blocks of one size."""

@@ -2,7 +2,8 @@
 
 Each halving of the frame rate is a strided convolution followed by dilated residual blocks; the
 decoder mirrors it with nearest-neighbour upsampling. There is no normalisation over time, so what
-lies beyond the receptive field of a frame cannot touch it, whatever a recording's length.
+lies beyond the receptive field of a frame cannot touch it, whatever a recording's length, and a
+long recording may be run in segments that overlap by `OverTime.reach`.
 """
 
 from __future__ import annotations
@@ -43,28 +44,37 @@ def _blocks(channels: int) -> list[nn.Module]:
     return [ResidualBlock(channels, dilation) for dilation in DILATIONS]
 
 
-class _OverTime(nn.Module):
-    """Convolutions over the second-last axis: (batch, time, channels) outside."""
+class OverTime(nn.Module):
+    """Convolutions over the second-last axis: (batch, time, channels) outside.
 
-    def __init__(self, layers: list[nn.Module]) -> None:
+    Attributes:
+        reach: tokens to either side that a token (of an encoder) or its frames (of a decoder) see,
+            at most.
+    """
+
+    def __init__(self, layers: list[nn.Module], reach: int) -> None:
+        """Layers over (batch, channels, time)."""
         super().__init__()
         self.layers = nn.Sequential(*layers)
+        self.reach = reach
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, time, channels) -> the same with other time and channels."""
         return torch.as_tensor(self.layers(x.transpose(1, 2))).transpose(1, 2)
 
 
-def temporal_encoder(dimensions: int, hidden: int, latent: int, compression: int) -> nn.Module:
+def temporal_encoder(dimensions: int, hidden: int, latent: int, compression: int) -> OverTime:
     """(batch, time, dimensions) -> (batch, time / compression, latent); time a multiple of it."""
     layers: list[nn.Module] = [nn.Conv1d(dimensions, hidden, 3, padding=1), nn.ReLU()]
     for _ in range(halvings(compression)):
         layers += [nn.Conv1d(hidden, hidden, 4, stride=2, padding=1), *_blocks(hidden)]
     if compression == 1:
         layers += _blocks(hidden)
-    return _OverTime([*layers, nn.Conv1d(hidden, latent, 3, padding=1)])
+    reach = -(-receptive_reach(compression) // compression)
+    return OverTime([*layers, nn.Conv1d(hidden, latent, 3, padding=1)], reach)
 
 
-def temporal_decoder(dimensions: int, hidden: int, latent: int, compression: int) -> nn.Module:
+def temporal_decoder(dimensions: int, hidden: int, latent: int, compression: int) -> OverTime:
     """(batch, tokens, latent) -> (batch, tokens * compression, dimensions)."""
     layers: list[nn.Module] = [nn.Conv1d(latent, hidden, 3, padding=1), nn.ReLU()]
     for _ in range(halvings(compression)):
@@ -73,7 +83,8 @@ def temporal_decoder(dimensions: int, hidden: int, latent: int, compression: int
         layers += [nn.Conv1d(hidden, hidden, 3, padding=1)]
     if compression == 1:
         layers += _blocks(hidden)
-    return _OverTime([*layers, nn.ReLU(), nn.Conv1d(hidden, dimensions, 3, padding=1)])
+    layers += [nn.ReLU(), nn.Conv1d(hidden, dimensions, 3, padding=1)]
+    return OverTime(layers, decoder_reach(compression))
 
 
 def receptive_reach(compression: int) -> int:
@@ -85,3 +96,13 @@ def receptive_reach(compression: int) -> int:
     if compression == 1:
         reach += sum(DILATIONS)
     return reach + step
+
+
+def decoder_reach(compression: int) -> int:
+    """Tokens to either side that the decoder lets the frames of a token see, at most."""
+    reach = 1  # of the last convolution, in frames; from there back to the tokens
+    for _ in range(halvings(compression)):
+        reach = -(-(reach + 1) // 2) + sum(DILATIONS)
+    if compression == 1:
+        reach += sum(DILATIONS)
+    return reach + 1

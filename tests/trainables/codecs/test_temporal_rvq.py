@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from search_spaces.families import complete
 from search_spaces.space import Config, Value
+from trainables.codecs.codec import load_codec
 from trainables.codecs.contract import (
     CodecContract,
     chain_geometry,
     part_data,
     structured_recordings,
 )
+from trainables.codecs.neural import blockwise
+from trainables.codecs.segments import SEGMENT, Context, segments
 from trainables.codecs.temporal_rvq import TemporalRVQCodec
 from trainables.motion.part_data import PartData
 from trainables.networks.temporal_resnet import receptive_reach
@@ -91,3 +97,112 @@ def test_time_helps_smooth_motion() -> None:
     ]
     variance = float(data.features.var(0).mean())
     assert errors[0] < errors[1] < 0.8 * variance
+
+
+def _untrained(compression: int) -> TemporalRVQCodec:
+    """Random networks and 64 codes a level, which need no training."""
+    changes: Config = {"compression": compression, "codebook_size": 64, "max_steps": 1}
+    return _fitted(_data(), **changes)
+
+
+def _latents(codec: TemporalRVQCodec, features: np.ndarray) -> torch.Tensor:
+    """Latents of a recording, as `encode` comes to them."""
+    tokens = -(-len(features) // codec.compression)
+    parts = segments(tokens, codec.compression, codec.context().encoder)
+    return torch.cat([codec._encode_segment(features, part) for part in parts])
+
+
+def _recording(frames: int) -> np.ndarray:
+    return structured_recordings((frames,), 9, np.random.default_rng(4))[0]
+
+
+@pytest.mark.parametrize("compression", [1, 4])
+@pytest.mark.parametrize("frames", [40, SEGMENT])
+def test_up_to_one_segment_the_network_runs_once_over_everything(
+    compression: int, frames: int
+) -> None:
+    codec, features = _untrained(compression), _recording(frames)
+    model = codec.model.eval()
+    tokens = codec.encode(features)
+    with torch.no_grad():
+        latents = model.encoder(codec._scaled(features)[None])[0]
+        indices = blockwise(model.quantizer.indices, latents).numpy()
+        codes = model.quantizer.decode(torch.from_numpy(tokens.indices.astype(np.int64)), 2)
+        decoded = model.decoder(codes[None])[0] * model.scale + model.mean
+    assert torch.equal(_latents(codec, features), latents)
+    assert np.array_equal(tokens.indices, indices)
+    assert np.array_equal(codec.decode(tokens, 2), decoded.numpy())
+
+
+@pytest.mark.parametrize("compression", [1, 2, 4, 8])
+def test_segments_are_the_whole_up_to_rounding(
+    compression: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, features = _untrained(compression), _recording(2 * SEGMENT + 803)
+    latents, tokens = _latents(codec, features), codec.encode(features)
+    decoded = codec.decode(tokens)
+    monkeypatch.setattr(TemporalRVQCodec, "context", lambda self: Context())
+    whole, again = _latents(codec, features), codec.encode(features).indices
+    assert float((latents - whole).abs().max()) < 1e-5
+    assert np.abs(decoded - codec.decode(tokens)).max() < 1e-5
+    assert len(np.unique(again)) > 8
+    books = codec.arrays()["codebooks"].astype(np.float64)
+    for row in np.nonzero((tokens.indices != again).any(1))[0]:
+        # Only a tie, within rounding, may fall to the other code; later levels then follow it.
+        level = int(np.nonzero(tokens.indices[row] != again[row])[0][0])
+        left = whole[row].numpy() - sum(books[i, again[row, i]] for i in range(level))
+        gaps = ((left - books[level]) ** 2).sum(1)
+        assert abs(gaps[tokens.indices[row, level]] - gaps[again[row, level]]) < 1e-4
+
+
+@pytest.mark.parametrize("frames", [301, 450])
+def test_many_short_segments_are_the_whole_too(
+    frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, features = _untrained(4), _recording(frames)
+    whole = _latents(codec, features)
+    tokens = codec.encode(features)
+    decoded = codec.decode(tokens)
+    monkeypatch.setattr("trainables.codecs.segments.SEGMENT", 32)  # less than the networks look at
+    assert float((_latents(codec, features) - whole).abs().max()) < 1e-5
+    assert np.abs(codec.decode(tokens) - decoded).max() < 1e-5
+    blocks = list(codec.decode_blocks(tokens, frames=100))
+    assert np.array_equal(np.concatenate(blocks), codec.decode(tokens))
+
+
+def test_a_network_never_sees_more_than_a_segment_and_its_context() -> None:
+    codec = _untrained(4)
+    seen: dict[str, list[int]] = {"encoder": [], "decoder": []}
+    for name, lengths in seen.items():
+        getattr(codec.model, name).register_forward_hook(
+            lambda _, x, __, lengths=lengths: lengths.append(x[0].shape[1])
+        )
+    blocks = codec.decode_blocks(codec.encode(_recording(5 * SEGMENT)))
+    assert seen["encoder"] == [SEGMENT + 28, *[SEGMENT + 56] * 3, SEGMENT + 28]
+    assert not seen["decoder"]
+    assert len(next(blocks)) == SEGMENT and seen["decoder"] == [SEGMENT // 4 + 7]
+    assert sum(map(len, blocks)) == 4 * SEGMENT and max(seen["decoder"]) == SEGMENT // 4 + 14
+
+
+def test_networks_of_unknown_reach_see_the_whole() -> None:
+    class Smoothing(TemporalRVQCodec):
+        def encoder(self) -> nn.Module:
+            return nn.Sequential(super().encoder())
+
+    data = _data()
+    codec = Smoothing(complete({**CONFIG, "max_steps": 1}), "body", data.dimensions, data.fps, 0)
+    codec.fit(data, PlainRuntime())
+    assert codec.context() == Context(None, None)
+    lengths: list[int] = []
+    codec.model.encoder.register_forward_hook(lambda _, x, __: lengths.append(x[0].shape[1]))
+    codec.encode(_recording(2 * SEGMENT))
+    assert lengths == [2 * SEGMENT]
+
+
+def test_a_trained_and_a_loaded_codec_agree_on_long_recordings(tmp_path: Path) -> None:
+    codec, features = _untrained(4), _recording(SEGMENT + 501)
+    codec.save(tmp_path)
+    loaded = load_codec(tmp_path)
+    tokens = codec.encode(features)
+    assert np.array_equal(tokens.indices, loaded.encode(features).indices)
+    assert np.array_equal(codec.decode(tokens), loaded.decode(tokens))

@@ -9,6 +9,8 @@ from torch import nn
 from trainables.networks.frame_mlp import frame_decoder, frame_encoder
 from trainables.networks.seeded import SeededTorch
 from trainables.networks.temporal_resnet import (
+    OverTime,
+    decoder_reach,
     halvings,
     receptive_reach,
     temporal_decoder,
@@ -50,6 +52,73 @@ def test_a_token_sees_its_neighbourhood_alone(compression: int) -> None:
     assert int(seen.min()) >= token * compression - reach
     assert int(seen.max()) < (token + 1) * compression + reach
     assert int(seen.max() - seen.min()) > compression, "and sees beyond its own frames"
+
+
+def _open(network: OverTime) -> OverTime:
+    """With positive weights no ReLU closes, so that every path is alive."""
+    network.double()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(torch.rand_like(weight) / weight[0].numel())
+    return network
+
+
+@pytest.mark.parametrize("compression", [1, 2, 4, 8])
+@torch.no_grad()
+def test_the_encoder_reaches_as_far_as_it_says(compression: int) -> None:
+    torch.manual_seed(0)
+    encoder = _open(temporal_encoder(3, 4, 2, compression))
+    frames, token = torch.rand(1, 64 * compression, 3, dtype=torch.double), 32
+    before = encoder(frames)[0, token]
+    reach = receptive_reach(compression)
+    first, last = token * compression - reach, (token + 1) * compression - 1 + reach
+    assert encoder.reach == -(-reach // compression)
+    for frame, seen in ((first - 1, False), (first, True), (last, True), (last + 1, False)):
+        moved = frames.clone()
+        moved[0, frame] += 100
+        assert torch.equal(encoder(moved)[0, token], before) is not seen, frame
+
+
+@pytest.mark.parametrize("compression", [1, 2, 4, 8])
+@torch.no_grad()
+def test_the_decoder_reaches_as_far_as_it_says(compression: int) -> None:
+    torch.manual_seed(0)
+    decoder = _open(temporal_decoder(3, 4, 2, compression))
+    latents, token = torch.rand(1, 64, 2, dtype=torch.double), 32
+    own = slice(token * compression, (token + 1) * compression)
+    before, reach = decoder(latents)[0, own], decoder_reach(compression)
+    assert decoder.reach == reach
+    for off, seen in ((reach, True), (reach + 1, False)):
+        for other in (token - off, token + off):
+            moved = latents.clone()
+            moved[0, other] += 100
+            assert torch.equal(decoder(moved)[0, own], before) is not seen, off
+
+
+@pytest.mark.parametrize("compression", [1, 2, 4, 8])
+@torch.no_grad()
+def test_cut_with_its_reach_on_both_sides_a_network_gives_the_whole(compression: int) -> None:
+    torch.manual_seed(0)
+    encoder = _open(temporal_encoder(3, 4, 2, compression))
+    decoder = _open(temporal_decoder(3, 4, 2, compression))
+    frames = torch.rand(1, 50 * compression, 3, dtype=torch.double)
+    latents = encoder(frames)
+    decoded = decoder(latents)
+
+    def cut(network: OverTime, x: torch.Tensor, context: int) -> torch.Tensor:
+        """Twenty tokens at a time; x and the result have `1` or `compression` rows per token."""
+        per = x.shape[1] // 50
+        pieces = []
+        for start in range(0, 50, 20):
+            first, last = max(0, start - context), min(50, start + 20 + context)
+            given = network(x[:, first * per : last * per])
+            out = given.shape[1] // (last - first)
+            pieces.append(given[:, (start - first) * out : (min(start + 20, 50) - first) * out])
+        return torch.cat(pieces, 1)
+
+    for network, x, whole in ((encoder, frames, latents), (decoder, latents, decoded)):
+        assert torch.allclose(cut(network, x, network.reach), whole, rtol=0, atol=1e-13)
+        assert not torch.allclose(cut(network, x, network.reach - 1), whole, rtol=0, atol=1e-13)
 
 
 def test_length_changes_nothing_far_from_the_end() -> None:
