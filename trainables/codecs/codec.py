@@ -169,7 +169,14 @@ class Codec(ABC):
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        described = {
+        arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays().items()}
+        save_file(arrays, folder / WEIGHTS_NAME)
+        text = json.dumps(self.described(), indent=1, sort_keys=True)
+        (folder / CONFIG_NAME).write_text(text + "\n")
+
+    def described(self) -> dict[str, Any]:
+        """All but what was learnt: what `codec_from` needs beside `arrays`."""
+        return {
             "codec_version": CODEC_VERSION,
             "family": self.family,
             "config": self.config,
@@ -180,9 +187,6 @@ class Codec(ABC):
             "alphabet": list(self.alphabet),
             "compression": self.compression,
         }
-        arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays().items()}
-        save_file(arrays, folder / WEIGHTS_NAME)
-        (folder / CONFIG_NAME).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
 
 
 def frame_blocks(
@@ -200,6 +204,32 @@ def frame_blocks(
         yield codec.decode(Tokens(some, tokens.alphabet, tokens.rate_hz, len(some)), depth)
 
 
+def codec_from(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codec:
+    """The trained codec that gave this description and these arrays. Runs no code of theirs.
+
+    Raises:
+        BadInput: of another version or an unknown family, or arrays that do not fit.
+        KeyError, TypeError, ValueError: the description is damaged.
+    """
+    from trainables.codecs.registry import codec_class
+
+    version = described.get("codec_version")
+    if version != CODEC_VERSION:
+        raise BadInput(
+            f"codec version {version} is not {CODEC_VERSION}; use the release that wrote it"
+        )
+    codec = codec_class(str(described["family"]))(
+        dict(described["config"]),
+        str(described["part"]),
+        int(described["dimensions"]),
+        float(described["fps"]),
+        int(described["seed"]),
+    )
+    codec.load_arrays(arrays)
+    codec.trained_share = 1.0
+    return codec
+
+
 def load_codec(folder: Path) -> Codec:
     """Reads a codec that `save` wrote. Runs no code from the folder.
 
@@ -208,26 +238,12 @@ def load_codec(folder: Path) -> Codec:
     """
     from safetensors.numpy import load_file
 
-    from trainables.codecs.registry import codec_class
-
     try:
         described = json.loads((folder / CONFIG_NAME).read_text())
         arrays = load_file(folder / WEIGHTS_NAME)
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder}: no codec can be read here ({error})") from None
-    version = described.get("codec_version")
-    if version != CODEC_VERSION:
-        raise BadInput(
-            f"{folder}: codec version {version} is not {CODEC_VERSION}; "
-            "use the release that wrote it"
-        )
-    codec = codec_class(described["family"])(
-        described["config"],
-        described["part"],
-        int(described["dimensions"]),
-        float(described["fps"]),
-        int(described["seed"]),
-    )
-    codec.load_arrays(arrays)
-    codec.trained_share = 1.0
-    return codec
+    try:
+        return codec_from(described, arrays)
+    except BadInput as error:
+        raise BadInput(f"{folder}: {error}") from None
