@@ -149,6 +149,24 @@ class Preparation:
         """Pose without root and heading, and where the pelvis goes."""
         return pose_of(clip, self.pelvis_up, self.hips)
 
+    def bone_steps(self, offsets: np.ndarray) -> np.ndarray | None:
+        """How a recording's bones (joints, 3) differ from the usual ones, for its file.
+
+        Returns:
+            int32 (joints, 3) in steps of `BONE_STEP`, the pelvis's 0; None where none differs, and
+            where positions are coded, which need no bones.
+        """
+        if self.feature_map.kind != "expmap":
+            return None
+        steps = np.round((offsets - snapped(self.skeleton.offsets)) / BONE_STEP).astype(np.int32)
+        steps[0] = 0
+        return steps if steps.any() else None
+
+    def own_bones(self, steps: np.ndarray | None) -> np.ndarray:
+        """The bones (joints, 3) in metres that `bone_steps` was given."""
+        usual = snapped(self.skeleton.offsets)
+        return usual if steps is None else usual + steps * BONE_STEP
+
     def positions(
         self,
         features: Mapping[str, np.ndarray],

@@ -27,10 +27,19 @@ class RootPath:
     Attributes:
         position: (frames, 3) metres; x and z start at 0.
         heading: (frames,) radians, unwrapped, starting at 0.
+        start: x and z in metres and heading in radians of the first frame in the world, which the
+            path itself leaves out.
     """
 
     position: np.ndarray
     heading: np.ndarray
+    start: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def in_the_world(self) -> RootPath:
+        """The path from its start on, instead of from the origin."""
+        x, z, heading = self.start
+        turn = about_up(np.array([heading]))[0]
+        return RootPath(self.position @ turn.T + [x, 0.0, z], self.heading + heading)
 
 
 def hips_heading(positions: np.ndarray, left: int, right: int) -> np.ndarray:
@@ -71,7 +80,8 @@ def take_out_root(
         rotations[:, 0] = turn_back @ clip.rotations[:, 0]
     start = about_up(-heading[:1])[0]
     travelled = root - root[0] * np.array([1.0, 0.0, 1.0])
-    return positions, rotations, RootPath(travelled @ start.T, heading - heading[0])
+    begin = (float(root[0, 0]), float(root[0, 2]), float(heading[0]))
+    return positions, rotations, RootPath(travelled @ start.T, heading - heading[0], begin)
 
 
 def put_back_root(positions: np.ndarray, path: RootPath) -> np.ndarray:

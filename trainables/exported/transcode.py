@@ -1,0 +1,196 @@
+"""A motion file through an exported codec: to tokens, to bytes, and back to motion.
+
+What is encoded goes through the codec's own preparation, so a recording of the sweep gives exactly
+the tokens and the motion that its trial stored. What is decoded comes in blocks, so that an hour
+takes the memory of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from search_spaces.errors import BadInput
+from trainables.bitstream.container import Header, Start
+from trainables.bitstream.recording import ROOT, pack
+from trainables.codecs.codec import Tokens
+from trainables.exported.codec_folder import ExportedCodec
+from trainables.motion.bvh_writer import BvhWriter
+from trainables.motion.clip import Clip
+from trainables.motion.npz import write_npz
+from trainables.motion.preparation import SplitClip
+from trainables.motion.resample import Block, stream_at_source_rate
+from trainables.motion.root import RootPath, put_back_root
+from trainables.streams import recording_header
+
+BLOCK_FRAMES = 2048
+"""Frames that are decoded at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodedRecording:
+    """One recording as tokens, and all else that its file says.
+
+    Attributes:
+        header: of its file.
+        tokens: part (and `root`) -> (tokens, levels) int32.
+    """
+
+    header: Header
+    tokens: Mapping[str, np.ndarray]
+
+    def pack(self, codec: ExportedCodec) -> bytes:
+        """Its file."""
+        return pack(self.header, self.tokens, codec.models)
+
+
+def encode_clip(codec: ExportedCodec, clip: Clip) -> tuple[CodedRecording, SplitClip]:
+    """A recording as read from its file -> tokens, and what they were made of.
+
+    Raises:
+        BadInput: the codec's skeleton does not fit, or the recording is no motion in metres.
+    """
+    brought = codec.preparation.bring(clip)
+    ready = codec.preparation.split_clip(brought)
+    tokens = {
+        part: c.encode(ready.features[part]).indices[:, : codec.depth]
+        for part, c in codec.codecs.items()
+    }
+    if ready.root_tokens is not None:
+        tokens[ROOT] = ready.root_tokens
+    header = recording_header(
+        codec.preparation,
+        ready,
+        tokens,
+        codec.models,
+        codec.compression,
+        source_frames=clip.frames,
+        codec=codec.identity or bytes(8),
+        skeleton=codec.skeleton_identity,
+    )
+    return CodedRecording(header, tokens), ready
+
+
+def check_fits(codec: ExportedCodec, header: Header) -> None:
+    """Raises BadInput where a file is not of this codec."""
+    if header.codec_hash != codec.identity:
+        raise BadInput(
+            f"was encoded with the codec {header.codec_hash.hex()}, this one is "
+            f"{codec.identity.hex()}; give the codec that it was encoded with"
+        )
+    streams = {s.part: s for s in codec.streams}
+    for part in header.parts:
+        known = streams.get(part.name)
+        if (
+            known is None
+            or known.compression != part.compression
+            or part.alphabet != known.alphabet
+        ):
+            raise BadInput(f"its part {part.name!r} is not of this codec; encode it again")
+    if set(streams) != {p.name for p in header.parts}:
+        raise BadInput("it lacks parts of this codec; encode it again")
+    joints = len(codec.preparation.skeleton)
+    if header.offsets is not None and len(header.offsets) != joints:
+        raise BadInput(
+            f"has bones of {len(header.offsets)} joints, the codec has {joints}; encode it again"
+        )
+    if header.skeleton_hash != codec.skeleton_identity:
+        raise BadInput("is of another skeleton than the codec; encode it again")
+    if abs(header.fps - codec.preparation.coded_fps) > 1e-6 * header.fps:
+        raise BadInput(f"is of {header.fps:g} fps, not of this codec's rate; encode it again")
+
+
+def decoded_features(
+    codec: ExportedCodec, recording: CodedRecording
+) -> Iterator[dict[str, np.ndarray]]:
+    """Part -> features (n, dimensions) float32, block after block."""
+    frames = recording.header.frames
+    streams = []
+    for part, c in codec.codecs.items():
+        indices = recording.tokens[part]
+        levels = indices.shape[1]
+        tokens = Tokens(indices, c.alphabet[:levels], c.fps / c.compression, frames)
+        streams.append(_regular(c.decode_blocks(tokens, levels, BLOCK_FRAMES)))
+    for blocks in zip(*streams, strict=True):
+        yield dict(zip(codec.codecs, blocks, strict=True))
+
+
+def decoded_positions(codec: ExportedCodec, recording: CodedRecording) -> np.ndarray:
+    """Positions (frames, joints, 3) m at the codec's rate, as a trial scores them."""
+    blocks = list(decoded_features(codec, recording))
+    features = {part: np.concatenate([block[part] for block in blocks]) for part in codec.codecs}
+    offsets = codec.preparation.own_bones(recording.header.offsets)
+    return codec.preparation.positions(features, offsets, recording.tokens.get(ROOT))
+
+
+def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> None:
+    """Writes decoded motion at the source's rate and length: BVH, or npz of positions.
+
+    Raises:
+        BadInput: the suffix does not fit what the codec codes, or the file cannot be written.
+    """
+    header = recording.header
+    rotations = codec.preparation.feature_map.kind == "expmap"
+    wanted = ".bvh" if rotations else ".npz"
+    if out.suffix.lower() != wanted:
+        what = "rotations" if rotations else "positions only"
+        raise BadInput(f"{out}: this codec codes {what}; name the file to write *{wanted}")
+    usual = codec.preparation.skeleton
+    skeleton = usual.with_offsets(codec.preparation.own_bones(header.offsets))
+    blocks = stream_at_source_rate(
+        _motion(codec, recording), header.fps, header.source_fps, header.source_frames
+    )
+    if rotations:
+        with BvhWriter(out, skeleton, header.source_fps, header.source_frames) as writer:
+            for turned, placed in blocks:
+                assert turned is not None
+                writer.write(turned, placed)
+        return
+    positions = np.concatenate([placed for _, placed in blocks])
+    write_npz(Clip(out.stem, skeleton, header.source_fps, positions), out)
+
+
+def _motion(codec: ExportedCodec, recording: CodedRecording) -> Iterator[Block]:
+    """World motion at the codec's rate, block after block."""
+    preparation = codec.preparation
+    header = recording.header
+    offsets = codec.preparation.own_bones(header.offsets)
+    root = recording.tokens.get(ROOT)
+    path = None if root is None else preparation.root.decode(root)
+    if path is not None and header.start is not None:
+        begin = Start(*header.start)
+        start = (begin.x_cm / 100, begin.z_cm / 100, begin.heading)
+        path = replace(path, start=start).in_the_world()
+    at = 0
+    for features in decoded_features(codec, recording):
+        frames = len(next(iter(features.values())))
+        here = slice(at, at + frames)
+        own = path and RootPath(path.position[here], path.heading[here])
+        at += frames
+        if preparation.feature_map.kind == "expmap":
+            yield preparation.rotations(features, own)
+            continue
+        positions = preparation.feature_map.decode(features, offsets)
+        if own is None:
+            positions[..., 1] += preparation.root.height
+        else:
+            positions = put_back_root(positions, own)
+        yield None, positions
+
+
+def _regular(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Blocks of `BLOCK_FRAMES` whatever lengths come, so that parts can go side by side."""
+    held: list[np.ndarray] = []
+    count = 0
+    for block in blocks:
+        held.append(block)
+        count += len(block)
+        while count >= BLOCK_FRAMES:
+            joined = np.concatenate(held)
+            yield joined[:BLOCK_FRAMES]
+            held, count = [joined[BLOCK_FRAMES:]], count - BLOCK_FRAMES
+    if count:
+        yield np.concatenate(held)
