@@ -64,6 +64,33 @@ def reconcile(clips: Sequence[Clip]) -> tuple[list[Clip], list[str]]:
     return results, [*sentences, *_bent(bends)]
 
 
+def onto(clip: Clip, names: Sequence[str], parents: np.ndarray) -> Clip:
+    """Brings one clip onto joints that are given, as `reconcile` does for its results.
+
+    A clip that was among those of a `reconcile` comes out with the same arrays, given the names
+    and parents of the results. Joints that are not asked for are left out; what stands above the
+    first is folded into it. The clip keeps its own offsets.
+
+    Args:
+        clip: the recording.
+        names: joints to bring it to, parent before child.
+        parents: (joints,) int64, -1 for the first.
+
+    Raises:
+        BadInput: the clip lacks joints (they are named), or names and parents make no skeleton.
+    """
+    target = _Target(tuple(names), np.asarray(parents, dtype=np.int64))
+    Skeleton(target.names, target.parents, np.zeros((len(target.names), 3)))  # refuses what is none
+    missing = [name for name in target.names if name not in clip.skeleton.names]
+    if missing:
+        raise BadInput(
+            f"{clip.recording}: lacks {_listed(missing)} ({len(missing)} of the {len(names)} "
+            "joints to bring it to); use a codec that was trained on its skeleton or rename its "
+            "joints"
+        )
+    return _onto(clip, target)[0]
+
+
 def _target(clips: Sequence[Clip]) -> tuple[_Target, list[str]]:
     first = clips[0].skeleton
     everywhere = set(first.names).intersection(*(clip.skeleton.names for clip in clips))

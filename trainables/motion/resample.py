@@ -1,11 +1,12 @@
-"""Changes a clip's frame rate, and mirrors it left to right.
+"""Changes a clip's frame rate, and back, and mirrors it left to right.
 
-Both go through local rotations where the clip has them, so bones keep their length: positions are
+All go through local rotations where the clip has them, so bones keep their length: positions are
 rebuilt by forward kinematics with the translations that the clip really has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -38,13 +39,10 @@ def resample(clip: Clip, fps: float) -> Clip:
     """
     if not (np.isfinite(fps) and fps > 0):
         raise BadInput(f"{clip.recording}: fps to resample to must be positive, got {fps}")
-    ratio = clip.fps / fps
-    whole = round(ratio)
-    if whole >= 1 and abs(ratio / whole - 1) <= NEAR_INTEGER:
-        return replace(clip if whole == 1 else stride(clip, whole), fps=float(fps))
-    if round(1 / ratio) >= 2 and abs(ratio * round(1 / ratio) - 1) <= NEAR_INTEGER:
-        ratio = 1 / round(1 / ratio)  # every frame stays, with new ones in between
-    count = int(np.floor((clip.frames - 1) / ratio + 1e-9)) + 1
+    ratio = _ratio(clip.fps, fps)
+    if ratio >= 1 and ratio == round(ratio):
+        return replace(clip if ratio == 1 else stride(clip, round(ratio)), fps=float(fps))
+    count = resampled_frames(clip.frames, clip.fps, fps)
     if count > 100 * clip.frames + 100:
         raise BadInput(
             f"{clip.recording}: {clip.fps:g} fps cannot be resampled to {fps:g}; choose at most "
@@ -68,6 +66,143 @@ def resample(clip: Clip, fps: float) -> Clip:
     if mask is not None:
         positions = np.where(mask[..., None], positions, np.nan)
     return replace(clip, fps=float(fps), positions=positions, rotations=rotations, mask=mask)
+
+
+def resampled_frames(frames: int, source_fps: float, fps: float) -> int:
+    """How many frames `resample` makes of so many at `source_fps`: the last is not passed."""
+    return int(np.floor((frames - 1) / _ratio(source_fps, fps) + 1e-9)) + 1
+
+
+def _ratio(source_fps: float, fps: float) -> float:
+    """Frames of the source per frame at `fps`; a whole number, or one over one, where it is
+    near: then every frame of the slower stands where one of the faster does."""
+    ratio = source_fps / fps
+    whole, parts = round(ratio), round(1 / ratio)
+    if whole >= 1 and abs(ratio / whole - 1) <= NEAR_INTEGER:
+        return float(whole)
+    if parts >= 2 and abs(ratio * parts - 1) <= NEAR_INTEGER:
+        return 1 / parts
+    return ratio
+
+
+Block = tuple[np.ndarray | None, np.ndarray]
+"""Frames in a row: rotations (n, joints, 3, 3), and root positions (n, 3) that go with them; or
+None and positions (n, joints, 3)."""
+
+BLOCK = 1024
+"""Frames that `stream_at_source_rate` gives at a time, at most."""
+
+
+def at_source_rate(
+    rotations: np.ndarray | None,
+    positions: np.ndarray,
+    fps: float,
+    source_fps: float,
+    source_frames: int,
+) -> Block:
+    """Motion at a codec's rate brought back to the rate and length of its source.
+
+    The reverse of `resample`: frames that it picked stand where they stood, with the very values
+    given here; between them rotations are slerped and positions interpolated linearly. Where the
+    source ran on past the codec's last frame, by less than one frame of the codec, that is held.
+
+    Args:
+        rotations: (frames, joints, 3, 3) local, or None.
+        positions: (frames, 3) of the root beside rotations, or (frames, joints, 3) alone.
+        fps: their rate.
+        source_fps: rate to bring them to.
+        source_frames: frames that the source had; `resampled_frames` of them are needed, and
+            frames past those are left out.
+
+    Returns:
+        rotations (source_frames, joints, 3, 3) or None, and positions (source_frames, ...).
+
+    Raises:
+        BadInput: too few frames for the length of the source, or rates that are not positive.
+    """
+    blocks = stream_at_source_rate([(rotations, positions)], fps, source_fps, source_frames)
+    turned, placed = zip(*blocks, strict=True)
+    joined = None if rotations is None else np.concatenate(turned)
+    return joined, np.concatenate(placed)
+
+
+def stream_at_source_rate(
+    blocks: Iterable[Block], fps: float, source_fps: float, source_frames: int
+) -> Iterator[Block]:
+    """`at_source_rate` for motion that comes in blocks, of any lengths: it holds one at a time.
+
+    Args:
+        blocks: consecutive frames, taken to their end.
+        fps: their rate.
+        source_fps: rate to bring them to.
+        source_frames: frames that the source had.
+
+    Yields:
+        blocks of at most `BLOCK` frames, `source_frames` in all, equal to those of the whole.
+
+    Raises:
+        BadInput: as `at_source_rate`; too few frames are known at the end only.
+    """
+    if not (0 < fps < np.inf and 0 < source_fps < np.inf and source_frames > 0):
+        raise BadInput(
+            f"{source_frames} frames at {source_fps} fps cannot be made of frames at {fps} fps; "
+            "rates and counts must be positive"
+        )
+    ratio = _ratio(source_fps, fps)
+    given, taken = 0, 0  # frames of the source, frames of the codec
+    kept: Block | None = None  # the last frame so far, to start the next block from
+    for block in blocks:
+        if not len(block[1]):
+            continue
+        taken += len(block[1])
+        joined = block if kept is None else _joined(kept, block)
+        first = taken - len(joined[1])
+        ready = min(_reached(taken - 1, ratio), source_frames)
+        for start in range(given, ready, BLOCK):
+            given = min(start + BLOCK, ready)
+            yield _sampled(joined, _codec_frame(start, given, ratio) - first)
+        kept = _last(joined)
+    if kept is None or taken < resampled_frames(source_frames, source_fps, fps):
+        raise BadInput(
+            f"{taken} frames at {fps:g} fps are too few for {source_frames} frames at "
+            f"{source_fps:g} fps; {resampled_frames(source_frames, source_fps, fps)} are needed"
+        )
+    for start in range(given, source_frames, BLOCK):
+        yield _sampled(kept, np.zeros(min(BLOCK, source_frames - start)))
+
+
+def _codec_frame(start: int, stop: int, ratio: float) -> np.ndarray:
+    """Where frames of the source stand among the codec's; whole where they are near it."""
+    at = np.arange(start, stop) / ratio
+    return np.asarray(np.where(np.abs(at - np.rint(at)) < 1e-7, np.rint(at), at))
+
+
+def _reached(last: int, ratio: float) -> int:
+    """How many frames of the source stand at or before frame `last` of the codec."""
+    start = max(int(last * ratio) - 1, 0)
+    return start + int((_codec_frame(start, start + 4, ratio) <= last).sum())
+
+
+def _joined(kept: Block, block: Block) -> Block:
+    if kept[0] is None or block[0] is None:
+        return None, np.concatenate([kept[1], block[1]])
+    return np.concatenate([kept[0], block[0]]), np.concatenate([kept[1], block[1]])
+
+
+def _last(block: Block) -> Block:
+    """Its last frame, copied so that the block can go."""
+    return None if block[0] is None else block[0][-1:].copy(), block[1][-1:].copy()
+
+
+def _sampled(block: Block, at: np.ndarray) -> Block:
+    """The block at fractional frames; at whole ones, its very values."""
+    rotations, positions = block
+    before = np.clip(at.astype(np.int64), 0, len(positions) - 1)
+    after = np.minimum(before + 1, len(positions) - 1)
+    share = np.where(after > before, at - before, 0.0)
+    rows = positions.reshape(len(positions), -1, 3)
+    placed = _linear(rows, before, after, share, None).reshape(len(at), *positions.shape[1:])
+    return None if rotations is None else _slerp(rotations, before, after, share), placed
 
 
 def stride(clip: Clip, n: int) -> Clip:
@@ -212,10 +347,23 @@ def _linear(
 def _slerp(
     rotations: np.ndarray, before: np.ndarray, after: np.ndarray, share: np.ndarray
 ) -> np.ndarray:
-    """Along the shortest arc: R_a exp(share * log(R_a^T R_b)), (frames, joints, 3, 3)."""
-    first = rotations[before]
-    step = np.swapaxes(first, -1, -2) @ rotations[after]
-    vector = Rotation.from_matrix(step.reshape(-1, 3, 3)).as_rotvec()
-    vector *= np.repeat(share, rotations.shape[1])[:, None]
-    part = Rotation.from_rotvec(vector).as_matrix().reshape(first.shape)
-    return np.asarray(first @ part)
+    """Along the shortest arc: R_a exp(share * log(R_a^T R_b)), (frames, joints, 3, 3).
+
+    `after` belongs to `before`: one step is taken apart once, however many frames lie in it, and
+    put together by Rodrigues' formula, R_a (1 + sin(x) K + (1 - cos(x)) K^2), K across the axis.
+    """
+    if not share.any():
+        return np.asarray(rotations[before])
+    _, shown, step = np.unique(before, return_index=True, return_inverse=True)
+    first = rotations[before[shown]]
+    whole = np.swapaxes(first, -1, -2) @ rotations[after[shown]]
+    vector = Rotation.from_matrix(whole.reshape(-1, 3, 3)).as_rotvec().reshape(whole.shape[:-1])
+    angle = np.linalg.norm(vector, axis=-1)
+    x, y, z = np.moveaxis(vector / np.where(angle > 0, angle, 1.0)[..., None], -1, 0)
+    zero = np.zeros_like(x)
+    across = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(whole.shape)
+    once = first @ across
+    twice = once @ across
+    turned = angle[step] * share[:, None]
+    sine, rest = np.sin(turned)[..., None, None], (1 - np.cos(turned))[..., None, None]
+    return np.asarray(first[step] + sine * once[step] + rest * twice[step])

@@ -13,7 +13,7 @@ from tests.trainables.motion.figure import BONES, Figure
 from trainables.motion.bvh import read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.local_frames import world_orientations
-from trainables.motion.reconcile import reconcile
+from trainables.motion.reconcile import onto, reconcile
 from trainables.motion.skeleton import Skeleton, forward_kinematics
 
 
@@ -184,3 +184,46 @@ def test_what_cannot_be_reconciled(tmp_path: Path) -> None:
         reconcile([clip, replace(stranger, unit="px")])
     with pytest.raises(BadInput, match="no recordings"):
         reconcile([])
+
+
+@pytest.mark.parametrize("folder", ["cmu_iclone", "bandai_namco", "beat_smplx_bvh", "lafan1"])
+def test_one_clip_is_brought_onto_the_joints_of_many(folder: str, real: Path) -> None:
+    clips = [read_bvh(p).clip for p in sorted((real / folder).glob("*.bvh"))]
+    results, _ = reconcile(clips)
+    joints = results[0].skeleton
+    for before, together in zip(clips, results, strict=True):
+        alone = onto(before, joints.names, joints.parents)
+        assert alone.skeleton.names == joints.names and alone.notes == together.notes
+        assert np.array_equal(alone.skeleton.parents, joints.parents)
+        assert np.array_equal(alone.skeleton.offsets, together.skeleton.offsets)
+        assert np.array_equal(alone.positions, together.positions)
+        assert alone.rotations is not None and together.rotations is not None
+        assert np.array_equal(alone.rotations, together.rotations)
+        assert alone.skeleton.end_sites.keys() == together.skeleton.end_sites.keys()
+        again = onto(alone, list(joints.names), joints.parents)
+        assert again is alone
+
+
+def test_a_clip_of_another_tree_is_brought_onto_the_joints(tmp_path: Path) -> None:
+    plain, twisted = figure_clip(tmp_path, "a"), figure_clip(tmp_path, "b", bones=with_twist(True))
+    joints = plain.skeleton
+    after = onto(twisted, joints.names, joints.parents)
+    (_, together), _ = reconcile([plain, twisted])
+    assert np.array_equal(after.positions, together.positions)
+    assert np.array_equal(after.skeleton.offsets, together.skeleton.offsets)
+    alone = onto(replace(twisted, rotations=None), joints.names, joints.parents)
+    assert alone.rotations is None and np.array_equal(alone.positions, together.positions)
+
+
+def test_a_clip_that_lacks_joints_is_told_which(tmp_path: Path) -> None:
+    clip = figure_clip(tmp_path, "walk")
+    names = (*clip.skeleton.names, "Tail", "LeftToe")
+    with pytest.raises(BadInput, match=r"walk: lacks Tail, LeftToe \(2 of the 22 joints.*codec"):
+        onto(clip, names, np.r_[clip.skeleton.parents, 0, 1])
+    renamed = replace(clip, skeleton=replace(clip.skeleton, names=tuple(f"J{j}" for j in range(20)),
+                                             end_sites={}))  # fmt: skip
+    with pytest.raises(BadInput, match=r"lacks Hips, Spine, .* and 8 more \(20 of the 20") as error:
+        onto(renamed, clip.skeleton.names, clip.skeleton.parents)
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="parents of shape"):
+        onto(clip, clip.skeleton.names, np.array([-1, 0]))

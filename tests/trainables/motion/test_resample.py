@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
 from search_spaces.errors import BadInput
@@ -15,8 +18,16 @@ from trainables.motion.bvh import read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.joint_names import mirror_order
 from trainables.motion.reconcile import reconcile
-from trainables.motion.resample import mirror, resample, stride
-from trainables.motion.skeleton import forward_kinematics
+from trainables.motion.resample import (
+    BLOCK,
+    at_source_rate,
+    mirror,
+    resample,
+    resampled_frames,
+    stream_at_source_rate,
+    stride,
+)
+from trainables.motion.skeleton import Skeleton, forward_kinematics
 
 
 @pytest.fixture
@@ -175,3 +186,128 @@ def test_what_has_no_sides_cannot_be_mirrored(clip: Clip) -> None:
     nameless = replace(clip, skeleton=replace(clip.skeleton, names=names, end_sites={}))
     with pytest.raises(BadInput, match="opposite"):
         mirror(nameless)
+
+
+def motion(frames: int, fps: float, joints: int = 3) -> Clip:
+    """Smooth turns and travel in a chain of joints, as a clip."""
+    time = np.arange(frames)[:, None, None] / fps
+    rng = np.random.default_rng(frames)
+    vectors = rng.uniform(0.2, 1.2, (joints, 3)) * np.sin(2 * time + rng.uniform(0, 6, (joints, 3)))
+    rotations = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
+    rotations = rotations.reshape(frames, joints, 3, 3)
+    parents, offsets = np.arange(joints) - 1, np.tile([0.0, 0.3, 0.0], (joints, 1))
+    root = np.sin(time[:, 0] + np.arange(3))
+    positions, _ = forward_kinematics(parents, offsets, rotations, root)
+    skeleton = Skeleton(tuple("abcdefgh"[:joints]), parents, offsets)
+    return Clip("chain", skeleton, fps, positions, rotations)
+
+
+RATES = st.sampled_from([12.5, 15, 23.976, 24, 25, 29.97, 30, 30.01, 48, 50, 59.94, 60, 90, 100,
+                         119.88, 120, 120.00048])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 200), RATES, RATES)
+@example(61, 120.00048, 30)  # a whole ratio, nearly
+@example(64, 120, 30)  # the source runs on for three frames
+@example(10, 30, 120)  # the codec is faster
+def test_back_at_the_source_rate(frames: int, source_fps: float, fps: float) -> None:
+    clip = motion(frames, source_fps)
+    coded = resample(clip, fps)
+    assert coded.rotations is not None and clip.rotations is not None
+    assert coded.frames == resampled_frames(frames, source_fps, fps)
+    rotations, root = at_source_rate(
+        coded.rotations, coded.positions[:, 0], fps, source_fps, frames
+    )
+    nothing, positions = at_source_rate(None, coded.positions, fps, source_fps, frames)
+    assert rotations is not None and nothing is None
+    assert rotations.shape == clip.rotations.shape and root.shape == (frames, 3)
+    assert positions.shape == clip.positions.shape
+    assert np.abs(rotations @ np.swapaxes(rotations, -1, -2) - np.eye(3)).max() < 1e-12
+    assert np.array_equal(positions[:, 0], root)
+    ratio = source_fps / fps
+    whole, parts = round(ratio), round(1 / ratio)
+    if whole and abs(ratio / whole - 1) < 1e-3:
+        assert np.array_equal(rotations[::whole], clip.rotations[::whole])
+        assert np.array_equal(positions[::whole], clip.positions[::whole])
+    elif parts and abs(ratio * parts - 1) < 1e-3:
+        assert np.array_equal(rotations, coded.rotations[::parts])
+        assert np.abs(rotations - clip.rotations).max() < 1e-12
+        assert np.abs(positions - clip.positions).max() < 1e-12
+    # no frame is further from the source than motion goes in a frame of either
+    step = 1 / min(fps, source_fps)
+    assert np.abs(root - clip.positions[:, 0]).max() < 1.01 * step
+    assert np.abs(rotations - clip.rotations).max() < 6 * step
+
+
+@pytest.mark.parametrize(("source_fps", "fps"), [(120, 30), (30, 25), (25, 60), (59.94, 23.976)])
+def test_between_frames_it_slerps_and_then_holds(source_fps: float, fps: float) -> None:
+    frames = 203
+    coded = motion(resampled_frames(frames, source_fps, fps), fps)
+    assert coded.rotations is not None
+    rotations, root = at_source_rate(
+        coded.rotations, coded.positions[:, 0], fps, source_fps, frames
+    )
+    assert rotations is not None
+    have = np.arange(coded.frames) / fps
+    times = np.minimum(np.arange(frames) / source_fps, have[-1])
+    for j in range(3):
+        expected = Slerp(have, Rotation.from_matrix(coded.rotations[:, j]))(times).as_matrix()
+        assert np.abs(rotations[:, j] - expected).max() < 1e-9
+    for axis in range(3):
+        expected = np.interp(times, have, coded.positions[:, 0, axis])
+        assert np.abs(root[:, axis] - expected).max() < 1e-9
+    beyond = np.arange(frames) / source_fps > have[-1] + 1e-9
+    assert (rotations[beyond] == coded.rotations[-1]).all()
+    assert (root[beyond] == coded.positions[-1, 0]).all()
+
+
+@pytest.mark.parametrize(("source_fps", "fps"), [(120, 30), (30, 30), (25, 60), (120, 59.94)])
+@pytest.mark.parametrize("length", [1, 2, 7, 1500])
+def test_blocks_give_what_the_whole_gives(source_fps: float, fps: float, length: int) -> None:
+    frames = 2 * BLOCK + 77
+    coded = motion(resampled_frames(frames, source_fps, fps), fps)
+    assert coded.rotations is not None
+    turned, root = coded.rotations, coded.positions[:, 0]
+    whole = at_source_rate(turned, root, fps, source_fps, frames)
+    starts = range(0, coded.frames, length)
+    cuts = [(turned[i : i + length], root[i : i + length]) for i in starts]
+    cuts.insert(1, (turned[:0], root[:0]))
+    pieces = list(stream_at_source_rate(iter(cuts), fps, source_fps, frames))
+    assert max(len(p[1]) for p in pieces) <= BLOCK
+    assert np.array_equal(np.concatenate([p[0] for p in pieces if p[0] is not None]), whole[0])
+    assert np.array_equal(np.concatenate([p[1] for p in pieces]), whole[1])
+    alone = stream_at_source_rate(((None, p) for _, p in cuts), fps, source_fps, frames)
+    assert np.array_equal(np.concatenate([p for _, p in alone]), whole[1])
+
+
+def test_blocks_are_asked_for_one_by_one() -> None:
+    coded = motion(5000, 30)
+    asked: list[int] = []
+
+    def blocks() -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
+        for start in range(0, 5000, 500):
+            asked.append(start)
+            yield None, coded.positions[start : start + 500]
+
+    stream = stream_at_source_rate(blocks(), 30, 120, 20000)
+    given = 0
+    for _, positions in stream:
+        given += len(positions)
+        assert len(asked) * 500 * 4 < given + 4 * 500 + 4  # no block before its turn
+    assert given == 20000 and len(asked) == 10
+
+
+def test_too_few_frames_and_rates_that_are_none() -> None:
+    clip = motion(10, 30)
+    assert resampled_frames(40, 120, 30) == 10 and resampled_frames(41, 120, 30) == 11
+    at_source_rate(clip.rotations, clip.positions[:, 0], 30, 120, 40)
+    with pytest.raises(BadInput, match=r"10 frames at 30 fps are too few for 41 .*11 are needed"):
+        at_source_rate(clip.rotations, clip.positions[:, 0], 30, 120, 41)
+    with pytest.raises(BadInput, match="0 frames at 30 fps are too few"):
+        list(stream_at_source_rate([], 30, 120, 1))
+    _, longer = at_source_rate(None, clip.positions, 30, 30, 4)  # frames past the end go
+    assert np.array_equal(longer, clip.positions[:4])
+    for fps, source_fps, frames in ((0, 30, 1), (30, np.inf, 1), (np.nan, 30, 1), (30, 30, 0)):
+        with pytest.raises(BadInput, match="must be positive"):
+            at_source_rate(None, clip.positions, fps, source_fps, frames)
