@@ -2,7 +2,7 @@
 
 python -m analysis report DIR                 # tables, figures and report.html anew
 python -m analysis best DIR --at 300          # best point at or under 300 bits/s in total
-python -m analysis best DIR --at 300 --rate model
+python -m analysis best DIR --at 300 --rate nominal
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.best import describe_best
-from analysis.fronts import RATES
+from analysis.fronts import DEFAULT_RATE, RATES
 from search_spaces.errors import BadInput
 
 
@@ -26,7 +26,10 @@ def parser() -> argparse.ArgumentParser:
     best = commands.add_parser("best", help="best operating point at or under a total rate")
     best.add_argument("folder", type=Path, metavar="DIR", help="sweep directory")
     best.add_argument("--at", type=float, required=True, help="bits/s in total over parts")
-    best.add_argument("--rate", choices=tuple(RATES), default="nominal", help="which rate is meant")
+    best.add_argument(
+        "--rate", choices=tuple(RATES), default=DEFAULT_RATE,
+        help="which rate is meant; stream (bytes of files) where left out",
+    )  # fmt: skip
     return top
 
 

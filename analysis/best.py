@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.fronts import RATES, best_at
-from analysis.labels import objective_label, point_label, quantity
+from analysis.fronts import DEFAULT_RATE, RATES, best_at
+from analysis.labels import number, objective_label, point_label, quantity
 from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame
-from search_spaces.objectives import Scope, find_metric
+from analysis.rates import header_share
+from search_spaces.objectives import Objective, Scope, find_metric
 from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
 
 
-def describe_best(folder: Path | str, rate: float, which: str = "nominal") -> str:
+def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) -> str:
     """The best operating point at or under a rate, its configuration, and where its codec lies.
 
     Args:
         folder: a sweep directory.
         rate: bits per second, summed over parts.
-        which: `nominal`, `model` or `entropy`.
+        which: a key of `RATES`.
 
     Raises:
         NoAnswer: every point costs more.
-        BadInput: `folder` is no sweep directory.
+        BadInput: `folder` is no sweep directory, or its points have no such rate.
     """
     log = read_log(folder)
     row = best_at(points_frame(log), rate, which)
@@ -43,10 +45,16 @@ def describe_best(folder: Path | str, rate: float, which: str = "nominal") -> st
 
 
 def _rates(row: pd.Series) -> str:
-    columns = {k: n if n in row.index else f"val_{n}" for k, n in RATES.items()}
-    return ", ".join(
-        f"{quantity(float(row[c]), c)} {k}" for k, c in columns.items() if c in row.index
-    )
+    columns = {k: Objective(n).column("val") for k, n in RATES.items()}
+    said = [
+        f"{quantity(float(row[c]), c)} {k}"
+        for k, c in columns.items()
+        if c in row.index and not pd.isna(row[c])
+    ]
+    share = header_share(row, "val")
+    if math.isfinite(share):
+        said[-1] += f" (header {number(share)} % of it)"
+    return ", ".join(said)
 
 
 def _scores(row: pd.Series) -> str:

@@ -27,13 +27,12 @@ from analysis.fronts import (
 from analysis.labels import codec_label, objective_label, part_label, quantity
 from analysis.log import Log
 from analysis.points import Tables, front_objectives, point_rows
+from analysis.rates import beside_nominal, few_tokens, is_baseline
 from analysis.statistics import SAME_POINT, over_recordings, seed_means
 from analysis.verdicts import Standing, dominators
 from search_spaces.objectives import Objective
+from search_spaces.rate import TOKENS_PER_CODE
 from search_spaces.record import MEAN_POSE, NEAREST_FRAME, STATUSES
-
-FEW_TOKENS_PER_CODE = 10
-"""Below this the plug-in entropy of a codebook is biased low by more than a few percent."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Findings:
 
     def front_of(self, distortion: str, rate: Objective | None = None) -> pd.DataFrame:
         """Front of the rate and a distortion on validation, rows of `means`."""
-        return front(self.means, [rate or self.log.rate, distortion]).rows
+        return beside_nominal(front(self.means, [rate or self.log.rate, distortion]).rows)
 
     @cached_property
     def standings(self) -> dict[str, list[Standing]]:
@@ -193,12 +192,18 @@ class Findings:
     def bounds(self) -> list[dict[str, Any]]:
         """Rows of the two bounds, each with its nominal rate."""
         facts, rows = self.log.facts, []
-        for row in map(dict, self.log.bounds):
+        for row in (dict(r) for r in self.log.bounds if not is_baseline(r)):
             if row.get("rate_nominal_bps") is None and facts is not None:
                 bits = math.log2(facts.train.frames) if row.get("codec") == NEAREST_FRAME else 0.0
                 row["rate_nominal_bps"] = bits * facts.fps * len(facts.parts)
             rows.append(row)
         return rows
+
+    @cached_property
+    def baselines(self) -> list[dict[str, Any]]:
+        """Rows of plainly quantised floats under a general compressor, by falling stream rate."""
+        rows = [dict(r) for r in self.log.bounds if is_baseline(r)]
+        return sorted(rows, key=lambda r: -float(r.get("test_rate_stream_bps") or 0.0))
 
     @cached_property
     def recordings(self) -> pd.DataFrame:
@@ -254,18 +259,15 @@ class Findings:
         ]
 
     def _few_tokens(self) -> list[str]:
-        points = self.means
-        if not {"val_tokens", "codebook_size"} <= set(points.columns) or not self.log.facts:
-            return []
-        size = pd.to_numeric(points["codebook_size"], errors="coerce")
-        streams = points["depth"].astype(float) * len(self.log.facts.parts)
-        few = int((points["val_tokens"] / streams < FEW_TOKENS_PER_CODE * size).sum())
-        if not few:
-            return []
-        return [
-            f"Fewer than {FEW_TOKENS_PER_CODE} validation tokens per code in {_points(few)}: the "
-            "empirical entropy is too low there; read the model rate."
-        ]
+        found = []
+        for split, word in (("val", "validation"), ("test", "test")):
+            few = int(few_tokens(self.means, self.log.facts, split).sum())
+            if few:
+                found.append(
+                    f"Fewer than {TOKENS_PER_CODE} {word} tokens per code in {_points(few)}: the "
+                    "empirical entropy reads too low there; read the model or stream rate."
+                )
+        return found
 
     def _left_out(self) -> list[str]:
         found = []

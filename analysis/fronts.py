@@ -22,7 +22,14 @@ from search_spaces.objectives import Objective, objectives
 
 FULL_POSE = "rmse_full_cm"
 NOMINAL_RATE = "rate_nominal_bps"
-RATES = {"nominal": "rate_nominal_bps", "model": "rate_model_bps", "entropy": "rate_entropy_bps"}
+RATES = {
+    "nominal": NOMINAL_RATE,
+    "entropy": "rate_entropy_bps",
+    "model": "rate_model_bps",
+    "stream": "rate_stream_bps",
+}
+DEFAULT_RATE = "stream"
+"""What a bitrate means where nobody says which: bytes of files on disk."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ def hypervolume_history(values: np.ndarray, reference: Sequence[float] | np.ndar
 
 
 def best_at(
-    frame: pd.DataFrame, rate: float, which: str = "nominal", objective: str = FULL_POSE
+    frame: pd.DataFrame, rate: float, which: str = DEFAULT_RATE, objective: str = FULL_POSE
 ) -> pd.Series:
     """The operating point of lowest distortion at or under a total rate, judged on validation.
 
@@ -178,17 +185,24 @@ def best_at(
     Args:
         frame: rows as in `points.csv`.
         rate: bits per second, summed over parts.
-        which: `nominal`, `model` or `entropy`.
+        which: a key of `RATES`.
         objective: the distortion to be lowest in.
 
     Raises:
         NoAnswer: every point costs more, or there is none; `nearest` is the cheapest.
+        BadInput: no such rate, or the sweep was recorded before it was measured.
     """
     if which not in RATES:
         raise BadInput(f"no rate {which!r}; there are {', '.join(RATES)}")
     untested = seed_means(frame[[c for c in frame.columns if not str(c).startswith("test_")]])
     if untested.empty:
         raise NoAnswer("no operating point is finished yet; wait for the first trial to end")
+    column = Objective(RATES[which]).column("val")
+    if column not in untested.columns or not untested[column].notna().any():
+        raise BadInput(
+            f"no operating point of this sweep has a {which} rate, since it was recorded before "
+            "that was measured; add --rate nominal"
+        )
     values = objective_values(untested, [RATES[which], objective])
     finite = np.isfinite(values).all(axis=1)
     if not finite.any():

@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from analysis.statistics import is_rate
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.objectives import Objective, Scope, objectives
+from search_spaces.objectives import Objective, objectives
 from search_spaces.record import LOG_FILE, RECORD_VERSION, STATUSES
 
 Event = dict[str, Any]
@@ -69,7 +70,7 @@ class Log:
     def rate(self) -> Objective:
         """The total rate that the sweep searched: nominal unless its objectives name another."""
         for objective in self.objectives:
-            if objective.metric.scope is Scope.RATE and not objective.scope:
+            if is_rate(objective.name) and not objective.scope:
                 return objective
         return Objective("rate_nominal_bps")
 

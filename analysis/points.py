@@ -19,14 +19,14 @@ import pandas as pd
 
 from analysis.fronts import FULL_POSE, front
 from analysis.log import Event, Log, read_log
-from analysis.statistics import is_score, seed_means
+from analysis.rates import beside_nominal
+from analysis.statistics import is_rate, is_score, seed_means
 from search_spaces.errors import BadInput
 from search_spaces.objectives import (
     HULL_ERROR,
     RATE_NOMINAL,
     RMSE,
     Objective,
-    Scope,
     objectives,
 )
 from search_spaces.record import (
@@ -57,7 +57,8 @@ class Tables:
 
     Attributes:
         trials, points, clips: rows as in `trials.csv`, `points.csv`, `clips.parquet`.
-        fronts: objective beside the rate (`rmse_full_cm`) to rows of its front.
+        fronts: objective beside the rate (`rmse_full_cm`) to rows of its front, with what the
+            bytes of files cost beside the nominal rate (`beside_nominal`).
     """
 
     trials: pd.DataFrame
@@ -158,7 +159,7 @@ def front_objectives(log: Log, points: pd.DataFrame) -> list[Objective]:
     """Distortions that get a front over the rate: full pose, parts, hull, and what was searched."""
     parts = log.facts.part_names if log.facts else ()
     names = [FULL_POSE, *(RMSE.objective(p) for p in (*parts, "hands")), HULL_ERROR.objective()]
-    searched = [o.name for o in log.objectives if o.metric.scope is not Scope.RATE]
+    searched = [o.name for o in log.objectives if not is_rate(o.name)]
     wanted = objectives(dict.fromkeys([*names, *searched]))
     return [o for o in wanted if o.column("val") in points.columns]
 
@@ -177,7 +178,7 @@ def write_tables(folder: Path | str) -> Tables:
     points, trials, clips = points_frame(log), trials_frame(log), clips_frame(log)
     means = seed_means(points)
     fronts = {
-        o.name: front(means, [log.rate, o]).rows
+        o.name: beside_nominal(front(means, [log.rate, o]).rows)
         for o in front_objectives(log, points)
         if log.rate.column("val") in points.columns
     }

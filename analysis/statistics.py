@@ -56,6 +56,11 @@ def is_metric(column: str) -> bool:
     return True
 
 
+def is_rate(name: str) -> bool:
+    """Whether an objective or column is a number of bits per second, of all or of one part."""
+    return is_metric(name) and find_metric(name)[0].unit == "bps"
+
+
 def is_score(column: str) -> bool:
     """Whether a column holds a metric, registered here or not (a plugin's, without the plugin)."""
     return column.startswith(tuple(f"{s}_" for s in SPLITS)) or is_metric(column)
@@ -107,7 +112,9 @@ def _is_averaged(values: pd.Series, column: str) -> bool:
 
 
 def _has_error(column: str) -> bool:
-    return is_metric(column) and find_metric(column)[0].scope in (Scope.POSE, Scope.TOTAL)
+    if not is_metric(column) or is_rate(column):
+        return False
+    return find_metric(column)[0].scope in (Scope.POSE, Scope.TOTAL)
 
 
 def over_recordings(clips: pd.DataFrame) -> pd.DataFrame:

@@ -162,9 +162,18 @@ def report(folder: Folder) -> None:
 def best(
     folder: Folder,
     at: Annotated[float, typer.Option(min=0, help="Bits per second in total over parts.")],
-    rate: Annotated[str, typer.Option(help="Which rate: nominal or model.")] = "nominal",
+    rate: Annotated[
+        str,
+        typer.Option(
+            help="Which rate: stream (bytes of files), nominal (closed form), model (the coder's "
+            "tables) or entropy."
+        ),
+    ] = "stream",
 ) -> None:
-    """The best operating point at or under a rate, judged on validation."""
+    """The best operating point at or under a rate, judged on validation.
+
+    Sweeps recorded before files were measured have no stream rate: add --rate nominal.
+    """
     from analysis.best import describe_best
     from analysis.fronts import NoAnswer
 

@@ -13,12 +13,16 @@ from analysis.fronts import FULL_POSE
 from analysis.labels import codec_label
 from analysis.log import Log
 from analysis.points import Tables
+from analysis.rates import ratio_column, share_column
 from analysis.verdicts import dominators
 
 _COLUMNS = (
     ("codec", "codec", "{}"),
-    ("bits/s", "rate_nominal_bps", "{:.0f}"),
-    ("model b/s", "val_rate_model_bps", "{:.0f}"),
+    ("nominal", "rate_nominal_bps", "{:.0f}"),
+    ("model", "val_rate_model_bps", "{:.0f}"),
+    ("stream", "val_rate_stream_bps", "{:.0f}"),
+    ("÷ nom.", ratio_column("val"), "{:.2f}"),
+    ("head %", share_column("val"), "{:.1f}"),
     ("val cm", "val_rmse_full_cm", "{:.2f}"),
     ("test cm", "test_rmse_full_cm", "{:.2f}"),
     ("hull %", "test_hull_pct", "{:.0f}"),
@@ -29,7 +33,11 @@ _COLUMNS = (
 
 
 def print_front(tables: Tables, log: Log, console: Console) -> None:
-    """The front over the sweep's total rate and full-pose RMSE, chosen on validation."""
+    """The front over the sweep's total rate and full-pose RMSE, chosen on validation.
+
+    Rates are on validation; a sweep that was recorded before files were measured has no stream
+    rate, and then no column for it.
+    """
     front = tables.fronts.get(FULL_POSE, pd.DataFrame())
     if front.empty:
         console.print("no operating point: the report says what was refused or failed and why")
@@ -38,7 +46,8 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     if front.get("compression", pd.Series(dtype=float)).isna().all():
         shown = [c for c in shown if c[1] != "compression"]
     table = Table(
-        title="rate–distortion front: full-pose RMSE, chosen on validation", title_justify="left"
+        title="rate–distortion front: full-pose RMSE, chosen on validation; rates in bits/s",
+        title_justify="left",
     )
     for title, name, _ in shown:
         table.add_column(title, justify="left" if name == "codec" else "right", no_wrap=True)

@@ -14,6 +14,9 @@ from search_spaces.data_facts import DataFacts
 from search_spaces.families import family_of
 from search_spaces.space import Value
 
+TOKENS_PER_CODE = 10
+"""With fewer tokens than this for each code, plug-in entropy is visibly biased low."""
+
 
 @dataclass(frozen=True)
 class NominalRate:
@@ -59,6 +62,28 @@ def nominal_rate(
     if facts.root == "coded":
         per_part["root"] = bits(facts.root_alphabet) * facts.fps
     return NominalRate(per_part)
+
+
+def tokens_per_code(
+    config: Mapping[str, Value], facts: DataFacts, tokens: float, depth: int | None = None
+) -> float:
+    """Tokens for each code of the level that has the fewest; see `TOKENS_PER_CODE`.
+
+    Args:
+        config: a complete configuration.
+        facts: of the prepared data.
+        tokens: counted on a split over all parts and levels (`val_tokens`).
+        depth: levels decoded; all of them when left out.
+    """
+    family = family_of(config)
+    alphabets = {p: family.alphabet(config, p)[:depth] for p in facts.part_names}
+    pace = {p: 1 / family.compression(config, p) for p in facts.part_names}
+    if facts.root == "coded":
+        alphabets["root"], pace["root"] = facts.root_alphabet, 1.0
+    whole = sum(pace[p] * len(sizes) for p, sizes in alphabets.items())
+    return min(
+        tokens * pace[p] / whole / max(sizes) for p, sizes in alphabets.items() if len(sizes)
+    )
 
 
 def nearest_frame_rate(facts: DataFacts) -> NominalRate:

@@ -19,8 +19,8 @@ from analysis.labels import codec_label, objective_label, point_label, unit_labe
 from analysis.log import Log
 from analysis.palette import looks
 from analysis.points import Tables, points_frame, trials_frame
-from analysis.statistics import SAME_POINT
-from search_spaces.objectives import Objective, Scope
+from analysis.statistics import SAME_POINT, is_rate
+from search_spaces.objectives import Objective
 from search_spaces.record import CLIP_COLUMNS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def overview(log: Log) -> Overview:
     """Judges a sweep for a tracker; it may be unfinished, or have no point at all."""
     clips = pd.DataFrame(columns=list(CLIP_COLUMNS))
     findings = Findings(log, Tables(trials_frame(log), points_frame(log), clips, {}))
-    searched = [o for o in findings.objectives if o.metric.scope is not Scope.RATE]
+    searched = [o for o in findings.objectives if not is_rate(o.name)]
     distortion = searched[0] if searched else Objective(FULL_POSE)
     points = findings.tables.points
     fronts = {}

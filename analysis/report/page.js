@@ -1,7 +1,7 @@
 "use strict";
 /* The page's state and its controls. */
 const $ = (id) => document.getElementById(id);
-const state = { metric: data.metrics.length ? data.metrics[0].name : null, rate: data.rate, split: "val", axis: "linear", prefixes: true, links: true, bounds: true, hidden: new Set() };
+const state = { metric: data.metrics.length ? data.metrics[0].name : null, rate: data.rate, split: "val", axis: "linear", prefixes: true, links: true, bounds: true, baselines: true, hidden: new Set() };
 
 function startAxis() {
   const rates = (points.values.rate_nominal_bps || []).filter((v) => finite(v) && v > 0);
@@ -54,6 +54,7 @@ function fillLegend() {
   $("legend").insertAdjacentHTML("beforeend",
     key(`<circle cx="6.5" cy="6.5" r="4.5" fill="currentColor"/>`, "all levels") +
     (points.is_prefix.some(Boolean) ? key(`<circle cx="6.5" cy="6.5" r="4.5" ${open}/>`, "prefix of a model") : "") +
+    (data.baselines.length ? key(`<path d="M2 2 11 11M11 2 2 11M6.5.5V12.5M.5 6.5H12.5" ${open}/>`, "quantised floats, stream rate") : "") +
     key(`<circle cx="6.5" cy="6.5" r="6.5" ${open}/><circle cx="6.5" cy="6.5" r="3" fill="currentColor"/>`, "on the front"));
 }
 
@@ -78,10 +79,15 @@ function caption() {
   const front = (data.fronts[state.rate] || {})[state.metric] || [], m = metricOf[state.metric];
   const words = [];
   if (m && m.optimised) {
-    words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over this rate and ${m.short[0].toLowerCase()}${m.short.slice(1)}.`);
+    const lower = (s) => s[0].toLowerCase() + s.slice(1), rate = data.rates.find((r) => r.key === state.rate), searched = data.rates.find((r) => r.searched);
+    words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over the ${lower(rate.label)} and ${lower(m.short)}.`);
+    if (searched && searched !== rate) words.push(`The search saw the ${lower(searched.label)}; this front was taken anew from the same points.`);
+    if (state.rate === "entropy") words.push("No decoder has the histograms that this rate is counted with.");
     if (state.split === "test") words.push("They are shown with their test scores and not filtered again, so the dotted line may rise.");
   } else if (m) words.push("Read beside the fronts; there is no front over this number.");
   if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");
+  const floats = baselinesOf(state.metric, state);
+  if (floats.beyond.length) words.push(`Quantised floats lie beyond the axis, from ${say(Math.min(...floats.beyond.map((p) => p.x)))} bits/s on; a logarithmic one holds them.`);
   if (data.published[state.metric]) words.push(`Stars: ${data.published[state.metric].note}`);
   $("caption").textContent = words.join(" ");
 }

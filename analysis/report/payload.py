@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.findings import Findings, varied
-from analysis.fronts import FULL_POSE, RATES
+from analysis.fronts import FULL_POSE, NOMINAL_RATE, RATES
 from analysis.labels import codec_label, objective_label, part_label, point_label, unit_label
 from analysis.palette import looks
 from analysis.points import configuration_columns
 from analysis.published import klezovich_hull
-from analysis.statistics import is_metric
+from analysis.statistics import is_metric, is_rate
 from search_spaces.objectives import Direction, Metric, Objective, Scope, find_metric, metrics
 from search_spaces.record import MEAN_POSE
 
@@ -35,7 +35,16 @@ def payload(findings: Findings) -> dict[str, Any]:
         "codecs": _codecs(findings),
         "points": _points(findings, [*shown, *rates.values()]),
         "metrics": [_metric(n, m) for n, m in drawn.items()],
-        "rates": [{"key": k, "name": n, "label": objective_label(n)} for k, n in rates.items()],
+        "rates": [
+            {
+                "key": k,
+                "name": n,
+                "label": objective_label(n),
+                "measured": n != NOMINAL_RATE,
+                "searched": n == findings.log.rate.name,
+            }
+            for k, n in rates.items()
+        ],
         "rate": next((k for k, n in rates.items() if n == findings.log.rate.name), "nominal"),
         "fronts": {
             k: {n: _front(findings, n, rate) for n, m in drawn.items() if _optimised(m)}
@@ -43,6 +52,7 @@ def payload(findings: Findings) -> dict[str, Any]:
         },
         "small": _small_multiples(findings, list(shown)),
         "bounds": _bounds(findings, [*shown, *rates.values()]),
+        "baselines": [_values(row, [*shown, *rates.values()]) for row in findings.baselines],
         "published": _published(list(shown)),
         "references": _references(findings, list(shown)),
         "history": _history(findings),
@@ -59,7 +69,7 @@ def shown_metrics(points: pd.DataFrame) -> list[str]:
     names = [c.removeprefix("val_") for c in points.columns if c.startswith("val_")]
     names = [n for n in names if is_metric(n) and not n.startswith("jerk_original")]
     rank = {m.stem: i for i, m in enumerate(metrics())}
-    measured = [n for n in names if find_metric(n)[0].scope is not Scope.RATE]
+    measured = [n for n in names if not is_rate(n)]
     return sorted(measured, key=lambda n: rank[find_metric(n)[0].stem])
 
 
@@ -142,11 +152,16 @@ def _bounds(findings: Findings, names: list[str]) -> list[dict[str, Any]]:
     facts = findings.log.facts
     bits = f"log₂ {facts.train.frames:,} bits a frame and part" if facts else ""
     for row in findings.bounds:
-        values = {k: plain(v) for k, v in row.items() if is_metric(k)}
-        kept = {k: v for k, v in values.items() if any(k.endswith(n) for n in names)}
         note = "0 bits" if row.get("codec") == MEAN_POSE else bits
-        found.append({"name": str(row.get("codec")), "note": note, "values": kept})
+        found.append({**_values(row, names), "note": note})
     return found
+
+
+def _values(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """A row of the bounds with those of its values that are drawn."""
+    values = {k: plain(v) for k, v in row.items() if is_metric(k)}
+    kept = {k: v for k, v in values.items() if any(k.endswith(n) for n in names)}
+    return {"name": str(row.get("codec")), "values": kept}
 
 
 def _published(shown: list[str]) -> dict[str, Any]:

@@ -111,6 +111,7 @@ function frontPlot(div, metric, state, small) {
   }
   let top = Math.max(0, ...shown.map((i) => y[i]));
   if (state.bounds) top = Math.max(top, drawBounds(traces, layout, t, metric, state, small));
+  if (!small) top = Math.max(top, drawBaselines(traces, t, metric, state));
   const paper = data.published[metric];
   if (paper) top = Math.max(top, drawPaper(traces, paper, t, small));
   const reference = data.references[metric];
@@ -126,7 +127,7 @@ function frontPlot(div, metric, state, small) {
   } else Object.assign(layout.xaxis, { range: [-0.02, 1.05].map((s) => s * Math.max(1, ...rates)), tickformat: ",.0f" });
   layout.yaxis.range = [0, top * 1.08 || 1];
   const rate = data.rates.find((r) => r.key === state.rate);
-  layout.xaxis.title.text = small ? "bits/s" : `${rate.label}, all parts together (bits/s)`;
+  layout.xaxis.title.text = small ? "bits/s" : `${rate.label}, all parts together (bits/s${rate.measured ? `, ${state.split === "val" ? "validation" : "test"}` : ""})`;
   if (!small) layout.yaxis.title.text = `${m.label} (${m.unit})`;
   return Plotly.react(div, traces, layout, small ? { ...config, displayModeBar: false } : config);
 }
@@ -151,6 +152,25 @@ function drawBounds(traces, layout, t, metric, state, small) {
     }
   }
   return top;
+}
+
+/* Quantised floats at the rate that is shown. They cost far more than any codec, so a linear axis takes those alone that lie near the points. */
+function baselinesOf(metric, state) {
+  const rate = columnOf(rateName(state.rate), state.split), column = columnOf(metric, state.split);
+  const found = data.baselines.map((b) => ({ name: b.name, x: b.values[rate], y: b.values[column] })).filter((p) => finite(p.x) && finite(p.y));
+  const reach = 1.5 * Math.max(0, ...valuesOf(rateName(state.rate), state.split).filter(finite));
+  const near = (p) => state.axis === "log" || p.x <= reach;
+  return { shown: state.baselines ? found.filter(near) : [], beyond: state.baselines ? found.filter((p) => !near(p)) : [] };
+}
+
+function drawBaselines(traces, t, metric, state) {
+  const own = baselinesOf(metric, state).shown.sort((a, b) => a.x - b.x);
+  if (own.length) traces.push({
+    x: own.map((p) => p.x), y: own.map((p) => p.y), mode: "lines+markers", line: { color: t.faint, width: 1, dash: "dash" },
+    marker: { symbol: "asterisk-open", size: 10, color: t.soft, line: { width: 1.4, color: t.soft } },
+    text: own.map((p) => `<b>${escaped(p.name)}</b><br>${say(p.y)} ${metricOf[metric].unit} at ${say(p.x)} bits/s`), hovertemplate: "%{text}<extra></extra>",
+  });
+  return Math.max(0, ...own.map((p) => p.y));
 }
 
 function drawPaper(traces, paper, t, small) {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,16 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from analysis.evaluations import read_evaluations
 from analysis.findings import Findings, full_pose_front
-from analysis.fronts import FULL_POSE
-from analysis.labels import (
-    codec_label,
-    error_number,
-    number,
-    objective_label,
-    part_label,
-    point_label,
-    quantity,
-    unit_label,
-)
+from analysis.labels import codec_label, number, objective_label, part_label, quantity
 from analysis.log import read_log
 from analysis.palette import looks
-from analysis.points import configuration_columns, write_tables
-from analysis.report.payload import payload, plain
+from analysis.points import write_tables
+from analysis.report.payload import payload
+from analysis.report.rates import rate_bars, rate_table
+from analysis.report.tables import evaluation_table, front_table
+from search_spaces.rate import TOKENS_PER_CODE
 from search_spaces.record import FIGURES_FOLDER, REPORT_FILE
 
 __all__ = ["build_report"]
@@ -38,7 +30,8 @@ __all__ = ["build_report"]
 def build_report(folder: Path | str) -> Path:
     """Makes the tables, figures and report of a sweep anew.
 
-    The page depends on the log and the trials' folders alone: the same sweep gives the same bytes.
+    The page depends on the log and the folders of trials and evaluations alone: the same sweep
+    gives the same bytes.
 
     Returns:
         Path of `report.html`.
@@ -71,6 +64,7 @@ def render(findings: Findings) -> str:
                             "objective": objective_label, "duration": duration,
                             "quantity": quantity}  # fmt: skip
     template = environment.from_string(_own("template.html.j2"))
+    evaluations = read_evaluations(findings.log.folder)
     return template.render(
         f=findings,
         log=findings.log,
@@ -79,6 +73,11 @@ def render(findings: Findings) -> str:
         looks=looks(findings.codecs),
         front=full_pose_front(findings),
         table=front_table(findings),
+        tokens_per_code=TOKENS_PER_CODE,
+        rates=rate_table(findings),
+        bars=rate_bars(findings),
+        evaluations=[evaluation_table(findings, e) for e in evaluations.read],
+        damaged=evaluations.damaged,
         spec=yaml.safe_dump(findings.log.sweep.get("spec") or {}, sort_keys=False),
         versions=_versions(findings.log.sweep),
         css=Markup(_own("report.css")),
@@ -92,62 +91,6 @@ def embedded(data: Any) -> str:
     """JSON that can stand inside a script element, whatever strings it holds."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def front_table(findings: Findings) -> dict[str, Any]:
-    """Head and rows of the table of the front: each cell is (text, value to sort by)."""
-    front = full_pose_front(findings)
-    rate = findings.log.rate
-    rates = [c for c in ("rate_nominal_bps", "val_rate_model_bps") if c in front.columns]
-    names = [o.name for o in findings.distortions]
-    columns = [c for n in names for c in (f"val_{n}", f"test_{n}") if c in front.columns]
-    errors = findings.recordings
-    tested = errors[(errors["split"] == "test") & (errors["metric"] == FULL_POSE)]
-    spread = {r["point"]: r for r in tested.to_dict("records")}
-    head = [("Codec", ""), ("Levels", "decoded of trained")]
-    head += [(_short(c), "") for c in rates]
-    head += [(_short(c), "test" if c.startswith("test_") else "validation") for c in columns]
-    head += [("± over recordings", "test, full pose")] * bool(spread)
-    head += [("Seeds", "")] * (findings.seeds > 1) + [("Training", "s"), ("Configuration", "")]
-    config = [c for c in configuration_columns(findings.means) if c != "codec"]
-    rows = []
-    for row in front.to_dict("records"):
-        cells = [
-            (point_label(row), str(row["codec"])),
-            (f"{row['depth']} of {row['levels']}", plain(row["depth"])),
-        ]
-        cells += [_cell(row, c) for c in [*rates, *columns]]
-        if spread:
-            each = spread.get(row["point"])
-            shown = f"± {error_number(each['se'])} (n {each['recordings']})" if each else "–"
-            cells.append((shown, plain(each["se"]) if each else None))
-        if findings.seeds > 1:
-            cells.append((str(int(row["seeds"])), plain(row["seeds"])))
-        trained = row.get("train_seconds", math.nan)
-        cells += [(number(trained), plain(trained)), (_configuration(config, row), "")]
-        rows.append({"codec": str(row["codec"]), "cells": cells})
-    return {"head": head, "rows": rows, "rate": objective_label(rate.name)}
-
-
-def _short(column: str) -> str:
-    return f"{objective_label(column)}, {unit_label(column)}"
-
-
-def _cell(row: Mapping[Any, Any], column: str) -> tuple[str, Any]:
-    text = number(float(row[column]))
-    error = row.get(f"{column}_se")
-    if error is not None and error == error:
-        text += f" ± {error_number(float(error))}"
-    return text, plain(row[column])
-
-
-def _configuration(columns: Sequence[str], row: Mapping[Any, Any]) -> str:
-    shown = {c: plain(row[c]) for c in columns}
-    return ", ".join(f"{k} {_brief(v)}" for k, v in shown.items() if v is not None)
-
-
-def _brief(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _versions(sweep: dict[str, Any]) -> dict[str, str]:

@@ -15,11 +15,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from search_spaces.record import BOUNDS, CLIP_COLUMNS, LOG_FILE, TRIALS_FOLDER, point_id
+from analysis.rates import QUANTISED_FLOATS
+from search_spaces.record import (
+    BOUNDS,
+    CLIP_COLUMNS,
+    EVALUATIONS_FOLDER,
+    LOG_FILE,
+    POINTS_TABLE,
+    TRIALS_FOLDER,
+    point_id,
+)
 
 PARTS = ("body", "right_hand", "left_hand")
 SCALE = {"full": 1.0, "body": 0.8, "right_hand": 0.22, "left_hand": 0.2, "hands": 0.21}
 SKILL = {"kmeans": 1.0, "rqvae": 0.86, "temporal_rvq": 1.25}
+HEADER_BYTES = 96
+FLOAT_BITS = (4, 6, 8)
+RECORDINGS = 4
+"""Of validation, and of test."""
 
 
 @dataclass
@@ -39,6 +52,9 @@ class FakeSweep:
     codecs: tuple[str, ...] = ("kmeans", "rqvae", "temporal_rvq")
     failures: bool = True
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
+    streams: bool = True
+    """Whether files were measured; sweeps of the first record version have none."""
+    evaluations: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     clock: float = 1_795_000_000.0
 
@@ -77,6 +93,8 @@ class FakeSweep:
         self._say("finished")
         lines = "".join(json.dumps(e) + "\n" for e in self.events)
         (folder / LOG_FILE).write_text(lines, encoding="utf-8")
+        for number in range(self.evaluations):
+            self._write_evaluation(folder, f"e{number:03d}", rng)
         return folder
 
     def _say(self, event: str, after: float = 0.05, **fields: Any) -> None:
@@ -89,7 +107,8 @@ class FakeSweep:
                  "rmse_hands_cm": 2.0, "hull_error_pct": 100.0}  # fmt: skip
         self._say("sweep", sweep="s-0001", name=self.name, preset="rate_distortion",
                   title="Rate against distortion", size="debug",
-                  versions={"record": 1, "ratefront": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+                  versions={"record": 2 if self.streams else 1, "ratefront": "0.1.0",
+                            "torch": "2.13.0", "ray": "2.60.0"},
                   objectives=list(self.objectives),
                   reference_point={k: point[k] for k in self.objectives}, seed=0,
                   spec={"preset": "rate_distortion", "data": "embedded", "size": "debug",
@@ -103,6 +122,12 @@ class FakeSweep:
                          "val_rate_entropy_bps": rate, "test_rate_model_bps": rate,
                          "test_rate_entropy_bps": rate,
                          **self._scores(level, {}, np.random.default_rng(3))})  # fmt: skip
+        for bits_each in FLOAT_BITS if self.streams else ():
+            bps = 0.55 * bits_each * 63 * 3 * self.fps
+            rows.append({"codec": f"{QUANTISED_FLOATS}, {bits_each} bits + lzma",
+                         "val_rate_stream_bps": bps, "test_rate_stream_bps": 1.02 * bps,
+                         **self._scores(40 * 2.0**-bits_each, {},
+                                        np.random.default_rng(bits_each))})  # fmt: skip
         self._say("bounds", rows=rows)
 
     def _facts(self) -> dict[str, Any]:
@@ -119,8 +144,8 @@ class FakeSweep:
                 "dropped_parts": [{"name": p, "reason": "the skeleton has no finger joints"}
                                   for p in self.dropped],
                 "split": self.split, "synthetic": self.synthetic, "joints": 63,
-                "train": split("train", 1.0, 12), "val": split("val", 0.2, 4),
-                "test": split("test", 0.2, 4), "signers": ["ada", "ben"],
+                "train": split("train", 1.0, 12), "val": split("val", 0.2, RECORDINGS),
+                "test": split("test", 0.2, RECORDINGS), "signers": ["ada", "ben"],
                 "data_hash": "sha256:1234", "split_hash": "sha256:5678",
                 "warnings": ["left_hand: 2 of 60 features never move on train"]}  # fmt: skip
 
@@ -168,22 +193,70 @@ class FakeSweep:
                    "features": "expmap", "fps": self.fps, "size": "debug",
                    "rate_nominal_bps": bps * len(self.parts)}  # fmt: skip
             row |= {f"rate_nominal_{p}_bps": bps for p in self.parts}
-            row |= self._rates(bps, rng) | self._scores(level, config, rng)
-            row |= {"val_tokens": int(self.frames * 0.2 * depth), "train_seconds": 4.2,
-                    "test_tokens": int(self.frames * 0.2 * depth), "evaluate_seconds": 0.6,
+            row |= self._rates(bits, depth, config.get("compression", 1), rng)
+            row |= self._scores(level, config, rng)
+            each = self._tokens(config.get("compression", 1))
+            row |= {"val_tokens": each * depth * len(self.parts), "train_seconds": 4.2,
+                    "test_tokens": each * depth * len(self.parts), "evaluate_seconds": 0.6,
                     "parameters": 40_000 * depth, "codec_bytes": 160_000 * depth}  # fmt: skip
             rows.append(row)
         return rows
 
-    def _rates(self, bps: float, rng: np.random.Generator) -> dict[str, float]:
+    def _tokens(self, compression: int) -> int:
+        """Of one level of one part, on validation or test."""
+        length = int(self.frames * 0.2) // RECORDINGS
+        return RECORDINGS * -(-length // compression)
+
+    def _rates(
+        self, bits: float, depth: int, compression: int, rng: np.random.Generator
+    ) -> dict[str, float]:
+        """Rates as codecs have them: where tokens are few for the codes, entropy is too low, and
+        the fitted tables no better than uniform ones."""
         rates: dict[str, float] = {}
+        tokens, seconds = self._tokens(compression), self.frames * 0.2 / self.fps
+        level = bits / depth  # of one token
+        uniform = tokens * depth * level
+        streams = len(self.parts) * RECORDINGS * depth
+        whole = 2 if level > 8 else 1  # bytes of a token in its smallest integer type
         for split in ("val", "test"):
-            for name, low in (("entropy", 0.82), ("model", 0.88)):
-                factor = low + float(rng.uniform(0, 0.05))
-                rates[f"{split}_rate_{name}_bps"] = bps * factor * len(self.parts)
-                for part in self.parts:
-                    rates[f"{split}_rate_{name}_{part}_bps"] = bps * factor
+            sharp, used = 0.82 + float(rng.uniform(0, 0.05)), 0.88 + float(rng.uniform(0, 0.05))
+            entropy = tokens * depth * min(sharp * level, 0.97 * math.log2(tokens))
+            learned = 1.6 - 0.6 * math.tanh(tokens / 2.0**level)
+            model = min(used * learned, 1.0) * uniform + RECORDINGS * depth
+            for part in self.parts:
+                rates[f"{split}_rate_entropy_{part}_bps"] = entropy / seconds
+                rates[f"{split}_rate_model_{part}_bps"] = model / seconds
+            total = model * len(self.parts)
+            rates[f"{split}_rate_entropy_bps"] = entropy * len(self.parts) / seconds
+            rates[f"{split}_rate_model_bps"] = total / seconds
+            if not self.streams:
+                continue
+            header = 8 * HEADER_BYTES * RECORDINGS
+            raw = min(1.0, 1.1 * level / (8 * whole)) * 8 * whole * tokens * depth * len(self.parts)
+            counted = {"stream": total + 5 * streams + header, "header": header,
+                       "zlib": 0.95 * used * raw + 88 * RECORDINGS,
+                       "lzma": 0.92 * used * raw + 160 * RECORDINGS}  # fmt: skip
+            rates |= {f"{split}_rate_{k}_bps": v / seconds for k, v in counted.items()}
         return rates
+
+    def _write_evaluation(self, folder: Path, name: str, rng: np.random.Generator) -> None:
+        """Each trial's last point on harder motion, scored on test."""
+        last = {e["trial"]: e["row"] for e in self.events if e["event"] == "point"}
+        harder = 1.3 + float(rng.uniform(0, 0.2))
+        rows = []
+        for row in last.values():
+            kept = {k: v for k, v in row.items() if not k.startswith(("val_", "test_"))}
+            scores = {k: v * (harder if "_cm" in k else 1.04) for k, v in row.items()
+                      if k.startswith("test_") and isinstance(v, float)}  # fmt: skip
+            rows.append({**kept, **scores, "evaluation": name, "data_hash": "sha256:9abc"})
+        metrics = ["rmse_full_cm", "rmse_body_cm", "hull_error_pct", "mpjpe_full_cm"]
+        facts = {"id": name, "data": "motion/other", "data_hash": "sha256:9abc", "split": "test",
+                 "recordings": 3, "frames": 5400, "seconds": 5400 / self.fps, "metrics": metrics,
+                 "made": f"2026-11-2{name[-1]}T10:00:00Z", "points": len(rows)}  # fmt: skip
+        place = folder / EVALUATIONS_FOLDER / name
+        place.mkdir(parents=True)
+        (place / "evaluation.json").write_text(json.dumps(facts), encoding="utf-8")
+        pd.DataFrame(rows).to_parquet(place / POINTS_TABLE)
 
     def _scores(
         self, level: float, config: dict[str, Any], rng: np.random.Generator

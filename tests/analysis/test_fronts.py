@@ -110,6 +110,7 @@ def frame() -> pd.DataFrame:
             "seed": 0,
             "rate_nominal_bps": [180.0, 270.0, 180.0, 360.0],
             "val_rate_model_bps": [100.0, 90.0, 170.0, 300.0],
+            "val_rate_stream_bps": [190.0, 185.0, 170.0, 400.0],
             "val_rmse_full_cm": [5.0, 4.0, 6.0, np.nan],
             "test_rmse_full_cm": [9.0, 1.0, 0.0, 0.0],
             "val_utilisation_body_pct": [50.0, 60.0, 70.0, 10.0],
@@ -136,9 +137,25 @@ def test_a_column_that_is_missing_is_named() -> None:
 
 
 def test_best_is_the_lowest_distortion_that_fits() -> None:
-    assert best_at(frame(), 200)["point"] == "a"
-    assert best_at(frame(), 270)["point"] == "b"
+    assert best_at(frame(), 200, which="nominal")["point"] == "a"
+    assert best_at(frame(), 270, which="nominal")["point"] == "b"
     assert best_at(frame(), 95, which="model")["point"] == "b"
+
+
+def test_best_counts_bytes_unless_told_otherwise() -> None:
+    assert best_at(frame(), 187)["point"] == "b"
+    assert best_at(frame(), 184)["point"] == "c"
+
+
+@pytest.mark.parametrize("older", ["without the column", "with holes for it"])
+def test_best_of_an_older_sweep_names_the_nominal_rate(older: str) -> None:
+    points = frame().drop(columns="val_rate_stream_bps")
+    if older == "with holes for it":
+        points["val_rate_stream_bps"] = np.nan
+    with pytest.raises(BadInput, match=r"stream rate.*--rate nominal") as caught:
+        best_at(points, 9999)
+    assert "\n" not in str(caught.value)
+    assert best_at(points, 9999, which="nominal")["point"] == "b"
 
 
 def test_best_reads_no_test_column() -> None:
@@ -150,9 +167,9 @@ def test_best_reads_no_test_column() -> None:
 
 def test_best_says_what_comes_nearest() -> None:
     with pytest.raises(NoAnswer, match=r"100 bits/s .* nearest is a \(kmeans\) at 180") as caught:
-        best_at(frame(), 100)
+        best_at(frame(), 100, which="nominal")
     assert caught.value.nearest is not None and caught.value.nearest["point"] == "a"
-    with pytest.raises(BadInput, match="nominal, model, entropy"):
+    with pytest.raises(BadInput, match="nominal, entropy, model, stream"):
         best_at(frame(), 100, which="true")
     with pytest.raises(NoAnswer, match="yet"):
         best_at(frame().iloc[:0], 100)
@@ -164,4 +181,4 @@ def test_best_judges_seeds_by_their_mean() -> None:
     lucky["rate_nominal_bps"] = 180.0
     lucky["seed"] = [0, 1, 0, 0]
     lucky["val_rmse_full_cm"] = [9.0, 1.0, 4.0, 8.0]
-    assert best_at(lucky, 200)["point"] == "c"
+    assert best_at(lucky, 200, which="nominal")["point"] == "c"

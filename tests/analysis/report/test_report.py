@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.evaluations import Evaluation, read_evaluations
+from analysis.findings import Findings, full_pose_front
+from analysis.log import read_log
+from analysis.points import write_tables
+from analysis.rates import few_tokens
 from analysis.report import build_report
+from analysis.report.rates import rate_bars, rate_table
+from analysis.report.report import render
+from analysis.report.tables import evaluation_table
 from search_spaces.record import RECORD_VERSION
 from tests.analysis.make_sweep import FakeSweep
 
@@ -90,13 +99,17 @@ def test_embedded_numbers_are_the_points(small: Path) -> None:
     assert count > 5
     assert all(len(v) == count for v in data["points"]["values"].values())
     assert {b["name"] for b in data["bounds"]} == {"mean pose", "nearest training frame"}
-    assert set(data["fronts"]) == {"nominal", "model", "entropy"}
+    assert set(data["fronts"]) == {"nominal", "entropy", "model", "stream"}
+    assert not [m["name"] for m in data["metrics"] if m["name"].startswith("rate")]
+    assert len(data["baselines"]) == 3
+    assert all("val_rate_stream_bps" in b["values"] for b in data["baselines"])
     assert "hull_pct" not in data["published"]
     values = data["points"]["values"]
-    pairs = list(zip(values["rate_nominal_bps"], values["val_rmse_full_cm"], strict=True))
-    for i in data["fronts"]["nominal"]["rmse_full_cm"]:
-        x, y = pairs[i]
-        assert not any(a <= x and b <= y and (a, b) != (x, y) for a, b in pairs)
+    for rate, column in (("nominal", "rate_nominal_bps"), ("stream", "val_rate_stream_bps")):
+        pairs = list(zip(values[column], values["val_rmse_full_cm"], strict=True))
+        for i in data["fronts"][rate]["rmse_full_cm"]:
+            x, y = pairs[i]
+            assert not any(a <= x and b <= y and (a, b) != (x, y) for a, b in pairs)
 
 
 def test_the_same_sweep_gives_the_same_bytes(small: Path) -> None:
@@ -119,3 +132,110 @@ def test_a_sweep_without_points_still_has_a_page(tmp_path: Path) -> None:
     text = Page(build_report(tmp_path).read_text(encoding="utf-8")).text
     assert "K-Means has no operating point: 1 refused." in text
     assert "too many codes" in text and "The front is empty." in text
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluated") / "sweep"
+    return FakeSweep(trials=12, evaluations=1).write(folder, np.random.default_rng(3))
+
+
+def drawn(folder: Path) -> str:
+    return render(Findings(read_log(folder), write_tables(folder)))
+
+
+def test_every_point_of_the_front_shows_nominal_beside_stream_rate(evaluated: Path) -> None:
+    html = drawn(evaluated)
+    front = full_pose_front(Findings(read_log(evaluated), write_tables(evaluated)))
+    for table, split in (("front-table", "val"), ("bytes-table", "test")):
+        body = html.split(f'id="{table}"', 1)[1].split("</tbody>", 1)[0]
+        rows = body.split("<tbody>", 1)[1].split("<tr>")[1:]
+        assert len(rows) == len(front)
+        for row, point in zip(rows, front.to_dict("records"), strict=True):
+            shown = [float(v) for v in re.findall(r'<td data-sort="([^"]+)"', row)]
+            for value in (point["rate_nominal_bps"], point[f"{split}_rate_stream_bps"]):
+                assert any(v == pytest.approx(value, rel=1e-5) for v in shown)
+
+
+def test_rates_in_bytes_stand_with_baselines_and_few_tokens_marked(evaluated: Path) -> None:
+    findings = Findings(read_log(evaluated), write_tables(evaluated))
+    table = rate_table(findings)
+    assert table is not None
+    names = [name for name, _ in table["head"]]
+    assert names[1:8] == ["Nominal", "Entropy", "Model", "Stream", "Header", "Zlib", "LZMA"]
+    few = few_tokens(full_pose_front(findings), findings.log.facts, "test")
+    assert few.any() and not few.all()
+    marked = ["†" in row["cells"][2][0] for row in table["rows"]]
+    assert marked == few.tolist()
+    assert [row[0] for row in table["baselines"]] == [
+        f"Quantised floats, {bits} bits + lzma" for bits in (8, 6, 4)
+    ]
+    assert all(len(row) == len(names) for row in table["baselines"])
+    text = Page(drawn(evaluated)).text
+    assert "times its nominal rate" in text
+    assert "10 test tokens per code" in text
+
+
+def test_bars_are_in_percent_of_nominal_and_end_at_the_stream_rate(evaluated: Path) -> None:
+    findings = Findings(read_log(evaluated), write_tables(evaluated))
+    bars = rate_bars(findings)
+    assert bars is not None
+    front = full_pose_front(findings).to_dict("records")
+    for bar, point in zip(bars["rows"], front, strict=True):
+        nominal, stream = point["rate_nominal_bps"], point["test_rate_stream_bps"]
+        assert bar["share"]["stream"] == pytest.approx(stream / nominal)
+        payload = stream - point["test_rate_header_bps"]
+        assert bar["share"]["payload"] == pytest.approx(payload / nominal)
+        end = float(bars["end"]) / 100
+        inside = min(stream / nominal, end) / end
+        assert float(bar["at"]["stream"]) == pytest.approx(100 * inside, abs=0.6)
+        assert ("stream" in bar["beyond"]) == (stream / nominal > 2)
+
+
+def test_a_sweep_before_files_were_measured_has_its_page(tmp_path: Path) -> None:
+    folder = FakeSweep(trials=6, streams=False).write(tmp_path / "old", np.random.default_rng(0))
+    page = Page(drawn(folder))
+    assert "recorded before files were measured" in page.text
+    data = json.loads(page.data)
+    assert set(data["fronts"]) == {"nominal", "entropy", "model"}
+    assert data["baselines"] == []
+    assert "On other motion" not in page.text
+
+
+def test_evaluations_stand_beside_the_sweeps_own_test(evaluated: Path) -> None:
+    findings = Findings(read_log(evaluated), write_tables(evaluated))
+    (evaluation,) = read_evaluations(evaluated).read
+    table = evaluation_table(findings, evaluation)
+    names = [f"{name} ({note})" for name, note in table["head"]]
+    here = names.index("Full pose RMSE, cm (here)")
+    assert names[here + 1] == "Full pose RMSE, cm (sweep's own test)"
+    assert names[3:5] == ["Stream rate, bits/s (here)", "Stream rate, bits/s (sweep's own test)"]
+    assert not [n for n in names if "MPJPE" in n]
+    own = findings.tables.points.set_index("point")["test_rmse_full_cm"]
+    scored = evaluation.points.sort_values("test_rate_stream_bps")
+    assert len(table["rows"]) == len(scored)
+    for row, point in zip(table["rows"], scored.to_dict("records"), strict=True):
+        assert row["cells"][here][1] == pytest.approx(point["test_rmse_full_cm"], rel=1e-5)
+        assert row["cells"][here + 1][1] == pytest.approx(own[point["point"]], rel=1e-5)
+    front = set(full_pose_front(findings)["point"])
+    assert len(table["front"]) == len(front & set(scored["point"])) > 0
+
+
+def test_points_of_elsewhere_and_new_metrics_have_no_score_beside_them(evaluated: Path) -> None:
+    findings = Findings(read_log(evaluated), write_tables(evaluated))
+    (evaluation,) = read_evaluations(evaluated).read
+    points = evaluation.points.assign(point="elsewhere-" + evaluation.points["point"],
+                                      test_mine_percent=3.0)  # fmt: skip
+    facts = evaluation.facts.model_copy(update={"metrics": ("mine_percent",)})
+    table = evaluation_table(findings, Evaluation(facts, points))
+    assert table["foreign"] == len(points) and table["front"] == []
+    assert [name for name, _ in table["head"][5:]] == ["mine_percent", "mine_percent"]
+    assert table["rows"][0]["cells"][-2:] == [("3.00", 3), ("–", None)]
+
+
+def test_damaged_evaluations_are_told_on_the_page(evaluated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(evaluated, tmp_path / "sweep"))
+    (folder / "evaluations" / "torn").mkdir()
+    text = Page(drawn(folder)).text
+    assert "evaluations/torn is left out: it has no evaluation.json" in text
+    assert "motion/other" in text

@@ -1,0 +1,65 @@
+"""The table that a finished sweep prints."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from analysis.log import read_log
+from analysis.points import write_tables
+from cluster.summary import print_front
+from tests.analysis.make_sweep import FakeSweep
+
+WIDTH = 120
+"""Of a log file; what a table needs more is cut."""
+
+
+def printed(folder: Path) -> str:
+    out = io.StringIO()
+    print_front(write_tables(folder), read_log(folder), Console(file=out, width=WIDTH))
+    return out.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    sweep = FakeSweep(trials=15, clips=False)
+    return sweep.write(tmp_path / "sweep", np.random.default_rng(0))
+
+
+def test_every_point_of_the_front_shows_nominal_beside_stream_rate(folder: Path) -> None:
+    lines = printed(folder).splitlines()
+    head = next(line for line in lines if "nominal" in line)
+    names = [name.strip() for name in head.strip("┃").split("┃")]
+    front = write_tables(folder).fronts["rmse_full_cm"]
+    rows = [line.strip("│").split("│") for line in lines if line.startswith("│")]
+    assert len(rows) == len(front) > 3
+    columns = {"nominal": "rate_nominal_bps", "stream": "val_rate_stream_bps",
+               "model": "val_rate_model_bps"}  # fmt: skip
+    for row, point in zip(rows, front.to_dict("records"), strict=True):
+        shown = dict(zip(names, (c.strip() for c in row), strict=True))
+        assert {k: shown[k] for k in columns} == {k: f"{point[c]:.0f}" for k, c in columns.items()}
+        ratio = point["val_rate_stream_bps"] / point["rate_nominal_bps"]
+        assert shown["÷ nom."] == f"{ratio:.2f}"
+        share = 100 * point["val_rate_header_bps"] / point["val_rate_stream_bps"]
+        assert shown["head %"] == f"{share:.1f}"
+
+
+def test_the_table_fits_a_log_file(folder: Path) -> None:
+    text = printed(folder)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_a_sweep_before_files_were_measured_has_no_column_for_them(tmp_path: Path) -> None:
+    sweep = FakeSweep(trials=6, clips=False, streams=False)
+    text = printed(sweep.write(tmp_path / "sweep", np.random.default_rng(0)))
+    assert "nominal" in text and "stream" not in text and "÷" not in text
+
+
+def test_without_points_the_report_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"event": "sweep", "name": "young"}\n')
+    assert "the report says" in printed(tmp_path)
