@@ -20,12 +20,13 @@ from search_spaces.objectives import (
     column_of,
     find_metric,
 )
+from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec, Tokens
 from trainables.metrics.clip_pair import ClipPair, score_clip
 from trainables.metrics.codebook import codebook_use
 from trainables.metrics.dynamics import jerk
 from trainables.metrics.pose import joint_distances
-from trainables.metrics.rate import entropy_rate_bps, fit_count_table, model_rate_bps
+from trainables.metrics.rate import entropy_rate_bps, model_rate_bps
 from trainables.motion.dataset import MotionData
 
 Codecs = Mapping[str, Codec]
@@ -67,16 +68,16 @@ def encode_split(codecs: Codecs, data: MotionData, split: str) -> EncodedSplit:
     return EncodedSplit(split, tokens, root)
 
 
-def fit_tables(codecs: Codecs, data: MotionData) -> dict[str, list[np.ndarray]]:
-    """Integer count tables per part and level, from training tokens alone. `root` where coded."""
+def fit_token_models(codecs: Codecs, data: MotionData) -> dict[str, TokenModel]:
+    """Model of each part's tokens, from training tokens alone. `root` where it is coded."""
     encoded = encode_split(codecs, data, "train")
-    tables = {
-        part: fit_count_table([t.indices for t in each], codecs[part].alphabet)
+    models = {
+        part: TokenModel.fit([t.indices for t in each], codecs[part].alphabet)
         for part, each in encoded.tokens.items()
     }
     if data.root_quantizer is not None:
-        tables["root"] = fit_count_table(list(encoded.root), data.root_quantizer.alphabets)
-    return tables
+        models["root"] = TokenModel.fit(encoded.root, data.root_quantizer.alphabets)
+    return models
 
 
 def score_split(
@@ -84,7 +85,7 @@ def score_split(
     data: MotionData,
     encoded: EncodedSplit,
     depth: int,
-    tables: Mapping[str, Sequence[np.ndarray]] | None = None,
+    models: Mapping[str, TokenModel] | None = None,
 ) -> SplitScores:
     """Metrics of a split when the first `depth` levels are decoded.
 
@@ -93,7 +94,7 @@ def score_split(
         data: the prepared data.
         encoded: the split's tokens.
         depth: levels decoded; parts with fewer use theirs.
-        tables: count tables of train; the model rate is left out without them.
+        models: of train's tokens; the model rate is left out without them.
     """
     split, clips = encoded.split, data.splits[encoded.split]
     scores = SplitScores(row={})
@@ -139,7 +140,7 @@ def score_split(
     scores.joint_error_cm = np.full(len(data.names), np.nan)
     counted = data.scored["full"]
     scores.joint_error_cm[counted] = 100.0 * errors[counted] / sum(c.frames for c in clips)
-    scores.row.update(_token_metrics(codecs, data, encoded, depth, tables))
+    scores.row.update(_token_metrics(codecs, data, encoded, depth, models))
     return scores
 
 
@@ -170,7 +171,7 @@ def _token_metrics(
     data: MotionData,
     encoded: EncodedSplit,
     depth: int,
-    tables: Mapping[str, Sequence[np.ndarray]] | None,
+    models: Mapping[str, TokenModel] | None,
 ) -> dict[str, float]:
     """Rates in bits per second, per part and in total; use of the codebooks per part."""
     split = encoded.split
@@ -187,8 +188,8 @@ def _token_metrics(
         bps = entropy_rate_bps(tokens, alphabet, seconds)
         entropy += bps
         row[column_of(RATE_ENTROPY.objective(part), split, known=False)] = bps
-        if tables is not None:
-            bps = model_rate_bps(tokens, tables[part][: len(alphabet)], seconds)
+        if models is not None:
+            bps = model_rate_bps(tokens, models[part], seconds)
             model += bps
             row[column_of(RATE_MODEL.objective(part), split, known=False)] = bps
         joined = np.concatenate(tokens)
@@ -198,7 +199,7 @@ def _token_metrics(
             row[UTILISATION.column(split, part)] = 100.0 * use.mean_utilisation
             row[PERPLEXITY.column(split, part)] = use.mean_perplexity
     row[RATE_ENTROPY.column(split)] = entropy
-    if tables is not None:
+    if models is not None:
         row[RATE_MODEL.column(split)] = model
     row[f"{split}_tokens"] = count
     return row

@@ -32,7 +32,7 @@ from search_spaces.record import (
 from search_spaces.space import Config, Value, config_hash, trial_id
 from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
-from trainables.evaluate import Codecs, EncodedSplit, encode_split, fit_tables, score_split
+from trainables.evaluate import Codecs, EncodedSplit, encode_split, fit_token_models, score_split
 from trainables.motion.dataset import MotionData
 from trainables.runtime import Runtime
 from trainables.trial_folder import sole_writer, whole
@@ -164,7 +164,7 @@ def _score(
     family = family_of(task.config)
     levels = max(c.levels for c in codecs.values())
     depths = range(1, levels + 1) if family.residual else (levels,)
-    tables = fit_tables(codecs, data)
+    models = fit_token_models(codecs, data)
     encoded = {split: encode_split(codecs, data, split) for split in ("val", "test")}
     rows: list[dict[str, Any]] = []
     clips: list[dict[str, object]] = []
@@ -174,7 +174,7 @@ def _score(
     for depth in depths:
         row = point_row(task, data, depth, levels)
         for split, tokens in encoded.items():
-            scores = score_split(codecs, data, tokens, depth, tables)
+            scores = score_split(codecs, data, tokens, depth, models)
             row.update(scores.row)
             ids = {"trial": task.trial, "point": row["point"]}
             clips.extend({**ids, **clip} for clip in scores.clips)

@@ -33,7 +33,7 @@ from search_spaces.space import Config
 from tests.trainables.motion.test_dataset import swapped
 from tests.trainables.tiny import NAMES, make_clips, spec
 from trainables.codecs.codec import Codec, Tokens, load_codec
-from trainables.evaluate import fit_tables
+from trainables.evaluate import fit_token_models
 from trainables.motion.dataset import MotionData, prepare
 from trainables.runtime import PlainRuntime
 from trainables.trial import (
@@ -275,11 +275,12 @@ def test_nothing_learnt_sees_validation_or_test(name: str) -> None:
         assert one.keys() == two.keys()
         for key in one:
             assert np.array_equal(one[key], two[key]), (part, key)
-    tables = [fit_tables(c, d) for c, d in zip(learnt, pair, strict=True)]
-    assert set(tables[0]) == {*pair[0].parts, "root"}
-    for stream in tables[0]:
-        for a, b in zip(tables[0][stream], tables[1][stream], strict=True):
-            assert np.array_equal(a, b)
+    models = [fit_token_models(c, d) for c, d in zip(learnt, pair, strict=True)]
+    assert set(models[0]) == {*pair[0].parts, "root"}
+    for part in models[0]:
+        one, two = (model[part].arrays() for model in models)
+        assert one.keys() == two.keys()
+        assert all(np.array_equal(one[name], two[name]) for name in one), part
     rows = [run_trial(_task(name), d, PlainRuntime())[-1] for d in pair]
     assert rows[0]["val_rmse_full_cm"] != rows[1]["val_rmse_full_cm"]  # the data did change
 

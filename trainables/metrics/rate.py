@@ -1,16 +1,17 @@
-"""Measured rates of one part's tokens: empirical entropy, and cross-entropy under fitted tables.
+"""Measured rates of one part's tokens: empirical entropy, and cross-entropy under a fitted model.
 
-Three of the four rates meet here. The *entropy rate* describes the split with the split's own
-histogram: no decoder has that, and on few tokens it reads low. The *model rate* is what a coder
-pays whose integer count tables were fitted on train and travel with the codec. A stream (one level
-of one part of one recording) may instead be sent under a uniform table, one flag bit saying which,
-so that the model rate never passes the nominal rate by more than one bit per stream:
+Two of the four rates. The *entropy rate* describes the split with the split's own histogram: no
+decoder has that, and on few tokens it reads low. The *model rate* is what the coder spends, up to
+its rounding, under the very `TokenModel` that was fitted on train and travels with the codec. A
+stream (one level of one part of one recording) may instead be sent uniformly, one flag bit saying
+which, so that the model rate never passes the nominal rate by more than one bit per stream:
 
-    bits(stream) = 1 + min(-sum log2(count / total), tokens * log2(alphabet))
+    bits(stream) = 1 + min(ideal code length under the model, tokens * log2(alphabet))
 
-Without that choice the entropy rate is a lower bound of the cross-entropy under any table
+Under a model of order 0 and without that choice the entropy rate is a lower bound
 (`cross_entropy_rate_bps`; Gibbs). With it, the bound holds for each stream by itself, but not for
-entropy pooled over recordings: choosing per recording adapts, which one histogram cannot.
+entropy pooled over recordings: choosing per recording adapts, which one histogram cannot. A model
+of order 1 may go far below either: it knows the token before.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trainables.bitstream.token_model import TokenModel
 from trainables.metrics.codebook import entropy_bits, usage_counts
 
 FLAG_BITS = 1
-"""Said at the head of each stream: fitted table or uniform."""
+"""Said of each stream: fitted model or uniform."""
 
 TOKENS_PER_CODE = 10
 """Fewer tokens than this times the alphabet, and plug-in entropy is visibly biased low."""
@@ -66,39 +68,26 @@ def level_counts(tokens: Sequence[np.ndarray], alphabet: Sequence[int]) -> list[
     return counts
 
 
-def fit_count_table(tokens: Sequence[np.ndarray], alphabet: Sequence[int]) -> list[np.ndarray]:
-    """Integer tables for the entropy coder: counts on these tokens, plus one each.
-
-    Integers, since a decoder elsewhere must find exactly the same table. Plus one (Laplace), so
-    that a code never seen on train can still be sent.
-
-    Returns:
-        Per level (alphabet,) int64, every entry at least 1.
-    """
-    return [counts + 1 for counts in level_counts(tokens, alphabet)]
-
-
 def cross_entropy_rate_bps(
-    tokens: Sequence[np.ndarray], tables: Sequence[np.ndarray], seconds: float
+    tokens: Sequence[np.ndarray], model: TokenModel, seconds: float
 ) -> float:
-    """Bits per second under the tables alone: no flag, no uniform fallback.
+    """Bits per second under the model alone: no flag, no uniform fallback.
 
-    Never below `entropy_rate_bps` of the same tokens, whatever the tables.
+    Never below `entropy_rate_bps` of the same tokens where the model is of order 0; order 1 knows
+    what came before, which no histogram does.
 
     Raises:
         ValueError: as `model_rate_bps`.
     """
-    return _per_second(float(table_bits(tokens, tables).sum()), seconds)
+    return _per_second(float(model.stream_bits(tokens).sum()), seconds)
 
 
-def model_rate_bps(
-    tokens: Sequence[np.ndarray], tables: Sequence[np.ndarray], seconds: float
-) -> float:
-    """Model rate: each stream under its table or uniform, whichever is shorter, and the flag.
+def model_rate_bps(tokens: Sequence[np.ndarray], model: TokenModel, seconds: float) -> float:
+    """Model rate: each stream under the model or uniform, whichever is shorter, and the flag.
 
     Args:
         tokens: per recording (tokens, levels) integers.
-        tables: per level (alphabet,) positive counts, fitted on train by `fit_count_table`.
+        model: fitted on train by `TokenModel.fit`, of at least those levels.
         seconds: length of all recordings together.
 
     Returns:
@@ -106,28 +95,21 @@ def model_rate_bps(
         `FLAG_BITS` per stream, over seconds.
 
     Raises:
-        ValueError: seconds is not positive, a table holds a count below 1, or tokens do not fit.
+        ValueError: seconds is not positive, or tokens do not fit the model's alphabet.
     """
-    return _per_second(float(model_bits(tokens, tables).sum()), seconds)
+    return _per_second(float(model_bits(tokens, model).sum()), seconds)
 
 
-def model_bits(tokens: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
-    """Bits of every stream, the flag included: (recordings, levels) float64."""
-    fitted = table_bits(tokens, tables)
+def model_bits(tokens: Sequence[np.ndarray], model: TokenModel) -> np.ndarray:
+    """Bits of every stream, the flag included: (recordings, levels) float64.
+
+    Raises:
+        ValueError: tokens do not fit the model's alphabet.
+    """
+    fitted = model.stream_bits(tokens)
     lengths = np.array([len(recording) for recording in tokens], np.float64)
-    uniform = lengths[:, None] * np.log2([len(table) for table in tables])
+    uniform = lengths[:, None] * np.log2(model.alphabet[: fitted.shape[1]])
     return FLAG_BITS + np.minimum(fitted, uniform)
-
-
-def table_bits(tokens: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
-    """Ideal code length of every stream under its table: (recordings, levels) float64."""
-    prices = [_price_bits(table) for table in tables]
-    alphabet = [len(table) for table in tables]
-    bits = np.zeros((len(tokens), len(tables)))
-    for row, recording in enumerate(tokens):
-        for level, counts in enumerate(level_counts([recording], alphabet)):
-            bits[row, level] = counts @ prices[level]
-    return bits
 
 
 def few_tokens_warning(tokens: Sequence[np.ndarray], alphabet: Sequence[int]) -> str | None:
@@ -140,12 +122,6 @@ def few_tokens_warning(tokens: Sequence[np.ndarray], alphabet: Sequence[int]) ->
         f"{number} tokens for {largest} codes: entropy reads low below "
         f"{TOKENS_PER_CODE * largest} tokens; trust the model rate, or score more recordings"
     )
-
-
-def _price_bits(table: np.ndarray) -> np.ndarray:
-    if table.ndim != 1 or table.size == 0 or table.min() < 1:
-        raise ValueError("a table must be (alphabet,) counts of at least 1, so every code is sent")
-    return math.log2(int(table.sum())) - np.log2(table)
 
 
 def _per_second(bits: float, seconds: float) -> float:
