@@ -55,7 +55,8 @@ def beside_nominal(points: pd.DataFrame) -> pd.DataFrame:
             continue
         stream = points[column].astype(float)
         added[column] = stream
-        added[ratio_column(split)] = stream / points[nominal].astype(float)
+        # One code costs nothing in closed form, and no file is so many times nothing.
+        added[ratio_column(split)] = stream / points[nominal].astype(float).replace(0.0, math.nan)
         header = points.get(RATE_HEADER.column(split))
         if header is not None:
             added[share_column(split)] = 100 * header.astype(float) / stream

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.findings import Findings, full_pose_front
 from analysis.fronts import FULL_POSE, NOMINAL_RATE
-from analysis.labels import codec_label, number, point_label, quantity
+from analysis.labels import number, point_label, quantity
 from analysis.rates import few_tokens, ratio_column, share_column
 from analysis.report.payload import plain
 from analysis.report.tables import Row, baseline_name, cell, heading, identity
@@ -56,7 +56,10 @@ def rate_table(findings: Findings) -> dict[str, Any] | None:
             low = bool(scarce) and column == RATE_ENTROPY.column(SPLIT)
             cells.append((f"{text} {FEW}" if low else text, value))
         if tokens in front.columns:
-            cells.append((f"{row[tokens]:,.0f}", plain(row[tokens])))
+            counted_tokens = plain(row[tokens])
+            cells.append(
+                ("–" if counted_tokens is None else f"{counted_tokens:,.0f}", counted_tokens)
+            )
         cells.append(cell(row, distortion))
         rows.append({"codec": str(row["codec"]), "cells": cells})
     floats = [
@@ -84,12 +87,13 @@ def rate_bars(findings: Findings) -> dict[str, Any] | None:
     counted = [m for m in COUNTED if m.column(SPLIT) in front.columns]
     if not len(front) or not counted:
         return None
-    rows = [_bar(row, counted) for row in front.to_dict("records")]
-    seen = [v for r in rows for v in r["share"].values() if math.isfinite(v)]
+    rows = [_bar(r, counted) for r in front.to_dict("records") if float(r[NOMINAL_RATE]) > 0]
+    if not rows:
+        return None
+    seen = [v for r in rows for v in r["share"].values()]
     end = min(max([1.0, *seen]) * 1.06, WIDEST)
     for row in rows:
-        row["at"] = {k: f"{100 * min(v, end) / end:.2f}" for k, v in row["share"].items()
-                     if math.isfinite(v)}  # fmt: skip
+        row["at"] = {k: f"{100 * min(v, end) / end:.2f}" for k, v in row["share"].items()}
         row["beyond"] = [k for k, v in row["share"].items() if v > end]
     step = 0.25 if end < 1.3 else 0.5
     ticks = np.arange(0, end, step)
@@ -106,7 +110,11 @@ def rate_bars(findings: Findings) -> dict[str, Any] | None:
 
 def _bar(row: Row, counted: list[Metric]) -> dict[str, Any]:
     nominal = float(row[NOMINAL_RATE])
-    rates = {m.stem.removeprefix("rate_"): float(row[m.column(SPLIT)]) for m in counted}
+    rates = {
+        m.stem.removeprefix("rate_"): float(row[m.column(SPLIT)])
+        for m in counted
+        if math.isfinite(row[m.column(SPLIT)])
+    }
     share = {k: v / nominal for k, v in rates.items()}
     if "stream" in share:
         share["payload"] = share["stream"] - share.pop("header", 0.0)
@@ -115,7 +123,6 @@ def _bar(row: Row, counted: list[Metric]) -> dict[str, Any]:
     return {
         "label": point_label(row),
         "codec": str(row["codec"]),
-        "name": codec_label(str(row["codec"])),
         "nominal": number(nominal),
         "stream": number(rates["stream"]) if "stream" in rates else "",
         "ratio": f"{share['stream']:.2f}" if "stream" in share else "",

@@ -33,6 +33,25 @@ addEventListener("load", () => {
   seen.metrics = metric.options.length;
   for (const name of ["rate", "split", "axis", "clock"])
     for (const input of document.querySelectorAll(`[name="${name}"]`)) click(input);
+  const pick = (name, value) => click(document.querySelector(`[name="${name}"][value="${value}"]`));
+  const words = (id) => document.getElementById(id).textContent;
+  const axis = () => document.querySelector("#plot-front .xtitle").textContent;
+  pick("split", "val");
+  pick("rate", "stream");
+  seen.named = axis().includes("Stream rate") && axis().includes("validation");
+  const caption = (said) => words("caption").includes(said);
+  seen.anew = caption("over the stream rate") && caption("search saw the nominal rate");
+  pick("axis", "linear");
+  seen.beyond = caption("Quantised floats lie beyond");
+  pick("axis", "log");
+  const floats = document.querySelector('[name="baselines"]'), drawn = marks();
+  seen.within = !caption("beyond");
+  floats.checked = false;
+  change(floats);
+  seen.floats = marks() === drawn - 3;
+  pick("rate", "nominal");
+  seen.plain = axis().includes("Nominal rate") && !axis().includes("validation");
+  seen.plain &&= !caption("search saw");
   document.querySelector("#legend button").click();
   seen.hidden = marks();
   document.getElementById("theme").click();
@@ -76,7 +95,8 @@ def test_every_control_works_offline(browser: str, tmp_path: Path) -> None:
     assert console == []
     title = run.stdout.split("<title>", 1)[1].split("</title>", 1)[0]
     assert title.startswith("TOUR "), title
-    assert '"sorted":true' in title
+    for what in ("sorted", "named", "anew", "beyond", "within", "floats", "plain"):
+        assert f'"{what}":true' in title, (what, title)
     seen = dict(part.split(":") for part in title[6:-1].replace('"', "").split(","))
     assert int(seen["metrics"]) > 10
     assert int(seen["first"]) > int(seen["hidden"]) > 0

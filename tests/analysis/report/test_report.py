@@ -239,3 +239,21 @@ def test_damaged_evaluations_are_told_on_the_page(evaluated: Path, tmp_path: Pat
     text = Page(drawn(folder)).text
     assert "evaluations/torn is left out: it has no evaluation.json" in text
     assert "motion/other" in text
+
+
+def test_a_codec_of_one_code_and_a_hole_in_the_record_break_nothing(tmp_path: Path) -> None:
+    folder = FakeSweep(trials=8, failures=False).write(tmp_path / "s", np.random.default_rng(0))
+    events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    rows = [e["row"] for e in events if e["event"] == "point"]
+    rows[0] |= {"rate_nominal_bps": 0.0, "val_rate_model_bps": 0.6, "val_rate_stream_bps": 39.0}
+    for row in rows[1:]:
+        row |= {"test_rate_stream_bps": None, "test_tokens": None}
+    (folder / "log.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    findings = Findings(read_log(folder), write_tables(folder))
+    table, bars = rate_table(findings), rate_bars(findings)
+    assert table is not None and bars is not None and len(table["rows"]) > 2
+    assert len(bars["rows"]) == len(table["rows"]) - 1
+    assert all("model" in bar["at"] and bar["ratio"] == "" for bar in bars["rows"])
+    assert table["verdict"] == ""
+    text = Page(render(findings)).text
+    assert "nan" not in text.lower().split() and " inf " not in text
