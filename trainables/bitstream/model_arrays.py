@@ -21,6 +21,9 @@ from trainables.bitstream.level_model import LevelModel
 MAX_TOTAL = 1 << 32
 """Of a level's counts: what a recording adds to them stays far below 2**53."""
 
+REPEAT_TYPE = np.uint8
+"""Counts of repeats as stored: they are at most `REPEAT_TRUST`."""
+
 ORDER_1 = ("repeats", "contexts", "previous", "sizes", "symbols", "followers")
 
 
@@ -34,7 +37,7 @@ def levels_to_arrays(levels: Sequence[LevelModel]) -> dict[str, np.ndarray]:
     token = token_type(max(level.alphabet for level in levels))
     contexts = [level.contexts for level in levels]
     return arrays | {
-        "repeats": np.stack(repeats).astype(np.uint8),
+        "repeats": np.stack(repeats).astype(REPEAT_TYPE),
         "contexts": np.array([len(c.previous) for c in contexts], np.uint32),
         "previous": np.concatenate([c.previous for c in contexts]).astype(token),
         "sizes": np.concatenate([c.sizes for c in contexts]).astype(COUNT_TYPE),
@@ -62,7 +65,10 @@ def levels_from_arrays(
     if not any(name in arrays for name in ORDER_1):
         return tuple(LevelModel(level) for level in counts), saved
     repeats = _array(arrays, "repeats", "u", (levels, 2, 2)).astype(np.int64)
-    _demand(levels > 0 and int(repeats.min()) >= 1, "a count of repeats is below 1")
+    _demand(
+        bool(((repeats >= 1) & (repeats <= np.iinfo(REPEAT_TYPE).max)).all()),
+        "a count of repeats is out of range",
+    )
     number = _array(arrays, "contexts", "u", (levels,)).astype(np.int64)
     _demand(bool((number <= np.array(alphabet)).all()), "more contexts than tokens")
     total = int(number.sum())
@@ -124,6 +130,8 @@ def _array(
         array.dtype.kind == kind and array.shape == shape,
         f"{name} is {array.shape} of {array.dtype}, not {shape} of kind {kind!r}",
     )
+    # small enough that no sum of them overflows
+    _demand(kind != "u" or int(array.max(initial=0)) < MAX_TOTAL, f"{name} holds too large a value")
     return array
 
 
