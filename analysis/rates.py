@@ -17,11 +17,8 @@ from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import RATE_HEADER, RATE_NOMINAL, RATE_STREAM
 from search_spaces.rate import TOKENS_PER_CODE, tokens_per_code
-from search_spaces.record import POINT_KEYS
+from search_spaces.record import POINT_KEYS, QUANTISED_FLOATS
 
-QUANTISED_FLOATS = "quantised floats"
-"""Rows of the bounds whose `codec` begins so are no bound of the front: they are what a general
-compressor makes of plainly quantised features."""
 MEASURED_SPLITS = ("val", "test")
 
 

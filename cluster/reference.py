@@ -10,7 +10,7 @@ from typing import Any
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.families import codecs_of, family_of
-from search_spaces.objectives import Objective, Scope, metrics, objectives
+from search_spaces.objectives import RATE_STREAM, Objective, Scope, metrics, objectives
 from search_spaces.rate import nearest_frame_rate, nominal_rate
 from search_spaces.record import MEAN_POSE
 from search_spaces.space import Config
@@ -27,17 +27,18 @@ def reference_point(
 ) -> dict[str, float]:
     """The corner that hypervolume is measured from, fixed at the start of a sweep.
 
-    For rates the largest nominal rate of the space; for anything else the mean pose of train,
-    scored on validation.
+    For rates the largest nominal rate of the space (for that of files, beside it the mean pose's,
+    which is that of headers alone); for anything else the mean pose of train, on validation.
     """
     mean = next(row for row in bounds if row["codec"] == MEAN_POSE)
     largest = largest_rate(spec, facts)
     corner = {}
     for objective in objectives(spec.objectives):
-        if objective.metric.scope is Scope.RATE:
-            corner[objective.name] = largest
-            continue
         value = float(mean.get(objective.column("val"), math.nan))
+        if objective.metric.scope is Scope.RATE or objective.metric is RATE_STREAM:
+            header = value if objective.metric is RATE_STREAM and math.isfinite(value) else 0.0
+            corner[objective.name] = largest + header
+            continue
         corner[objective.name] = value if math.isfinite(value) else _worst(objective)
     return corner
 

@@ -26,7 +26,13 @@ from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import objectives
-from search_spaces.record import LOG_FILE, RECORD_VERSION, REPORT_FILE, SPEC_FILE
+from search_spaces.record import (
+    LOG_FILE,
+    PREPARATION_FOLDER,
+    RECORD_VERSION,
+    REPORT_FILE,
+    SPEC_FILE,
+)
 from search_spaces.spec import (
     EMBEDDED,
     SweepSpec,
@@ -184,6 +190,9 @@ def _begin(
         spec=spec.model_dump(mode="json"),
         **origin,
     )
+    from trainables.exported.prepared import save_prepared
+
+    save_prepared(data, store.folder / PREPARATION_FOLDER)
     store.append("data", facts=data.facts.model_dump(mode="json"))
     store.append("bounds", rows=bounds)
 

@@ -65,6 +65,9 @@ TRIAL_COLUMNS = ("trial", "status", "reason", "codec", "seed", "config_hash", "s
 
 MEAN_POSE = "mean pose"
 NEAREST_FRAME = "nearest training frame"
+QUANTISED_FLOATS = "quantised floats"
+"""Rows of the bounds whose `codec` begins so are no bound of the front: they are what a general
+compressor makes of plainly quantised features."""
 BOUNDS = (MEAN_POSE, NEAREST_FRAME)
 """Rows of `bounds.json`: columns as in points, `codec` set to one of these."""
 

@@ -13,33 +13,16 @@ import numpy as np
 
 import trainables.metrics  # noqa: F401  (registers the clip metrics)
 from search_spaces.objectives import (
-    PERPLEXITY,
-    RATE_ENTROPY,
-    RATE_MODEL,
-    UTILISATION,
-    column_of,
     find_metric,
 )
+from trainables.bitstream.recording import Size
 from trainables.bitstream.token_model import TokenModel
-from trainables.codecs.codec import Codec, Tokens
 from trainables.metrics.clip_pair import ClipPair, score_clip
-from trainables.metrics.codebook import codebook_use
 from trainables.metrics.dynamics import jerk
 from trainables.metrics.pose import joint_distances
-from trainables.metrics.rate import entropy_rate_bps, model_rate_bps
 from trainables.motion.dataset import MotionData
-
-Codecs = Mapping[str, Codec]
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedSplit:
-    """Tokens of every recording of a split: part -> one `Tokens` per recording."""
-
-    split: str
-    tokens: Mapping[str, Sequence[Tokens]]
-    root: Sequence[np.ndarray]
-    """(frames, 4) root tokens per recording; empty where the root is removed."""
+from trainables.motion.preparation import Preparation, SplitClip
+from trainables.token_rates import Codecs, EncodedSplit, token_metrics
 
 
 @dataclass(eq=False)
@@ -60,32 +43,13 @@ class SplitScores:
     reconstructions: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def encode_split(codecs: Codecs, data: MotionData, split: str) -> EncodedSplit:
-    """Tokens of a split under fitted codecs."""
-    clips = data.splits[split]
-    tokens = {p: [codec.encode(c.features[p]) for c in clips] for p, codec in codecs.items()}
-    root = [c.root_tokens for c in clips if c.root_tokens is not None]
-    return EncodedSplit(split, tokens, root)
-
-
-def fit_token_models(codecs: Codecs, data: MotionData) -> dict[str, TokenModel]:
-    """Model of each part's tokens, from training tokens alone. `root` where it is coded."""
-    encoded = encode_split(codecs, data, "train")
-    models = {
-        part: TokenModel.fit([t.indices for t in each], codecs[part].alphabet)
-        for part, each in encoded.tokens.items()
-    }
-    if data.root_quantizer is not None:
-        models["root"] = TokenModel.fit(encoded.root, data.root_quantizer.alphabets)
-    return models
-
-
 def score_split(
     codecs: Codecs,
     data: MotionData,
     encoded: EncodedSplit,
     depth: int,
     models: Mapping[str, TokenModel] | None = None,
+    sizes: Sequence[Sequence[Size]] = (),
 ) -> SplitScores:
     """Metrics of a split when the first `depth` levels are decoded.
 
@@ -95,6 +59,8 @@ def score_split(
         encoded: the split's tokens.
         depth: levels decoded; parts with fewer use theirs.
         models: of train's tokens; the model rate is left out without them.
+        sizes: of every recording's file at every depth (`split_sizes`); the stream rate is left
+            out without them.
     """
     split, clips = encoded.split, data.splits[encoded.split]
     scores = SplitScores(row={})
@@ -107,15 +73,7 @@ def score_split(
             for p, codec in codecs.items()
         }
         root = encoded.root[i] if encoded.root else None
-        pair = ClipPair(
-            recording=clip.recording,
-            original=clip.original.astype(np.float64),
-            reconstruction=data.reconstruct(clip, features, root),
-            fps=data.fps,
-            parts={p: data.scored[p] for p in codecs},
-            wrists=data.wrists,
-            names=data.names,
-        )
+        pair = whole_pair(data.preparation, clip, data.reconstruct(clip, features, root), data.fps)
         scored = _restricted(pair, data.scored["full"])
         values = score_clip(scored)
         per_clip.append(values)
@@ -140,8 +98,29 @@ def score_split(
     scores.joint_error_cm = np.full(len(data.names), np.nan)
     counted = data.scored["full"]
     scores.joint_error_cm[counted] = 100.0 * errors[counted] / sum(c.frames for c in clips)
-    scores.row.update(_token_metrics(codecs, data, encoded, depth, models))
+    scores.row.update(token_metrics(codecs, data, encoded, depth, models, sizes))
     return scores
+
+
+def whole_pair(
+    preparation: Preparation, clip: SplitClip, decoded: np.ndarray, fps: float
+) -> ClipPair:
+    """A recording beside what was decoded of it, (frames, joints, 3) m, all joints."""
+    return ClipPair(
+        recording=clip.recording,
+        original=clip.original.astype(np.float64),
+        reconstruction=decoded,
+        fps=fps,
+        parts={p: preparation.scored[p] for p in preparation.part_names},
+        wrists=preparation.wrists,
+        names=preparation.skeleton.names,
+    )
+
+
+def pair_of(preparation: Preparation, clip: SplitClip, decoded: np.ndarray, fps: float) -> ClipPair:
+    """The pair that metrics are computed on: joints of coded parts alone."""
+    pair = whole_pair(preparation, clip, decoded, fps)
+    return _restricted(pair, preparation.scored["full"])
 
 
 def _mean_defined(values: Sequence[float]) -> float:
@@ -164,42 +143,3 @@ def _restricted(pair: ClipPair, joints: np.ndarray) -> ClipPair:
         wrists=tuple(place[w] for w in pair.wrists if w in place),
         names=tuple(pair.names[int(j)] for j in joints),
     )
-
-
-def _token_metrics(
-    codecs: Codecs,
-    data: MotionData,
-    encoded: EncodedSplit,
-    depth: int,
-    models: Mapping[str, TokenModel] | None,
-) -> dict[str, float]:
-    """Rates in bits per second, per part and in total; use of the codebooks per part."""
-    split = encoded.split
-    seconds = sum(c.frames for c in data.splits[split]) / data.fps
-    row: dict[str, float] = {}
-    streams: dict[str, tuple[list[np.ndarray], tuple[int, ...]]] = {}
-    for part, codec in codecs.items():
-        kept = codec.alphabet[:depth]
-        streams[part] = ([t.indices[:, : len(kept)] for t in encoded.tokens[part]], kept)
-    if encoded.root and data.root_quantizer is not None:
-        streams["root"] = (list(encoded.root), data.root_quantizer.alphabets)
-    entropy, model, count = 0.0, 0.0, 0
-    for part, (tokens, alphabet) in streams.items():
-        bps = entropy_rate_bps(tokens, alphabet, seconds)
-        entropy += bps
-        row[column_of(RATE_ENTROPY.objective(part), split, known=False)] = bps
-        if models is not None:
-            bps = model_rate_bps(tokens, models[part], seconds)
-            model += bps
-            row[column_of(RATE_MODEL.objective(part), split, known=False)] = bps
-        joined = np.concatenate(tokens)
-        count += joined.size
-        if part != "root":
-            use = codebook_use(joined, alphabet)
-            row[UTILISATION.column(split, part)] = 100.0 * use.mean_utilisation
-            row[PERPLEXITY.column(split, part)] = use.mean_perplexity
-    row[RATE_ENTROPY.column(split)] = entropy
-    if models is not None:
-        row[RATE_MODEL.column(split)] = model
-    row[f"{split}_tokens"] = count
-    return row

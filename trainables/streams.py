@@ -7,7 +7,7 @@ is the size of the file which its exported codec writes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def stream_sizes(
     return prefix_sizes(header, tokens, models)
 
 
-def at_depth(sizes: list[Size], depth: int) -> Size:
+def at_depth(sizes: Sequence[Size], depth: int) -> Size:
     """The size at a depth; parts with fewer levels use theirs, so beyond the last it stays."""
     return sizes[min(depth, len(sizes)) - 1]
 

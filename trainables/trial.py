@@ -25,16 +25,25 @@ from search_spaces.record import (
     CURVE_FILE,
     ERRORS_FILE,
     RECONSTRUCTIONS_FILE,
+    TOKEN_MODELS_FILE,
     TOKENS_FILE,
     TRIAL_CLIPS_FILE,
     point_id,
 )
 from search_spaces.space import Config, Value, config_hash, trial_id
+from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
-from trainables.evaluate import Codecs, EncodedSplit, encode_split, fit_token_models, score_split
+from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
 from trainables.runtime import Runtime
+from trainables.token_rates import (
+    Codecs,
+    EncodedSplit,
+    encode_split,
+    fit_token_models,
+    split_sizes,
+)
 from trainables.trial_folder import sole_writer, whole
 
 RUNGS = (0.25, 0.5, 0.75)
@@ -166,6 +175,7 @@ def _score(
     depths = range(1, levels + 1) if family.residual else (levels,)
     models = fit_token_models(codecs, data)
     encoded = {split: encode_split(codecs, data, split) for split in ("val", "test")}
+    sizes = {split: split_sizes(codecs, data, each, models) for split, each in encoded.items()}
     rows: list[dict[str, Any]] = []
     clips: list[dict[str, object]] = []
     errors: dict[str, np.ndarray] = {"joints": np.array(data.names)}
@@ -174,7 +184,7 @@ def _score(
     for depth in depths:
         row = point_row(task, data, depth, levels)
         for split, tokens in encoded.items():
-            scores = score_split(codecs, data, tokens, depth, models)
+            scores = score_split(codecs, data, tokens, depth, models, sizes[split])
             row.update(scores.row)
             ids = {"trial": task.trial, "point": row["point"]}
             clips.extend({**ids, **clip} for clip in scores.clips)
@@ -184,7 +194,7 @@ def _score(
         row.update(train_seconds=curve[-1]["train_seconds"], parameters=parameters)
         rows.append(row)
     curve[-1].update({k: v for k, v in rows[-1].items() if k.startswith("val_")})
-    size = save_artefacts(task, codecs, data, encoded, clips, errors, rebuilt, curve)
+    size = save_artefacts(task, codecs, models, data, encoded, clips, errors, rebuilt, curve)
     for row in rows:
         row.update(evaluate_seconds=time.perf_counter() - began, codec_bytes=size)
     return rows
@@ -218,6 +228,7 @@ def point_row(task: TrialTask, data: MotionData, depth: int, levels: int) -> dic
 def save_artefacts(
     task: TrialTask,
     codecs: Codecs,
+    models: Mapping[str, TokenModel],
     data: MotionData,
     encoded: Mapping[str, EncodedSplit],
     clips: list[dict[str, object]],
@@ -229,6 +240,7 @@ def save_artefacts(
     if task.folder is None:
         return 0
     import pandas as pd
+    from safetensors.numpy import save_file
 
     tokens = {
         f"{split}/{part}/{clip.recording}": each[i].indices
@@ -242,6 +254,11 @@ def save_artefacts(
     with whole(task.folder) as folder:
         for part, codec in codecs.items():
             codec.save(folder / CODEC_FOLDER / part)
+        tables = {f"{p}/{n}": a for p, m in models.items() for n, a in m.arrays().items()}
+        save_file(
+            {k: np.ascontiguousarray(a) for k, a in tables.items()},
+            folder / CODEC_FOLDER / TOKEN_MODELS_FILE,
+        )
         _save_arrays(folder / TOKENS_FILE, tokens)
         _save_arrays(folder / RECONSTRUCTIONS_FILE, rebuilt)
         _save_arrays(folder / ERRORS_FILE, errors)

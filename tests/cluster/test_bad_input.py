@@ -269,7 +269,7 @@ def test_values_of_options(refused: Refused, motion: Path, swept: Path) -> None:
     data = ("--data", motion)
     refused("sweep", *DEBUG, *data, "--placement", "moon", words=("placement", "moon", "local"))
     refused("sweep", *DEBUG, *data, "--trial-timeout", "nan", words=("--trial-timeout", "'nan'"))
-    refused("best", swept, "--at", "9", "--rate", "stream", words=("stream", "nominal"))
+    refused("best", swept, "--at", "9", "--rate", "zip", words=("zip", "nominal"))
 
 
 PLUGINS: dict[str, tuple[str | None, tuple[str, ...]]] = {

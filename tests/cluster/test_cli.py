@@ -345,4 +345,4 @@ def test_best_with_nothing_cheap_enough_is_no_answer(
     assert main(["best", str(swept), "--at", "0.5"]) == 1
     printed = capsys.readouterr()
     assert "no operating point at or under 0.5" in printed.out + printed.err
-    assert "nominal" in refused(["best", str(swept), "--at", "9", "--rate", "stream"], capsys)
+    assert "nominal" in refused(["best", str(swept), "--at", "9", "--rate", "zip"], capsys)

@@ -16,11 +16,12 @@ from tests.trainables.tiny import NAMES, make_clips, spec
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec, Tokens
 from trainables.codecs.kmeans import KMeansCodec
-from trainables.evaluate import EncodedSplit, encode_split, fit_token_models, score_split
+from trainables.evaluate import score_split
 from trainables.metrics.dynamics import jerk
 from trainables.motion.dataset import MotionData, prepare
 from trainables.motion.part_data import PartData
 from trainables.runtime import PlainRuntime, Runtime
+from trainables.token_rates import EncodedSplit, encode_split, fit_token_models
 
 
 class Keeps(Codec):

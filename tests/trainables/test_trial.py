@@ -33,9 +33,9 @@ from search_spaces.space import Config
 from tests.trainables.motion.test_dataset import swapped
 from tests.trainables.tiny import NAMES, make_clips, spec
 from trainables.codecs.codec import Codec, Tokens, load_codec
-from trainables.evaluate import fit_token_models
 from trainables.motion.dataset import MotionData, prepare
 from trainables.runtime import PlainRuntime
+from trainables.token_rates import fit_token_models
 from trainables.trial import (
     RUNGS,
     STATE_NAME,

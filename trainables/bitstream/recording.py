@@ -9,7 +9,7 @@ flags.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from search_spaces.errors import BadInput
 from trainables.bitstream.container import Header, PartStream, write_container
 from trainables.bitstream.entropy_coder import SymbolDecoder, SymbolEncoder
+from trainables.bitstream.level_model import LevelState
 from trainables.bitstream.token_model import TokenModel
 
 ROOT = "root"
@@ -70,9 +71,7 @@ def pack(header: Header, tokens: PartTokens, models: Models) -> bytes:
         tokens: part -> (tokens, levels).
         models: part -> model of its tokens.
     """
-    return write_container(
-        header, (_encoded(header, c, tokens, models)[-1] for c in range(header.chunks))
-    )
+    return write_container(header, (prefixes[-1] for prefixes in _encoded(header, tokens, models)))
 
 
 def prefix_sizes(header: Header, tokens: PartTokens, models: Models) -> list[Size]:
@@ -80,7 +79,7 @@ def prefix_sizes(header: Header, tokens: PartTokens, models: Models) -> list[Siz
 
     Equal to packing each prefix by itself.
     """
-    chunks = [_encoded(header, chunk, tokens, models) for chunk in range(header.chunks)]
+    chunks = list(_encoded(header, tokens, models))
     sizes = []
     for depth in range(1, len(chunks[0]) + 1):
         shorter = replace(header, parts=tuple(cut(part, depth) for part in header.parts))
@@ -126,30 +125,43 @@ def _order(header: Header) -> list[list[tuple[int, int]]]:
     return [root + steps[0], *steps[1:]]
 
 
-def _encoded(header: Header, chunk: int, tokens: PartTokens, models: Models) -> list[bytes]:
-    """Payload of one chunk for every depth."""
-    encoder = SymbolEncoder()
-    spans = header.chunk_tokens(chunk)
-    payloads = []
-    for step in _order(header):
-        for number, level in step:
-            part, (first, end) = header.parts[number], spans[number]
-            column = tokens[part.name][first:end, level]
-            if not part.fitted[level]:
-                encoder.uniform(column, part.alphabet[level])
-                continue
-            coarser = tokens[part.name][first:end, level - 1] if level else None
-            before = int(tokens[part.name][first - 1, level]) if first else None
-            models[part.name].encode_level(encoder, level, column, coarser, before)
-        payloads.append(encoder.finish())
-    return payloads
+def _states(header: Header, models: Models) -> dict[tuple[str, int], LevelState]:
+    """What each fitted stream remembers from chunk to chunk."""
+    return {
+        (part.name, level): models[part.name].start(level)
+        for part in header.parts
+        for level, fitted in enumerate(part.fitted)
+        if fitted
+    }
+
+
+def _encoded(header: Header, tokens: PartTokens, models: Models) -> Iterator[list[bytes]]:
+    """Chunk by chunk, its payload for every depth."""
+    states = _states(header, models)
+    for chunk in range(header.chunks):
+        encoder = SymbolEncoder()
+        spans = header.chunk_tokens(chunk)
+        payloads = []
+        for step in _order(header):
+            for number, level in step:
+                part, (first, end) = header.parts[number], spans[number]
+                column = tokens[part.name][first:end, level]
+                if not part.fitted[level]:
+                    encoder.uniform(column, part.alphabet[level])
+                    continue
+                coarser = tokens[part.name][first:end, level - 1] if level else None
+                models[part.name].encode_level(
+                    encoder, level, column, coarser, states[part.name, level]
+                )
+            payloads.append(encoder.finish())
+        yield payloads
 
 
 def _decoded(
     header: Header, payloads: Iterable[bytes], models: Models
 ) -> Iterator[dict[str, np.ndarray]]:
     """Tokens chunk by chunk."""
-    last: dict[str, Sequence[int]] = {}
+    states = _states(header, models)
     for chunk, payload in enumerate(payloads):
         decoder = SymbolDecoder(payload)
         spans = header.chunk_tokens(chunk)
@@ -164,9 +176,7 @@ def _decoded(
                 indices[:, level] = decoder.uniform(len(indices), part.alphabet[level])
                 continue
             coarser = indices[:, level - 1] if level else None
-            before = int(last[part.name][level]) if part.name in last else None
             indices[:, level] = models[part.name].decode_level(
-                decoder, level, len(indices), coarser, before
+                decoder, level, len(indices), coarser, states[part.name, level]
             )
-        last |= {name: indices[-1].tolist() for name, indices in block.items() if len(indices)}
         yield block

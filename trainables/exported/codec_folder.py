@@ -123,13 +123,6 @@ def save_exported(codec: ExportedCodec, folder: Path, page: str) -> bytes:
         save_file(
             {k: np.ascontiguousarray(a) for k, a in tables.items()}, place / TOKEN_MODELS_NAME
         )
-        facts = codec.facts.model_copy(
-            update={
-                s: getattr(codec.facts, s).model_copy(update={"recordings": (), "lengths": ()})
-                for s in ("train", "val", "test")
-            }
-            | {"signers": (), "warnings": ()}
-        )
         _write(
             place / CONFIG_NAME,
             {
@@ -137,7 +130,7 @@ def save_exported(codec: ExportedCodec, folder: Path, page: str) -> bytes:
                 "depth": codec.depth,
                 "root_coded": codec.preparation.root_coded,
                 "parts": {part: c.described() for part, c in codec.codecs.items()},
-                "facts": facts.model_dump(mode="json"),
+                "facts": codec.facts.model_dump(mode="json"),
             },
         )
         _write(place / VOCABULARY_NAME, codec.vocabulary.described())

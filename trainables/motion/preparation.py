@@ -16,6 +16,7 @@ from search_spaces.errors import BadInput
 from trainables.motion.clip import Clip
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
+from trainables.motion.reconcile import onto
 from trainables.motion.resample import resample, stride
 from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
 from trainables.motion.rotations import about_up
@@ -112,8 +113,6 @@ class Preparation:
         Raises:
             BadInput: it lacks joints, or rotations that are needed.
         """
-        from trainables.motion.reconcile import onto
-
         clip = onto(clip, self.skeleton.names, self.skeleton.parents)
         if self.feature_map.kind == "expmap" and clip.rotations is None:
             raise BadInput(

@@ -1,0 +1,53 @@
+"""The command line's application, and the options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="ratefront",
+    help="Search codecs of human motion for the best rate–distortion front, on Ray.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+# A log file has no width of its own; tables need more than Rich's 80 columns.
+console = Console(width=None if sys.stdout.isatty() else 120)
+
+Preset = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET_OR_FILE", help="A preset (see 'ratefront spaces') or a YAML file."
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Fix a parameter, or give choices: key=a,b. Repeatable."
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        help="debug (a minute), reduced (ten minutes on 2 cores; default) or full (the paper's)."
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", help="Python file with a codec, metric or reader. Repeatable."
+    ),
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a sweep.")]

@@ -1,0 +1,177 @@
+"""`ratefront export`: an operating point of a sweep leaves it as a codec that stands alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from search_spaces.errors import BadInput
+from search_spaces.record import (
+    CODEC_FOLDER,
+    PREPARATION_FOLDER,
+    TOKEN_MODELS_FILE,
+    TRIALS_FOLDER,
+    point_id,
+)
+
+if TYPE_CHECKING:
+    from analysis.log import Log
+    from trainables.bitstream.token_model import TokenModel
+    from trainables.codecs.codec import Codec
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which operating point is exported.
+
+    Attributes:
+        at: bits per second that it may cost at most; None where a trial is named.
+        rate: which rate `at` speaks of.
+        trial: a trial's identity, "" where `at` chooses.
+        depth: levels to code of a named trial; all of them where left out.
+    """
+
+    at: float | None = None
+    rate: str = "stream"
+    trial: str = ""
+    depth: int | None = None
+
+
+def export(folder: Path, out: Path, choice: Choice, root: str, console: Console) -> Path:
+    """Writes the codec of an operating point; returns its folder.
+
+    Args:
+        folder: a sweep directory.
+        out: a new folder.
+        choice: which point.
+        root: `coded` or `removed`.
+        console: where to say what was written.
+
+    Raises:
+        NoAnswer: every point costs more.
+        BadInput: no sweep, no such trial, nothing of it kept, or `out` is in use.
+    """
+    from analysis.log import read_log
+    from cluster.reference import versions
+    from trainables.exported.card import card, page, without_names
+    from trainables.exported.codec_folder import ExportedCodec, save_exported
+    from trainables.exported.prepared import load_prepared
+    from trainables.plugins import load_plugins
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out} exists and is not empty; give -o a new folder")
+    log = read_log(folder)
+    load_plugins(log.sweep["spec"].get("plugins", ()))
+    point = chosen_point(log, choice)
+    trial, depth = str(point["trial"]), int(point["depth"])
+    prepared = load_prepared(log.folder / PREPARATION_FOLDER)
+    codecs, models = trained(log.folder, trial, prepared.preparation.part_names)
+    models = {part: model.cut(min(depth, codecs[part].levels)) for part, model in models.items()}
+    coded = root == "coded"
+    if coded:
+        models["root"] = prepared.root_model
+    if log.facts is None:
+        raise BadInput(f"{log.folder}: its log says nothing of the data; run the sweep again")
+    codec = ExportedCodec(
+        preparation=replace(prepared.preparation, root_coded=coded),
+        codecs=codecs,
+        depth=depth,
+        models=models,
+        facts=without_names(log.facts),
+        card={},
+    )
+    origin = {
+        "sweep": log.name,
+        "trial": trial,
+        "point": str(point["point"]),
+        "seed": int(point["seed"]),
+        "root in the sweep": str(point.get("root", "removed")),
+        "versions": versions(),
+    }
+    said = card(codec, point, origin, prepared.root_rates)
+    existed = out.exists()
+    try:
+        identity = save_exported(replace(codec, card=said), out, page(said, codec))
+    except OSError:
+        if not existed and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+        raise
+    console.print(
+        f"codec {identity.hex()}: {point['codec']}, trial {trial}, {depth} of "
+        f"{point['levels']} levels, root {root}: {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return out
+
+
+def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
+    """The record's row of the point that is meant, test columns included.
+
+    Raises:
+        NoAnswer: every point costs more.
+        BadInput: no such trial or depth; the message names those that exist.
+    """
+    from analysis.fronts import best_at
+    from analysis.points import points_frame
+
+    frame = points_frame(log)
+    if choice.trial:
+        rows = frame[frame["trial"] == choice.trial]
+        if rows.empty:
+            known = sorted(set(frame["trial"]))
+            raise BadInput(
+                f"no finished trial {choice.trial!r} in {log.folder}; there are "
+                f"{', '.join(known[:5])}{' and more' if len(known) > 5 else ''}"
+            )
+        depth = choice.depth or int(rows["depth"].max())
+        identity = point_id(choice.trial, depth)
+        if identity not in set(rows["point"]):
+            depths = ", ".join(str(d) for d in sorted(rows["depth"]))
+            raise BadInput(f"trial {choice.trial} has no depth {depth}; it has {depths}")
+    elif choice.at is None:
+        raise BadInput(
+            "export needs --at BITS_PER_SECOND or --trial ID; 'best' shows what is there"
+        )
+    else:
+        best = best_at(frame, choice.at, choice.rate)
+        identity = str(best["point"])
+    row = frame[frame["point"] == identity].iloc[0].to_dict()
+    return {str(k): v for k, v in row.items() if not (isinstance(v, float) and math.isnan(v))}
+
+
+def trained(
+    folder: Path, trial: str, parts: tuple[str, ...]
+) -> tuple[dict[str, Codec], dict[str, TokenModel]]:
+    """Codecs and token models of a trial, part by part.
+
+    Raises:
+        BadInput: they were not kept.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from trainables.bitstream.token_model import TokenModel
+    from trainables.codecs.codec import load_codec
+
+    place = folder / TRIALS_FOLDER / trial / CODEC_FOLDER
+    if not (place / TOKEN_MODELS_FILE).is_file():
+        raise BadInput(
+            f"{place}: the codec of this trial was not kept; train it again with 'ratefront trial "
+            f"{folder / 'sweep.yaml'} --out NEW' and the settings that 'ratefront best' shows"
+        )
+    codecs = {part: load_codec(place / part) for part in parts}
+    try:
+        tables = load_file(place / TOKEN_MODELS_FILE)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BadInput(f"{place / TOKEN_MODELS_FILE}: is damaged ({error})") from None
+    models = {}
+    for part, codec in codecs.items():
+        prefix = f"{part}/"
+        arrays = {k.removeprefix(prefix): v for k, v in tables.items() if k.startswith(prefix)}
+        models[part] = TokenModel.from_arrays(codec.alphabet, arrays)
+    return codecs, models

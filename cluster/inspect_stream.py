@@ -1,0 +1,148 @@
+"""`ratefront inspect x.rft`: what a file of tokens holds and costs, and how far off its motion is.
+
+The header needs no codec. With the codec come entropy and model rate and the table of tokens; with
+the original, the distortion at the codec's rate and at the original's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from search_spaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from trainables.bitstream.container import Container
+    from trainables.exported.codec_folder import ExportedCodec
+    from trainables.exported.transcode import CodedRecording
+
+
+def inspect_stream(
+    path: Path, codec_folder: Path | None, original: Path | None, limit: float, console: Console
+) -> None:
+    """Prints what is known of a file.
+
+    Args:
+        path: an `.rft` file.
+        codec_folder: the codec it was encoded with, where at hand.
+        original: the motion it was made of, where at hand; needs the codec.
+        limit: seconds of the longest recording that is read.
+        console: where to print.
+
+    Raises:
+        BadInput: the file is damaged, or the codec or the original is another one.
+    """
+    from trainables.bitstream.container import read_container
+
+    if original is not None and codec_folder is None:
+        raise BadInput("--original needs --codec too: motion is compared after decoding")
+    container = read_container(path, limit)
+    for line in described(container):
+        console.print(line, highlight=False, soft_wrap=True)
+    if codec_folder is None:
+        console.print("  entropy and model rate and the table of tokens need --codec", style="dim")
+        return
+    from trainables.bitstream.recording import unpack
+    from trainables.exported.codec_folder import load_exported
+    from trainables.exported.transcode import CodedRecording, check_fits
+
+    codec = load_exported(codec_folder)
+    try:
+        check_fits(codec, container.header)
+        tokens = unpack(container.header, container.chunks, codec.models)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    recording = CodedRecording(container.header, tokens)
+    _print_tokens(codec, recording, console)
+    if original is not None:
+        _print_distortion(codec, recording, original, console)
+
+
+def described(container: Container) -> list[str]:
+    """Header facts, and the rates that need no codec: nominal and stream."""
+    header = container.header
+    seconds = header.seconds
+    total = container.header_bytes + container.payload_bytes
+    nominal = sum(
+        part.tokens(header.frames) * sum(math.log2(a) for a in part.alphabet)
+        for part in header.parts
+    )
+    parts = ", ".join(
+        f"{p.name} {'x'.join(map(str, p.alphabet))}"
+        + (f" every {p.compression} frames" if p.compression > 1 else "")
+        for p in header.parts
+    )
+    lines = [
+        f"codec {header.codec_hash.hex()}, {header.frames} frames at {header.fps:g} fps "
+        f"({seconds:.2f} s), from {header.source_frames} at {header.source_fps:g}",
+        f"  parts     {parts}",
+        f"  bytes     {total}: header {container.header_bytes}, tokens {container.payload_bytes}, "
+        f"{header.chunks} chunk(s)",
+        f"  rates     {nominal / seconds:.1f} bits/s nominal, {8 * total / seconds:.1f} bits/s "
+        f"stream (of it header {8 * container.header_bytes / seconds:.1f})",
+    ]
+    if header.offsets is not None:
+        lines.append(f"  bones     its own, {len(header.offsets)} joints")
+    if header.start is not None:
+        lines.append("  root      coded, with its place in the world")
+    return lines
+
+
+def _print_tokens(codec: ExportedCodec, recording: CodedRecording, console: Console) -> None:
+    from trainables.metrics.codebook import entropy_bits, usage_counts
+    from trainables.metrics.rate import FLAG_BITS
+
+    header = recording.header
+    table = Table(
+        *("part", "level", "codes", "tokens", "used", "perplexity", "entropy b/s", "model b/s"),
+        "coded as",
+    )
+    entropy = model = 0.0
+    for part in header.parts:
+        indices = recording.tokens[part.name]
+        fitted = codec.models[part.name].bits(indices)
+        for level, codes in enumerate(part.alphabet):
+            counts = usage_counts(indices[:, level], codes)
+            own = entropy_bits(counts)
+            uniform = len(indices) * math.log2(codes)
+            spent = FLAG_BITS + min(float(fitted[level]), uniform)
+            entropy += own * len(indices)
+            model += spent
+            table.add_row(
+                part.name, str(level), str(codes), str(len(indices)),
+                str(int((counts > 0).sum())), f"{2**own:.1f}",
+                f"{own * len(indices) / header.seconds:.1f}", f"{spent / header.seconds:.1f}",
+                f"fitted, order {codec.models[part.name].order}" if part.fitted[level]
+                else "uniform",
+            )  # fmt: skip
+    console.print(
+        f"            {entropy / header.seconds:.1f} bits/s entropy, "
+        f"{model / header.seconds:.1f} bits/s model",
+        highlight=False,
+    )
+    console.print(table)
+
+
+def _print_distortion(
+    codec: ExportedCodec, recording: CodedRecording, original: Path, console: Console
+) -> None:
+    from trainables.exported.distortion import distortions
+
+    at_codec, at_source = distortions(codec, recording, original)
+    header = recording.header
+    table = Table(
+        "distortion", f"at {header.fps:g} fps (codec)", f"at {header.source_fps:g} fps (source)"
+    )
+    for name in _worth_showing(at_codec):
+        table.add_row(name, f"{at_codec[name]:.3f}", f"{at_source.get(name, math.nan):.3f}")
+    console.print(table)
+
+
+def _worth_showing(values: Mapping[str, float]) -> list[str]:
+    return [name for name, value in values.items() if np.isfinite(value)]

@@ -1,0 +1,220 @@
+"""Motion files through an exported codec: folders as well as files, with progress.
+
+A file that cannot be coded stops the command with its name; what was written before it stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import track
+
+from search_spaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from trainables.exported.codec_folder import ExportedCodec
+    from trainables.exported.transcode import CodedRecording
+
+STREAM_SUFFIX = ".rft"
+TOKENS_SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to be made of another."""
+
+    source: Path
+    target: Path
+    name: str
+
+
+def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Console) -> None:
+    """Motion files -> `.rft` files, or one file of tokens as JSON lines.
+
+    Args:
+        codec_folder: an exported codec.
+        source: a motion file or a folder of them.
+        out: the file to write; a folder where `source` is one. With tokens, always a file.
+        tokens: "" or "jsonl".
+        console: where to say what was written.
+    """
+    from trainables.exported.codec_folder import load_exported
+    from trainables.exported.transcode import encode_clip
+    from trainables.motion.readers import find_recordings, read_clip
+
+    if tokens not in ("", "jsonl"):
+        raise BadInput(f"--tokens {tokens}: only jsonl is known")
+    codec = load_exported(codec_folder)
+    tasks = _tasks(source, out, find_recordings(source), STREAM_SUFFIX, single=bool(tokens))
+    lines = []
+    size, seconds = 0, 0.0
+    for task in _progress(tasks, console):
+        clip = read_clip(task.source, task.name)
+        with _named(task.source):
+            recording, _ = encode_clip(codec, clip)
+        if tokens:
+            lines.append(json.dumps(token_line(codec, recording, task.name)))
+            continue
+        data = recording.pack(codec)
+        _write(task.target, data)
+        size, seconds = size + len(data), seconds + recording.header.seconds
+    if tokens:
+        _write(out, "".join(f"{line}\n" for line in lines).encode())
+        said = f"{len(tasks)} recording(s) as tokens: {out}"
+    else:
+        said = (
+            f"{len(tasks)} recording(s), {seconds:.1f} s in {size} bytes "
+            f"({8 * size / seconds:.0f} bits/s): {out}"
+        )
+    console.print(said, highlight=False, soft_wrap=True)
+
+
+def decode(
+    codec_folder: Path, source: Path, out: Path, max_seconds: float, console: Console
+) -> None:
+    """`.rft` files, or tokens as JSON lines, -> motion files.
+
+    Args:
+        codec_folder: the codec that they were encoded with.
+        source: a file or a folder of `.rft` files.
+        out: the file to write; a folder where there are several.
+        max_seconds: the longest recording that is decoded.
+        console: where to say what was written.
+    """
+    from trainables.bitstream.container import ContainerReader
+    from trainables.bitstream.recording import unpack
+    from trainables.exported.codec_folder import load_exported
+    from trainables.exported.transcode import CodedRecording, check_fits, write_motion
+
+    codec = load_exported(codec_folder)
+    suffix = ".bvh" if codec.preparation.feature_map.kind == "expmap" else ".npz"
+    if source.suffix.lower() == TOKENS_SUFFIX:
+        written = _decode_lines(codec, source, out, suffix, max_seconds, console)
+        console.print(f"{written} recording(s): {out}", highlight=False, soft_wrap=True)
+        return
+    tasks = _tasks(source, out, _streams(source), suffix)
+    for task in _progress(tasks, console):
+        with task.source.open("rb") as file:
+            reader = ContainerReader(file, str(task.source), max_seconds)
+            with _named(task.source):
+                check_fits(codec, reader.header)
+                tokens = unpack(reader.header, reader, codec.models)
+        _made(task.target.parent)
+        write_motion(codec, CodedRecording(reader.header, tokens), task.target)
+    console.print(f"{len(tasks)} recording(s): {out}", highlight=False, soft_wrap=True)
+
+
+def token_line(codec: ExportedCodec, recording: CodedRecording, name: str) -> dict[str, Any]:
+    """One line of `--tokens jsonl`: what a language model needs, and what decoding needs."""
+    header = recording.header
+    flat = codec.vocabulary.flatten(recording.tokens, header.frames)
+    line = {
+        "recording": name,
+        "codec": codec.identity.hex(),
+        "frames": header.frames,
+        "fps": header.fps,
+        "source_frames": header.source_frames,
+        "source_fps": header.source_fps,
+        "tokens": flat.tolist(),
+    }
+    if header.start is not None:
+        line["start"] = list(header.start)
+    if header.offsets is not None:
+        line["bones"] = header.offsets.tolist()
+    return line
+
+
+def _decode_lines(
+    codec: ExportedCodec,
+    source: Path,
+    out: Path,
+    suffix: str,
+    max_seconds: float,
+    console: Console,
+) -> int:
+    from trainables.exported.token_lines import read_token_lines
+    from trainables.exported.transcode import write_motion
+
+    recordings = read_token_lines(codec, source, max_seconds)
+    several = len(recordings) > 1 or out.suffix.lower() != suffix
+    for name, recording in _progress(recordings, console):
+        target = out / f"{name}{suffix}" if several else out
+        if several and not target.resolve().is_relative_to(out.resolve()):
+            raise BadInput(f"{source}: recording {name!r} would be written outside {out}")
+        _made(target.parent)
+        write_motion(codec, recording, target)
+    return len(recordings)
+
+
+def _streams(source: Path) -> list[Path]:
+    if source.is_dir():
+        found = sorted(p for p in source.rglob(f"*{STREAM_SUFFIX}") if p.is_file())
+        if not found:
+            raise BadInput(f"{source}: holds no {STREAM_SUFFIX} files; encode some first")
+        return found
+    if not source.is_file():
+        raise BadInput(f"{source}: no such file or folder; name one that was encoded")
+    return [source]
+
+
+def _tasks(
+    source: Path, out: Path, files: Sequence[Path], suffix: str, *, single: bool = False
+) -> list[Task]:
+    """What is made of what; the tree of a folder is kept."""
+    if not source.is_dir():
+        if not single and out.is_dir():
+            raise BadInput(f"{out}: is a folder; name the file to write")
+        return [Task(files[0], out, files[0].stem)]
+    if not single and out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: is a file, and {source} a folder; give -o a folder")
+    tasks = []
+    for file in files:
+        place = file.relative_to(source).with_suffix("")
+        tasks.append(Task(file, out / place.with_name(place.name + suffix), place.as_posix()))
+    targets = [task.target for task in tasks]
+    for task in tasks:
+        if targets.count(task.target) > 1:
+            raise BadInput(
+                f"{source}: two files are called {task.name!r} without their suffix; rename one"
+            )
+    return tasks
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Adds a file's name to what is wrong with it."""
+    try:
+        yield
+    except BadInput as error:
+        if str(file) in str(error):
+            raise
+        raise BadInput(f"{file}: {error}") from None
+
+
+def _progress(tasks: Sequence[Any], console: Console) -> Iterator[Any]:
+    yield from track(tasks, "", console=console, disable=len(tasks) < 2 or not console.is_terminal)
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be made ({error.strerror}); give -o another") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A file that is there whole or not at all."""
+    _made(path.parent)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); give -o another") from None
