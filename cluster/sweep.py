@@ -93,10 +93,17 @@ def _from_scratch(
         try:
             _begin(spec, data, bounds, said, store, **origin)
             return _run(spec, data, store, console)
-        except BadInput:
-            if not any(store.read().of("proposed")):
-                take_back(folder, made)
-            raise
+        except (BadInput, OSError) as error:
+            if any(store.read().of("proposed")):
+                raise
+            take_back(folder, made)
+            if store.fault is None:
+                raise
+            # The store speaks of resuming what is not there any more.
+            raise BadInput(
+                f"{folder}: {str(error).partition('; ')[0]}; no trial was started and nothing is "
+                "left behind: mend that and give the command again"
+            ) from None
 
 
 def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> Outcome:

@@ -101,6 +101,8 @@ def test_no_space_left_at_the_start(
     for before in range(4):  # the folder, then the events of the beginning
         left[0] = before
         words = ("No space left on device", refused.out)
+        if before:  # before that it is the folder that cannot be made
+            words = (*words, "nothing is left behind: mend that and give the command again")
         refused("sweep", *DEBUG, "--data", motion, words=words)
         refused.out.mkdir(parents=True)
         given = ("sweep", *DEBUG, "--data", motion, "--out", refused.out)
