@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.rates import ratio_column, share_column
 from cluster.cli import main
 from search_spaces.presets import load_spec
 from search_spaces.record import (
@@ -226,9 +227,13 @@ def test_the_front_is_what_nothing_dominates_on_validation(
         ]
         assert set(found["point"]) == set(table["point"][free])
         assert list(found["rate_nominal_bps"]) == sorted(found["rate_nominal_bps"])
-        assert set(table.columns) == set(found.columns)
-        beside = table.set_index("point").loc[found["point"], f"test_{distortion}"]
-        assert np.allclose(found[f"test_{distortion}"], beside, rtol=1e-12)
+        beside = {f(split) for split in ("val", "test") for f in (ratio_column, share_column)}
+        assert set(table.columns) | beside == set(found.columns)
+        for split in ("val", "test"):
+            stream = found[f"{split}_rate_stream_bps"]
+            assert np.allclose(found[ratio_column(split)], stream / found["rate_nominal_bps"])
+        tested = table.set_index("point").loc[found["point"], f"test_{distortion}"]
+        assert np.allclose(found[f"test_{distortion}"], tested, rtol=1e-12)
 
 
 def test_clips_say_what_points_say(swept: Swept, table: pd.DataFrame) -> None:
