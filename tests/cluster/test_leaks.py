@@ -17,12 +17,21 @@ import pytest
 
 from analysis.best import describe_best
 from analysis.points import Tables
+from search_spaces.record import (
+    CODEC_FOLDER,
+    PREPARATION_FOLDER,
+    TOKEN_MODELS_FILE,
+    TRIALS_FOLDER,
+)
 from tests.cluster.in_process import TIMES, sweep_in_process, tiny_preset
 from tests.cluster.sweeping import events
 from tests.trainables.motion.test_dataset import _foreign
 from tests.trainables.tiny import make_clips, spec
+from trainables.codecs.codec import WEIGHTS_NAME
+from trainables.exported.prepared import ROOT_MODEL_NAME, ROOT_RATES_NAME
 from trainables.motion.clip import Clip
 from trainables.motion.dataset import MotionData, prepare
+from trainables.motion.preparation_files import ARRAYS_NAME
 
 RATES = (250.0, 500.0, 1000.0)
 
@@ -50,6 +59,17 @@ def all_but_test(folder: Path, *kinds: str) -> list[dict[str, Any]]:
 
 def same(one: pd.DataFrame, two: pd.DataFrame, columns: Sequence[str]) -> None:
     pd.testing.assert_frame_equal(one[list(columns)], two[list(columns)], check_exact=True)
+
+
+def kept_files(folder: Path) -> dict[str, bytes]:
+    """Everything that a sweep keeps of what it learnt."""
+    places = [folder / PREPARATION_FOLDER, *folder.glob(f"{TRIALS_FOLDER}/*/{CODEC_FOLDER}")]
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for place in places
+        for file in place.rglob("*")
+        if file.is_file() and file.name != ROOT_RATES_NAME  # says what it measured on test
+    }
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +109,12 @@ def test_other_test_motion_changes_nothing_that_is_chosen(
         events(other, "sweep")[0]["reference_point"]
         == (events(folder, "sweep")[0]["reference_point"])
     )
+    # Weights, codebooks, normalisers and the coder's tables, as they lie on the disk.
+    learnt = kept_files(folder)
+    assert learnt == kept_files(other)
+    assert {Path(name).name for name in learnt} >= {
+        WEIGHTS_NAME, TOKEN_MODELS_FILE, ARRAYS_NAME, ROOT_MODEL_NAME,
+    }  # fmt: skip
     for name, front in tables.fronts.items():
         assert list(found.fronts[name]["point"]) == list(front["point"]), name
     for rate in RATES:
