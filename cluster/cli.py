@@ -21,8 +21,8 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 
 
 _ORDER = (
-    "sweep", "resume", "report", "best", "export", "encode", "decode", "evaluate", "inspect",
-    "trial", "spaces",
+    "sweep", "resume", "report", "best", "allocate", "export", "encode", "decode", "evaluate",
+    "inspect", "trial", "spaces",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

@@ -135,6 +135,20 @@ def best(
 
 
 @app.command()
+def allocate(
+    folder: Folder,
+    rate: Annotated[str, typer.Option(help="Rate that is shared: nominal or model.")] = "nominal",
+) -> None:
+    """Share a total rate between body and hands: compose parts of trials, decode, compare.
+
+    Example: ratefront allocate sweeps/first
+    """
+    from cluster.allocation import allocate as share
+
+    share(folder, rate, console)
+
+
+@app.command()
 def trial(
     preset: Preset,
     data: Data = None,

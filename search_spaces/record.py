@@ -23,6 +23,8 @@ FIGURES_FOLDER = "figures"
 TRIALS_FOLDER = "trials"
 PREPARATION_FOLDER = "preparation"
 """What turns motion into features and back, as fitted on train: every codec of a sweep needs it."""
+ALLOCATION_FILE = "allocation.csv"
+"""Full-pose operating points composed of parts of several trials, each decoded (`composed`)."""
 EVALUATIONS_FOLDER = "evaluations"
 """`<evaluation id>/`: points of finished codecs on other motion, and where they come from."""
 
@@ -70,6 +72,19 @@ QUANTISED_FLOATS = "quantised floats"
 compressor makes of plainly quantised features."""
 BOUNDS = (MEAN_POSE, NEAREST_FRAME)
 """Rows of `bounds.json`: columns as in points, `codec` set to one of these."""
+
+UNIFORM = "uniform quantiser"
+HOLD_LAST = "frames held"
+INTERPOLATED = "frames interpolated"
+PCA = "PCA + scalar quantiser"
+TRIVIAL_CODECS = (UNIFORM, HOLD_LAST, INTERPOLATED, PCA)
+"""Rows of the bounds whose `codec` is one of these are the operating points of a trivial codec, one
+curve each, in the order of the rows; `SETTING` says which point. They have the rates that were
+measured (model, stream) and no nominal one, so they stand on no nominal axis."""
+
+SETTING = "setting"
+RATE_KIND, MEASURED = "rate_kind", "measured"
+"""Column and value of rows of the bounds that have no rate in closed form."""
 
 
 def point_id(trial: str, depth: int) -> str:

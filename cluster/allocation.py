@@ -1,0 +1,218 @@
+"""`ratefront allocate`: how a total rate is best shared between body and hands.
+
+Every part of every finished trial is decoded alone (validation), compositions that are predicted to
+be on the front are decoded together (validation and test), and set beside the sweep's own points,
+which code all parts alike.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from search_spaces.allocation import Composition, PartPoint, best_compositions
+from search_spaces.errors import BadInput
+from search_spaces.record import ALLOCATION_FILE, CODEC_FOLDER, TOKENS_FILE, TRIALS_FOLDER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.log import Log
+    from trainables.codecs.codec import Codec
+    from trainables.composition import PartDecoded
+    from trainables.motion.dataset import MotionData
+
+MOST_VERIFIED = 48
+"""Compositions that are decoded; thinned evenly in rate where the predicted front has more."""
+
+_WORTH_A_LINE = 0.005
+
+
+def allocate(folder: Path, which: str, console: Console) -> Path:
+    """Finds and verifies compositions; writes `allocation.csv` into the sweep and prints gains.
+
+    Args:
+        folder: a sweep directory whose motion is still where it was.
+        which: rate that is shared, `nominal` or `model`; both add over parts.
+        console: where to print.
+
+    Raises:
+        BadInput: no sweep, motion that changed, fewer than two parts, or no such rate.
+    """
+    if which not in ("nominal", "model"):
+        raise BadInput(f"--rate {which}: must be nominal or model, which add over parts")
+    from analysis.log import read_log
+    from analysis.points import points_frame
+    from search_spaces.spec import parse_spec
+    from trainables.composition import unavoidable
+    from trainables.motion.dataset import prepare
+    from trainables.plugins import load_plugins
+
+    log = read_log(folder)
+    load_plugins(log.sweep["spec"].get("plugins", ()))
+    frame = points_frame(log)
+    if log.facts is None or frame.empty:
+        raise BadInput(f"{folder}: has no finished operating point; let a trial end first")
+    if len(log.facts.parts) < 2:
+        raise BadInput(f"{folder}: codes one part, so there is nothing to share")
+    data = prepare(parse_spec(log.sweep["spec"], str(folder)).data)
+    if data.facts.data_hash != log.facts.data_hash:
+        raise BadInput(
+            f"{folder}: the motion is not what it was (data_hash {data.facts.data_hash}, was "
+            f"{log.facts.data_hash}); put back what the sweep was run on"
+        )
+    frame = frame[frame["seed"] == frame["seed"].min()]
+    decoded = _Decoded(log, data, frame)
+    parts: dict[str, list[PartPoint]] = {p: [] for p in log.facts.part_names}
+    for row in decoded.kept.to_dict("records"):
+        for part in parts:
+            alone = decoded.of("val", part, str(row["point"]))
+            rate = float(row[_rate_column(which, part)])
+            parts[part].append(PartPoint(str(row["point"]), rate, alone.squared))
+    found = _thinned(best_compositions(parts, unavoidable(data, "val")))
+    rows = [_verified(data, decoded, composition, which) for composition in found]
+    table = _with_equal_bits(rows, frame, which)
+    place = log.folder / ALLOCATION_FILE
+    table.to_csv(place, index=False)
+    _print(table, log.facts.part_names, which, console)
+    console.print(f"allocation: {place}", highlight=False, soft_wrap=True)
+    return place
+
+
+def _rate_column(which: str, part: str) -> str:
+    return f"rate_nominal_{part}_bps" if which == "nominal" else f"val_rate_model_{part}_bps"
+
+
+def _total_column(which: str) -> str:
+    return "rate_nominal_bps" if which == "nominal" else "val_rate_model_bps"
+
+
+class _Decoded:
+    """Parts of operating points, decoded alone; each once.
+
+    Attributes:
+        kept: rows of the points whose tokens and codecs were kept.
+    """
+
+    def __init__(self, log: Log, data: MotionData, frame: pd.DataFrame) -> None:
+        self._trials, self._data = log.folder / TRIALS_FOLDER, data
+        there = [(self._trials / str(t) / TOKENS_FILE).is_file() for t in frame["trial"]]
+        self.kept = frame[there]
+        if self.kept.empty:
+            raise BadInput(f"{log.folder}: no trial kept its tokens and codecs; run it again")
+        self._rows = {str(r["point"]): r for r in self.kept.to_dict("records")}
+        self._codecs: dict[tuple[str, str], Codec] = {}
+        self._parts: dict[tuple[str, str, str], PartDecoded] = {}
+
+    def of(self, split: str, part: str, point: str) -> PartDecoded:
+        """One part of a point on a split."""
+        key = (split, part, point)
+        if key not in self._parts:
+            from trainables.composition import part_alone
+
+            row = self._rows[point]
+            place = self._trials / str(row["trial"])
+            with np.load(place / TOKENS_FILE) as tokens:
+                names = [clip.recording for clip in self._data.splits[split]]
+                given = [tokens[f"{split}/{part}/{name}"] for name in names]
+            codec = self._codec(str(row["trial"]), part)
+            self._parts[key] = part_alone(self._data, split, part, codec, given, int(row["depth"]))
+        return self._parts[key]
+
+    def _codec(self, trial: str, part: str) -> Codec:
+        from trainables.codecs.codec import load_codec
+
+        if (trial, part) not in self._codecs:
+            folder = self._trials / trial / CODEC_FOLDER / part
+            self._codecs[trial, part] = load_codec(folder)
+        return self._codecs[trial, part]
+
+
+def _thinned(front: list[Composition]) -> list[Composition]:
+    if len(front) <= MOST_VERIFIED:
+        return front
+    chosen = np.unique(np.linspace(0, len(front) - 1, MOST_VERIFIED).round().astype(int))
+    return [front[i] for i in chosen]
+
+
+def _verified(
+    data: MotionData, decoded: _Decoded, composition: Composition, which: str
+) -> dict[str, Any]:
+    """A composition decoded together: what it is, what was predicted, what came out."""
+    from trainables.composition import composed_scores
+
+    row: dict[str, Any] = {"composed": True, "predicted_rmse_full_cm": 100 * composition.rmse}
+    for part, point in composition.points.items():
+        row[f"{part}_point"] = point
+        row[f"{part}_bps"] = composition.rates[part]
+    row[_total_column(which)] = composition.rate
+    for split in ("val", "test"):
+        parts = {p: decoded.of(split, p, point) for p, point in composition.points.items()}
+        row.update(composed_scores(data, split, parts))
+    return row
+
+
+def _with_equal_bits(rows: list[dict[str, Any]], frame: pd.DataFrame, which: str) -> pd.DataFrame:
+    """Verified compositions with the best sweep point at or under each one's rate beside them."""
+    import pandas as pd
+
+    column = _total_column(which)
+    table = pd.DataFrame(rows).sort_values(column)
+    beside = []
+    for rate in table[column]:
+        affordable = frame[frame[column] <= rate * (1 + 1e-9)]
+        best = affordable.loc[affordable["val_rmse_full_cm"].idxmin()] if len(affordable) else None
+        beside.append(
+            (best["point"], best["val_rmse_full_cm"], best["test_rmse_full_cm"])
+            if best is not None
+            else ("", np.nan, np.nan)
+        )
+    names = ("alike_point", "alike_val_rmse_full_cm", "alike_test_rmse_full_cm")
+    for name, values in zip(names, zip(*beside, strict=True), strict=True):
+        table[name] = values
+    lowest = table["val_rmse_full_cm"].cummin().shift(fill_value=np.inf)
+    table["on_front"] = (table["val_rmse_full_cm"] < lowest) & ~(
+        table["alike_val_rmse_full_cm"] < table["val_rmse_full_cm"]
+    )
+    return table
+
+
+def _print(table: pd.DataFrame, parts: tuple[str, ...], which: str, console: Console) -> None:
+    shown = Table(
+        f"{which} bits/s", *parts, "alike cm", "composed cm", "less by", "hands cm",
+        "test: alike", "composed",
+        title="full-pose RMSE of parts coded alike and of the best split of the same rate",
+    )  # fmt: skip
+    for row in _spread(table).to_dict("records"):
+        alike, composed = row["alike_val_rmse_full_cm"], row["val_rmse_full_cm"]
+        shown.add_row(
+            f"{row[_total_column(which)]:.0f}", *(f"{row[f'{p}_bps']:.0f}" for p in parts),
+            _number(alike), _number(composed),
+            "" if np.isnan(alike) else f"{100 * (1 - composed / alike):.1f} %",
+            _number(float(row.get("val_rmse_hands_cm", np.nan))),
+            _number(row["alike_test_rmse_full_cm"]), _number(row["test_rmse_full_cm"]),
+        )  # fmt: skip
+    console.print(shown)
+    off = (table["predicted_rmse_full_cm"] / table["val_rmse_full_cm"] - 1).abs().max()
+    console.print(
+        f"{len(table)} compositions decoded; predictions were off by {100 * off:.2g} % at most",
+        highlight=False,
+    )
+
+
+def _spread(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows that are worth a line: each better than the one before by half a percent."""
+    lowest, kept = np.inf, []
+    for number, row in enumerate(table.to_dict("records")):
+        if row["on_front"] and row["val_rmse_full_cm"] < (1 - _WORTH_A_LINE) * lowest:
+            lowest = float(row["val_rmse_full_cm"])
+            kept.append(number)
+    return table.iloc[kept]
+
+
+def _number(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}"

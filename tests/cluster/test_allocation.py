@@ -1,0 +1,75 @@
+"""`ratefront allocate` on a small sweep: measured, never worse than parts coded alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cluster.cli import main
+from search_spaces.presets import load_spec
+from search_spaces.record import ALLOCATION_FILE
+from tests.cluster.in_process import sweep_in_process
+from tests.cluster.motion import write_motion
+from trainables.motion.dataset import prepare
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("allocate")
+    motion = write_motion(place / "motion", recordings=6, frames=45)
+    spec = load_spec(
+        "rate_distortion", size="debug", settings=("codec=kmeans", "codebook_size=4,8,32"),
+        overrides={"data": {"path": str(motion)}, "search": {"trials": 3, "sampler": "grid"}},
+    )  # fmt: skip
+    sweep_in_process(spec, prepare(spec.data), place / "sweep")
+    return place / "sweep"
+
+
+@pytest.mark.parametrize("which", ["nominal", "model"])
+def test_a_rate_is_shared_better_than_alike(which: str, swept: Path) -> None:
+    points = pd.read_parquet(swept / "points.parquet").set_index("point")
+    assert main(["allocate", str(swept), "--rate", which]) == 0
+    table = pd.read_csv(swept / ALLOCATION_FILE)
+    total = "rate_nominal_bps" if which == "nominal" else "val_rate_model_bps"
+    parts = [c.removesuffix("_point") for c in table if c.endswith("_point") and c[:5] != "alike"]
+    assert parts == ["body", "right_hand", "left_hand"]
+    assert np.allclose(table[[f"{p}_bps" for p in parts]].sum(axis=1), table[total])
+    assert table["composed"].all() and (table["on_front"]).any()
+    front = table[table["on_front"]]
+    beside = front["alike_val_rmse_full_cm"].dropna()
+    assert (front.loc[beside.index, "val_rmse_full_cm"] <= beside + 1e-9).all()
+    assert np.allclose(table["predicted_rmse_full_cm"], table["val_rmse_full_cm"], rtol=0.02)
+    # A composition of one trial's parts is that trial's point.
+    same = table[table[[f"{p}_point" for p in parts]].nunique(axis=1) == 1]
+    assert len(same) >= 1
+    for row in same.to_dict("records"):
+        point = points.loc[row["body_point"]]
+        for split in ("val", "test"):
+            assert row[f"{split}_rmse_full_cm"] == pytest.approx(point[f"{split}_rmse_full_cm"])
+    if which == "nominal":
+        rates = {p: points[f"rate_nominal_{p}_bps"] for p in parts}
+        first = table.iloc[0]
+        assert all(first[f"{p}_bps"] == rates[p].min() for p in parts)
+
+
+def test_what_cannot_be_shared_is_one_line(
+    swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, word in (
+        ([str(tmp_path)], "log.jsonl"),
+        ([str(swept), "--rate", "stream"], "nominal or model"),
+    ):
+        assert main(["allocate", *arguments]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert word in line
+    moved = swept.parent / "motion" / "wave00.npz"
+    kept = moved.read_bytes()
+    moved.unlink()
+    try:
+        assert main(["allocate", str(swept)]) == 2
+        assert "the motion is not what it was" in capsys.readouterr().err
+    finally:
+        moved.write_bytes(kept)
