@@ -92,8 +92,14 @@ def prefix_sizes(header: Header, tokens: PartTokens, models: Models) -> list[Siz
 def unpack(header: Header, payloads: Iterable[bytes], models: Models) -> dict[str, np.ndarray]:
     """Part -> (tokens, levels) int32 of a file.
 
+    Args:
+        header: of the file.
+        payloads: of all its chunks, in order.
+        models: part -> model of its tokens.
+
     Raises:
         BadInput: the payload is damaged, or made by another codec.
+        ValueError: there are fewer or more payloads than the header declares.
     """
     for part in header.parts:
         known = models[part.name].alphabet if part.name in models else ()
@@ -162,7 +168,7 @@ def _decoded(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Tokens chunk by chunk."""
     states = _states(header, models)
-    for chunk, payload in enumerate(payloads):
+    for chunk, payload in zip(range(header.chunks), payloads, strict=True):
         decoder = SymbolDecoder(payload)
         spans = header.chunk_tokens(chunk)
         block = {
@@ -179,4 +185,5 @@ def _decoded(
             indices[:, level] = models[part.name].decode_level(
                 decoder, level, len(indices), coarser, states[part.name, level]
             )
+        decoder.finish()
         yield block
