@@ -18,13 +18,23 @@ from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.reconcile import onto
 from trainables.motion.resample import resample, stride
-from trainables.motion.root import RootPath, RootQuantizer, put_back_root, take_out_root
+from trainables.motion.root import (
+    RootPath,
+    RootQuantizer,
+    put_back_root,
+    root_path,
+    take_out_root,
+    without_root,
+)
 from trainables.motion.rotations import about_up
 from trainables.motion.skeleton import Skeleton
 
 BONE_STEP = 2.0**-14
 """Metres (0.06 mm): bones are held in whole steps of this, the form in which a file carries them,
 so what a decoder rebuilds is what a trial was scored on."""
+
+BLOCK = 1024
+"""Frames that become features at a time: what that needs in between stays small, and in cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,25 +138,32 @@ class Preparation:
             clip: at the coded rate, on the codec's joints.
             scored: whether to keep the original to score against.
         """
-        pose, path = self.pose(clip)
-        original = pose.positions
-        if self.root_coded:
-            original = put_back_root(pose.positions, path)
-        empty = np.zeros((0, len(clip.skeleton), 3), dtype=np.float32)
+        heading, path = root_path(clip, self.pelvis_up, self.hips)
+        features = {
+            part: np.empty((clip.frames, len(geometry.active)), np.float32)
+            for part, geometry in self.feature_map.geometry.items()
+        }
+        original = np.empty((clip.frames if scored else 0, len(clip.skeleton), 3), np.float32)
+        for start in range(0, clip.frames, BLOCK):
+            here = slice(start, start + BLOCK)
+            rotations = None if clip.rotations is None else clip.rotations[here]
+            pose = Pose(*without_root(clip.positions[here], rotations, heading[here]))
+            for part, rows in self.feature_map.encode(pose).items():
+                features[part][here] = rows
+            if scored:
+                coded = self.root_coded
+                at = put_back_root(pose.positions, path.cut(here)) if coded else pose.positions
+                original[here] = at
         return SplitClip(
             recording=clip.recording,
             signer=clip.signer,
-            features=self.feature_map.encode(pose),
-            original=original.astype(np.float32) if scored else empty,
+            features=features,
+            original=original,
             offsets=snapped(clip.skeleton.offsets),
             path=path,
             root_tokens=self.root.encode(path) if self.root_coded else None,
             source_fps=clip.source_fps or clip.fps,
         )
-
-    def pose(self, clip: Clip) -> tuple[Pose, RootPath]:
-        """Pose without root and heading, and where the pelvis goes."""
-        return pose_of(clip, self.pelvis_up, self.hips)
 
     def bone_steps(self, offsets: np.ndarray) -> np.ndarray | None:
         """How a recording's bones (joints, 3) differ from the usual ones, for its file.

@@ -41,6 +41,10 @@ class RootPath:
         turn = about_up(np.array([heading]))[0]
         return RootPath(self.position @ turn.T + [x, 0.0, z], self.heading + heading)
 
+    def cut(self, frames: slice) -> RootPath:
+        """Some of its frames; what they are relative to stays."""
+        return RootPath(self.position[frames], self.heading[frames], self.start)
+
 
 def hips_heading(positions: np.ndarray, left: int, right: int) -> np.ndarray:
     """Heading (frames,) of a body from its hip joints, for sources without rotations."""
@@ -63,6 +67,14 @@ def take_out_root(
         positions (frames, joints, 3) with the pelvis at the origin and the heading removed; local
         rotations with the pelvis's heading removed, or None; the path.
     """
+    heading, path = root_path(clip, up, hips)
+    return *without_root(clip.positions, clip.rotations, heading), path
+
+
+def root_path(
+    clip: Clip, up: np.ndarray, hips: tuple[int, int] | None = None
+) -> tuple[np.ndarray, RootPath]:
+    """Heading in the world (frames,), radians, unwrapped; and the path; as `take_out_root`."""
     root = clip.positions[:, 0]
     if clip.rotations is not None:
         heading = heading_of(clip.rotations[:, 0], up)
@@ -71,17 +83,29 @@ def take_out_root(
     else:
         heading = np.zeros(clip.frames)
     heading = np.unwrap(heading)
-    turn_back = about_up(-heading)
-    local = clip.positions - root[:, None]
-    positions = np.einsum("tik,tjk->tji", turn_back, local)
-    rotations = None
-    if clip.rotations is not None:
-        rotations = clip.rotations.copy()
-        rotations[:, 0] = turn_back @ clip.rotations[:, 0]
     start = about_up(-heading[:1])[0]
     travelled = root - root[0] * np.array([1.0, 0.0, 1.0])
     begin = (float(root[0, 0]), float(root[0, 2]), float(heading[0]))
-    return positions, rotations, RootPath(travelled @ start.T, heading - heading[0], begin)
+    return heading, RootPath(travelled @ start.T, heading - heading[0], begin)
+
+
+def without_root(
+    positions: np.ndarray, rotations: np.ndarray | None, heading: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Poses without place and heading, each frame by itself: any cut of a clip gives the same.
+
+    Args:
+        positions: (frames, joints, 3), pelvis first.
+        rotations: (frames, joints, 3, 3) local, or None.
+        heading: (frames,) radians, as `root_path` gives it.
+    """
+    turn_back = about_up(-heading)
+    local = positions - positions[:, :1]
+    turned = np.einsum("tik,tjk->tji", turn_back, local)
+    if rotations is not None:
+        rotations = rotations.copy()
+        rotations[:, 0] = turn_back @ rotations[:, 0]
+    return turned, rotations
 
 
 def put_back_root(positions: np.ndarray, path: RootPath) -> np.ndarray:

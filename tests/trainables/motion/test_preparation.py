@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from search_spaces.errors import BadInput
 from tests.trainables.tiny import NAMES, make_clip, make_clips, spec
+from trainables.motion import preparation
 from trainables.motion.clip import Clip
 from trainables.motion.dataset import prepare
 from trainables.motion.preparation import BONE_STEP, Preparation, snapped, usual_offsets
@@ -45,6 +46,23 @@ def test_written_and_read_it_does_the_same(fitted: Preparation, tmp_path: Path) 
     assert np.array_equal(*positions)
     assert read.skeleton.names == fitted.skeleton.names
     assert list(read.part_names) == list(fitted.part_names), "the order of parts is kept"
+
+
+def test_features_do_not_depend_on_the_blocks_they_are_made_in(
+    fitted: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = fitted.bring(make_clip("new", 78, frames=61))
+    whole = fitted.split_clip(clip)
+    monkeypatch.setattr(preparation, "BLOCK", 7)
+    one, unscored = fitted.split_clip(clip), fitted.split_clip(clip, scored=False)
+    assert unscored.original.shape == (0, len(clip.skeleton), 3)
+    assert np.array_equal(one.original, whole.original)
+    assert one.root_tokens is not None and whole.root_tokens is not None
+    assert np.array_equal(one.root_tokens, whole.root_tokens)
+    for part, features in whole.features.items():
+        assert features.dtype == np.float32 and len(features) == 61
+        assert np.array_equal(one.features[part], features)
+        assert np.array_equal(unscored.features[part], features)
 
 
 def test_bring_is_what_preparing_a_data_set_does() -> None:
