@@ -57,7 +57,7 @@ def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Co
     for task in _progress(tasks, console):
         clip = read_clip(task.source, task.name)
         with _named(task.source):
-            recording, _ = encode_clip(codec, clip)
+            recording, _ = encode_clip(codec, clip, scored=False)
         if tokens:
             lines.append(json.dumps(token_line(codec, recording, task.name)))
             continue

@@ -47,14 +47,21 @@ class CodedRecording:
         return pack(self.header, self.tokens, codec.models)
 
 
-def encode_clip(codec: ExportedCodec, clip: Clip) -> tuple[CodedRecording, SplitClip]:
+def encode_clip(
+    codec: ExportedCodec, clip: Clip, *, scored: bool = True
+) -> tuple[CodedRecording, SplitClip]:
     """A recording as read from its file -> tokens, and what they were made of.
+
+    Args:
+        codec: whose tokens.
+        clip: the recording.
+        scored: whether to keep the original to score against.
 
     Raises:
         BadInput: the codec's skeleton does not fit, or the recording is no motion in metres.
     """
     brought = codec.preparation.bring(clip)
-    ready = codec.preparation.split_clip(brought)
+    ready = codec.preparation.split_clip(brought, scored=scored)
     tokens = {
         part: c.encode(ready.features[part]).indices[:, : codec.depth]
         for part, c in codec.codecs.items()
