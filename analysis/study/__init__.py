@@ -1,0 +1,1 @@
+"""The paired comparison of Klezovich et al.: tables, figure, and what its claims are worth."""
