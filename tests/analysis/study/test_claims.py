@@ -15,9 +15,11 @@ Truth = Callable[[Cell, str], float]
 RECORDINGS = 10
 
 
-def invented(truth: Truth, recordings: int = RECORDINGS, seeds: int = 3) -> Comparison:
+def invented(
+    truth: Truth, recordings: int = RECORDINGS, seeds: int = 3, draw: int = 0
+) -> Comparison:
     """A sweep of the paper's cells (and some more) whose means are `truth`."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(draw)
     cells = [c for pair in paper_pairs().values() for c in pair]
     cells += [Cell(6.0, "rqvae", 64, 1), Cell(12.0, "rqvae", 64, 2)]
     own = rng.normal(0, 0.3, recordings)
@@ -52,7 +54,7 @@ def as_the_paper_says(cell: Cell, metric: str) -> float:
         return 10 * hull[cell.bits][int(better)]
     base = 20 - cell.bits
     if metric == "rmse_hands_cm":
-        return base / 20 - (0.002 if better else 0)
+        return base - (0.1 if better else 0)
     if metric == "rmse_body_cm":
         return base / (1.8 if better else 1)
     return base - (1.0 if better else 0)
@@ -84,8 +86,11 @@ def test_the_opposite_did_not_hold() -> None:
 
 
 def test_without_a_difference_nothing_can_be_said() -> None:
-    found = verdicts(invented(lambda cell, metric: 10.0))
-    assert found["K1"].verdict == found["K5"].verdict == OPEN
+    said = []
+    for draw in range(12):
+        found = verdicts(invented(lambda cell, metric: 10.0, draw=draw))
+        said += [found["K1"].verdict, found["K5"].verdict]
+    assert said.count(OPEN) >= len(said) - 3, "wrong once in twenty, by choice"
     assert found["K2"].verdict == FAILED, "a ratio of one is not 1.8"
 
 
