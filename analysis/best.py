@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame
 from analysis.rates import header_share
 from search_spaces.objectives import Objective, Scope, find_metric
-from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
+from search_spaces.record import CODEC_FOLDER, TOKEN_MODELS_FILE, TRIALS_FOLDER
 
 
 def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) -> str:
     """The best operating point at or under a rate, its configuration, and where its codec lies.
+
+    Where the codec was kept with the coder's tables, the last line is the command that exports it.
 
     Args:
         folder: a sweep directory.
@@ -41,7 +44,16 @@ def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) ->
         f"  codec        {place if place.is_dir() else f'{place} (not there)'}, "
         f"decode {row['depth']} of {row['levels']} levels",
     ]
+    if (place / TOKEN_MODELS_FILE).is_file():
+        lines.append(f"  to take it   {_export(log.folder, row)}")
     return "\n".join(lines)
+
+
+def _export(folder: Path, row: pd.Series) -> str:
+    """Names the point, not the rate: a sweep that goes on may have a better one at that rate."""
+    words = ["ratefront", "export", str(folder), "--trial", str(row["trial"])]
+    words += ["--depth", str(row["depth"])] * bool(row["is_prefix"])
+    return shlex.join([*words, "-o", "codec/"])
 
 
 def _rates(row: pd.Series) -> str:

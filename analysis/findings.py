@@ -254,7 +254,7 @@ class Findings:
             for said in event.get("warnings") or ():
                 groups.setdefault(_alike(said), []).append(str(said))
         return [
-            f"{texts[0]} ({len(texts)} trials alike)" if len(texts) > 1 else texts[0]
+            f"{texts[0]}, and alike in {_more(len(texts) - 1)}" if len(texts) > 1 else texts[0]
             for texts in groups.values()
         ]
 
@@ -289,6 +289,10 @@ class Findings:
 def _alike(text: str) -> str:
     """A text without its numbers and identities, by which alike reasons are put together."""
     return re.sub(r"\b(0x)?(?=[a-f]*\d)[0-9a-f]{8,}\b|\d[\d.,e+-]*", "#", text)
+
+
+def _more(count: int) -> str:
+    return "1 more trial" if count == 1 else f"{count} more trials"
 
 
 def _points(count: int) -> str:

@@ -215,9 +215,10 @@ RATE_MODEL = register_metric(
         "bps",
         Direction.MIN,
         Scope.RATE,
-        "code length of the split's tokens under the coder's own integer tables fitted on train "
-        "(order-0, or order-1 where it pays for its tables), or under a uniform table where that "
-        "is shorter, plus one flag bit per recording, part and level",
+        "code length of the split's tokens under the coder's own integer tables: fitted on train, "
+        "and where it pays for its larger tables of order 1, which look at the token before and at "
+        "the coarser level and go on counting within a recording; or uniform where that is "
+        "shorter; plus one flag bit per recording, part and level",
         "model rate",
         version=2,
         pooling="pooled over recordings",

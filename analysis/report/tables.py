@@ -98,12 +98,24 @@ def evaluation_table(findings: Findings, evaluation: Evaluation) -> dict[str, An
         best += rows[-1:] * on_front
     foreign = sum(str(p) not in own.index for p in points["point"])
     return {"facts": evaluation.facts, "head": head, "rows": rows, "front": best,
-            "foreign": foreign}  # fmt: skip
+            "foreign": foreign, "trained": _trained(findings, evaluation)}  # fmt: skip
+
+
+def _trained(findings: Findings, evaluation: Evaluation) -> int:
+    """Recordings of an evaluation that are called like one that the codecs were trained on."""
+    names, facts = evaluation.facts.recordings, findings.log.facts
+    if isinstance(names, int) or facts is None:
+        return 0
+    return len(set(names) & set(facts.train.recordings))
 
 
 def _shown(findings: Findings, evaluation: Evaluation) -> list[str]:
     """Columns of the distortions that have a front, and of what the sweep had not measured."""
-    scored = [m for m in evaluation.facts.metrics if f"test_{m}" in evaluation.points.columns]
+    columns = evaluation.points.columns
+    every = [c.removeprefix("test_") for c in columns if c.startswith("test_")]
+    # Where no metric was named, all were scored.
+    asked = evaluation.facts.metrics or [m for m in every if m != "tokens" and "rate_" not in m]
+    scored = [m for m in asked if f"test_{m}" in columns]
     fronts = [o.name for o in findings.distortions if o.name in scored]
     new = [m for m in scored if f"test_{m}" not in findings.tables.points.columns]
     return [f"test_{m}" for m in dict.fromkeys([*fronts, *new]) or scored]

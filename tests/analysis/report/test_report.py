@@ -196,6 +196,7 @@ def test_a_sweep_before_files_were_measured_has_its_page(tmp_path: Path) -> None
     folder = FakeSweep(trials=6, streams=False).write(tmp_path / "old", np.random.default_rng(0))
     page = Page(drawn(folder))
     assert "recorded before files were measured" in page.text
+    assert "ratefront export" not in page.text  # there is no stream rate to choose by
     data = json.loads(page.data)
     assert set(data["fronts"]) == {"nominal", "entropy", "model"}
     assert data["baselines"] == []
@@ -231,6 +232,38 @@ def test_points_of_elsewhere_and_new_metrics_have_no_score_beside_them(evaluated
     assert table["foreign"] == len(points) and table["front"] == []
     assert [name for name, _ in table["head"][5:]] == ["mine_percent", "mine_percent"]
     assert table["rows"][0]["cells"][-2:] == [("3.00", 3), ("–", None)]
+
+
+def test_an_evaluation_of_all_metrics_names_none_and_shows_every_distortion_with_a_front(
+    evaluated: Path,
+) -> None:
+    findings = Findings(read_log(evaluated), write_tables(evaluated))
+    (evaluation,) = read_evaluations(evaluated).read
+    facts = evaluation.facts.model_copy(update={"metrics": ()})
+    names = [
+        name for name, _ in evaluation_table(findings, Evaluation(facts, evaluation.points))["head"]
+    ]
+    assert {"Full pose RMSE, cm", "Body RMSE, cm", "Wrist hull error, %"} <= set(names)
+    assert not [n for n in names if "MPJPE" in n or "Tokens" in n]
+    more = evaluation.points.assign(test_mine_percent=3.0, test_tokens=900)
+    names = [name for name, _ in evaluation_table(findings, Evaluation(facts, more))["head"]]
+    assert names[-1] == "mine_percent" and "tokens" not in names
+
+
+def test_an_evaluation_on_recordings_that_trained_the_codecs_says_so(
+    evaluated: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(evaluated, tmp_path / "sweep"))
+    (place,) = (folder / "evaluations").iterdir()
+    said = json.loads((place / "evaluation.json").read_text())
+    before = Page(drawn(folder)).text
+    assert "were trained on" not in before and "ratefront export DIR --at" in before
+    facts = read_log(folder).facts
+    assert facts is not None
+    said["recordings"] = ["elsewhere", facts.train.recordings[0], facts.val.recordings[0]]
+    (place / "evaluation.json").write_text(json.dumps(said))
+    told = "1 of the recordings is called like one that the codecs were trained on"
+    assert told in Page(drawn(folder)).text
 
 
 def test_damaged_evaluations_are_told_on_the_page(evaluated: Path, tmp_path: Path) -> None:
