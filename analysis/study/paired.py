@@ -112,15 +112,12 @@ def ratio(firsts: Sequence[pd.DataFrame], seconds: Sequence[pd.DataFrame]) -> tu
     if not len(together):
         return (math.nan, math.nan, math.nan)
 
-    def value(rows: np.ndarray) -> float:
-        means = rows.mean(axis=0)
-        return float(np.mean(means[0::2] / means[1::2]))
-
     rng = np.random.default_rng(SEED)
-    drawn = [value(together[rng.integers(len(together), size=len(together))])
-             for _ in range(RESAMPLES)]  # fmt: skip
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return value(together), float(low), float(high)
+    drawn = rng.integers(len(together), size=(RESAMPLES, len(together)))
+    means = np.concatenate([together.mean(axis=0)[None], together[drawn].mean(axis=1)])
+    ratios = (means[:, 0::2] / means[:, 1::2]).mean(axis=1)
+    low, high = np.quantile(ratios[1:], (0.025, 0.975))
+    return float(ratios[0]), float(low), float(high)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
