@@ -133,29 +133,35 @@ def evaluate(
 def inspect(
     path: Annotated[Path, typer.Argument(help="A motion file, an .rft file, or a folder of them.")],
     codec: Annotated[
-        Path | None, typer.Option(help="Of an .rft file: the codec it was encoded with.")
+        Path | None, typer.Option(help="Of .rft files: the codec they were encoded with.")
     ] = None,
     original: Annotated[
-        Path | None, typer.Option(help="Of an .rft file: the motion it was made of.")
+        Path | None, typer.Option(help="Of .rft files: the motion (or folder) they were made of.")
     ] = None,
     max_seconds: MaxSeconds = 3600.0,
     plugin: Plugins = None,
 ) -> None:
-    """Say what a file holds: motion's joints, parts and oddities; rates and tokens of an .rft."""
-    from cluster.inspect_stream import inspect_stream
-    from cluster.transcoding import STREAM_SUFFIX
+    """Say what files hold: motion's joints, parts and oddities; rates and tokens of an .rft."""
+    from cluster.inspect_stream import inspect_streams
+    from cluster.transcoding import STREAM_SUFFIX, holds_streams
     from trainables.motion.inspect import describe, inspect_file
     from trainables.motion.readers import find_recordings
     from trainables.plugins import load_plugins
 
     load_plugins(map(str, plugin or ()))
-    if path.suffix.lower() == STREAM_SUFFIX:
-        inspect_stream(path, codec, original, max_seconds, console)
-        return
-    if codec is not None or original is not None:
-        raise BadInput(f"{path}: --codec and --original go with an {STREAM_SUFFIX} file")
-    for file in find_recordings(path):
+    encoded = path.suffix.lower() == STREAM_SUFFIX or holds_streams(path)
+    if not encoded and (codec is not None or original is not None):
+        raise BadInput(f"{path}: --codec and --original go with {STREAM_SUFFIX} files")
+    try:
+        motion = find_recordings(path)
+    except BadInput:
+        if not encoded:
+            raise
+        motion = []
+    for file in motion:
         console.print(describe(inspect_file(file)), highlight=False, soft_wrap=True)
+    if encoded:
+        inspect_streams(path, codec, original, max_seconds, console)
 
 
 def _needed(out: Path | None, what: str) -> Path:

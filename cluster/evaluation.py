@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trainables.bitstream.token_model import TokenModel
     from trainables.codecs.codec import Codec
     from trainables.exported.evaluation import OtherMotion
+    from trainables.exported.prepared import Prepared
     from trainables.motion.preparation import Preparation
 
 POINTS_NAME = "points.parquet"
@@ -78,7 +79,8 @@ def evaluate(
         for row, scored in score(motion, target.codecs, target.models, sorted(target.keys)):
             known = target.keys[row["depth"]]
             rows.append({**known, **_kept(row, metrics)})
-            clips.extend({**c, "trial": known["trial"], "point": known["point"]} for c in scored)
+            ids = {"trial": known["trial"], "point": known["point"]}
+            clips.extend({**c, **ids} for c in scored if not metrics or c["metric"] in metrics)
     if not rows:
         raise BadInput(f"{folder}: has no finished operating point to evaluate")
     place = _written(folder, motion, rows, clips, metrics)
@@ -100,15 +102,19 @@ def _of_sweep(folder: Path, points: str) -> tuple[Preparation, Iterator[Target]]
     if points == "front" and not frame.empty:
         chosen = front(frame, [o.name for o in log.objectives]).rows
     prepared = load_prepared(log.folder / PREPARATION_FOLDER)
-    return prepared.preparation, _targets(log.folder, chosen, prepared.preparation.part_names)
+    return prepared.preparation, _targets(log.folder, chosen, prepared)
 
 
-def _targets(folder: Path, chosen: pd.DataFrame, parts: tuple[str, ...]) -> Iterator[Target]:
+def _targets(folder: Path, chosen: pd.DataFrame, prepared: Prepared) -> Iterator[Target]:
     from analysis.points import configuration_columns
     from cluster.export import trained
+    from trainables.bitstream.recording import ROOT
 
+    preparation = prepared.preparation
     for trial, rows in chosen.groupby("trial", sort=False):
-        codecs, models = trained(folder, str(trial), parts)
+        codecs, models = trained(folder, str(trial), preparation.part_names)
+        if preparation.root_coded:
+            models[ROOT] = prepared.root_model
         keys = {}
         for row in rows.to_dict("records"):
             names = ("sweep", "trial", "point", "seed", "levels", *configuration_columns(chosen))
@@ -120,12 +126,14 @@ def _of_codec(folder: Path) -> tuple[Preparation, Iterator[Target]]:
     from trainables.exported.codec_folder import load_exported
 
     codec = load_exported(folder)
-    origin = codec.card.get("origin", {})
+    origin = codec.card.get("origin")
+    said = origin if isinstance(origin, dict) else {}
+    seed = said.get("seed")
     known = {
-        "sweep": str(origin.get("sweep", "")),
-        "trial": str(origin.get("trial", "")),
-        "point": str(origin.get("point", codec.identity.hex())),
-        "seed": int(origin.get("seed", 0)),
+        "sweep": str(said.get("sweep", "")),
+        "trial": str(said.get("trial", "")),
+        "point": str(said.get("point", codec.identity.hex())),
+        "seed": seed if isinstance(seed, int) else 0,
         "levels": codec.depth,
         **next(iter(codec.codecs.values())).config,
     }
@@ -155,10 +163,7 @@ def _written(
     metrics: tuple[str, ...],
 ) -> Path:
     """A folder of its own: two evaluations are never one, and none overwrites another."""
-    import pandas as pd
-
     from cluster.reference import metric_versions, versions
-    from trainables.trial_folder import whole
 
     about = {
         "data": motion.name,
@@ -181,16 +186,32 @@ def _written(
         place = folder / EVALUATIONS_FOLDER / f"{stem}-{again}"
     made = datetime.now(UTC).isoformat(timespec="seconds")
     added = {"evaluation": place.name, "data_hash": motion.data_hash, "split": WHOLE}
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(place, rows, clips, {"id": place.name, **about, "made": made}, added)
+    except OSError:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+        raise
+    return place
+
+
+def _write(
+    place: Path,
+    rows: list[dict[str, Any]],
+    clips: list[dict[str, Any]],
+    about: dict[str, Any],
+    added: dict[str, str],
+) -> None:
+    import pandas as pd
+
+    from trainables.trial_folder import whole
+
     with whole(place) as part:
         pd.DataFrame([{**row, **added} for row in rows]).to_parquet(part / POINTS_NAME, index=False)
         pd.DataFrame([{**clip, **added} for clip in clips]).to_parquet(
             part / CLIPS_NAME, index=False
         )
-        (part / ABOUT_NAME).write_text(
-            json.dumps({"id": place.name, **about, "made": made}, indent=1) + "\n"
-        )
-    return place
+        (part / ABOUT_NAME).write_text(json.dumps(about, indent=1) + "\n")
 
 
 def _print(rows: list[dict[str, Any]], motion: OtherMotion, place: Path, console: Console) -> None:

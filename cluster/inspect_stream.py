@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from cluster.transcoding import streams
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,36 +24,68 @@ if TYPE_CHECKING:
     from trainables.exported.transcode import CodedRecording
 
 
-def inspect_stream(
+def inspect_streams(
     path: Path, codec_folder: Path | None, original: Path | None, limit: float, console: Console
 ) -> None:
-    """Prints what is known of a file.
+    """Prints what is known of files.
 
     Args:
-        path: an `.rft` file.
-        codec_folder: the codec it was encoded with, where at hand.
-        original: the motion it was made of, where at hand; needs the codec.
+        path: an `.rft` file, or a folder that holds some.
+        codec_folder: the codec they were encoded with, where at hand.
+        original: the motion they were made of, where at hand: a file, or the folder where `path`
+            is one; needs the codec.
         limit: seconds of the longest recording that is read.
         console: where to print.
 
     Raises:
-        BadInput: the file is damaged, or the codec or the original is another one.
+        BadInput: a file is damaged, or the codec or the original is another one.
     """
-    from trainables.bitstream.container import read_container
-
     if original is not None and codec_folder is None:
         raise BadInput("--original needs --codec too: motion is compared after decoding")
+    originals = _originals(path, original)
+    codec = None
+    if codec_folder is not None:
+        from trainables.exported.codec_folder import load_exported
+
+        codec = load_exported(codec_folder)
+    files = streams(path)
+    for file in files:
+        if path.is_dir():
+            console.print(str(file.relative_to(path)), highlight=False, soft_wrap=True)
+        name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else ""
+        if originals and name not in originals:
+            raise BadInput(f"{original}: holds no {name!r} to compare with; give its folder")
+        _inspect(file, codec, originals.get(name), limit, console)
+
+
+def _originals(path: Path, original: Path | None) -> dict[str, Path]:
+    """Name of a file within its folder, without suffix -> the motion; one of no name for a file."""
+    if original is None:
+        return {}
+    if path.is_dir() != original.is_dir():
+        raise BadInput(f"{original}: must be a folder where {path} is one, and else a file")
+    if not path.is_dir():
+        return {"": original}
+    from trainables.motion.readers import find_recordings
+
+    files = find_recordings(original)
+    return {file.relative_to(original).with_suffix("").as_posix(): file for file in files}
+
+
+def _inspect(
+    path: Path, codec: ExportedCodec | None, original: Path | None, limit: float, console: Console
+) -> None:
+    from trainables.bitstream.container import read_container
+
     container = read_container(path, limit)
     for line in described(container):
         console.print(line, highlight=False, soft_wrap=True)
-    if codec_folder is None:
+    if codec is None:
         console.print("  entropy and model rate and the table of tokens need --codec", style="dim")
         return
     from trainables.bitstream.recording import unpack
-    from trainables.exported.codec_folder import load_exported
     from trainables.exported.transcode import CodedRecording, check_fits
 
-    codec = load_exported(codec_folder)
     try:
         check_fits(codec, container.header)
         tokens = unpack(container.header, container.chunks, codec.models)

@@ -52,6 +52,8 @@ def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Co
         raise BadInput(f"--tokens {tokens}: only jsonl is known")
     codec = load_exported(codec_folder)
     tasks = _tasks(source, out, find_recordings(source), STREAM_SUFFIX, single=bool(tokens))
+    if tokens and out.is_dir():
+        raise BadInput(f"{out}: is a folder, and tokens are one file; name it *{TOKENS_SUFFIX}")
     lines = []
     size, seconds = 0, 0.0
     for task in _progress(tasks, console):
@@ -90,15 +92,22 @@ def decode(
     from trainables.bitstream.container import ContainerReader
     from trainables.bitstream.recording import unpack
     from trainables.exported.codec_folder import load_exported
-    from trainables.exported.transcode import CodedRecording, check_fits, write_motion
+    from trainables.exported.transcode import (
+        CodedRecording,
+        check_fits,
+        check_suffix,
+        motion_suffix,
+        write_motion,
+    )
 
     codec = load_exported(codec_folder)
-    suffix = ".bvh" if codec.preparation.feature_map.kind == "expmap" else ".npz"
+    suffix = motion_suffix(codec)
     if source.suffix.lower() == TOKENS_SUFFIX:
         written = _decode_lines(codec, source, out, suffix, max_seconds, console)
         console.print(f"{written} recording(s): {out}", highlight=False, soft_wrap=True)
         return
-    tasks = _tasks(source, out, _streams(source), suffix)
+    tasks = _tasks(source, out, streams(source), suffix)
+    check_suffix(codec, tasks[0].target)
     for task in _progress(tasks, console):
         with task.source.open("rb") as file:
             reader = ContainerReader(file, str(task.source), max_seconds)
@@ -139,20 +148,38 @@ def _decode_lines(
     console: Console,
 ) -> int:
     from trainables.exported.token_lines import read_token_lines
-    from trainables.exported.transcode import write_motion
+    from trainables.exported.transcode import check_suffix, write_motion
 
     recordings = read_token_lines(codec, source, max_seconds)
-    several = len(recordings) > 1 or out.suffix.lower() != suffix
-    for name, recording in _progress(recordings, console):
-        target = out / f"{name}{suffix}" if several else out
-        if several and not target.resolve().is_relative_to(out.resolve()):
-            raise BadInput(f"{source}: recording {name!r} would be written outside {out}")
+    if len(recordings) == 1 and out.suffix and not out.is_dir():
+        check_suffix(codec, out)
+        targets = [out]
+    elif out.exists() and not out.is_dir():
+        raise BadInput(
+            f"{out}: is a file, and {source} holds {len(recordings)} recordings; give -o a folder"
+        )
+    else:
+        targets = [out / f"{name}{suffix}" for name, _ in recordings]
+        for (name, _), target in zip(recordings, targets, strict=True):
+            if not target.resolve().is_relative_to(out.resolve()):
+                raise BadInput(f"{source}: recording {name!r} would be written outside {out}")
+    for target, (_, recording) in _progress(list(zip(targets, recordings, strict=True)), console):
         _made(target.parent)
         write_motion(codec, recording, target)
     return len(recordings)
 
 
-def _streams(source: Path) -> list[Path]:
+def holds_streams(folder: Path) -> bool:
+    """Whether a folder holds encoded recordings, and so is not one of motion."""
+    return folder.is_dir() and any(p.is_file() for p in folder.rglob(f"*{STREAM_SUFFIX}"))
+
+
+def streams(source: Path) -> list[Path]:
+    """The encoded recordings at a path: itself, or all below a folder, sorted.
+
+    Raises:
+        BadInput: there are none.
+    """
     if source.is_dir():
         found = sorted(p for p in source.rglob(f"*{STREAM_SUFFIX}") if p.is_file())
         if not found:
@@ -170,6 +197,8 @@ def _tasks(
     if not source.is_dir():
         if not single and out.is_dir():
             raise BadInput(f"{out}: is a folder; name the file to write")
+        if out.exists() and out.samefile(source):
+            raise BadInput(f"{out}: is the file to be read itself; give -o another name")
         return [Task(files[0], out, files[0].stem)]
     if not single and out.exists() and not out.is_dir():
         raise BadInput(f"{out}: is a file, and {source} a folder; give -o a folder")

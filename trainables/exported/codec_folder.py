@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ import numpy as np
 
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
+from trainables.bitstream.container import Header, PartStream
 from trainables.bitstream.recording import ROOT
 from trainables.bitstream.token_model import TokenModel
-from trainables.codecs.codec import Codec, codec_from
+from trainables.codecs.codec import Codec
+from trainables.exported.checked_codec import FAULTS, checked_codec, first_line
 from trainables.exported.vocabulary import TokenStream, Vocabulary
 from trainables.motion.preparation import BONE_STEP, Preparation, snapped
 from trainables.motion.preparation_files import (
@@ -37,6 +40,7 @@ from trainables.motion.preparation_files import (
     load_preparation,
     save_preparation,
 )
+from trainables.motion.root import RootQuantizer
 from trainables.trial_folder import whole
 
 SCHEMA_VERSION = 1
@@ -49,6 +53,8 @@ CARD_PAGE = "card.md"
 SUMS_NAME = "SHA256SUMS"
 IDENTITY = (CONFIG_NAME, MODEL_NAME, TOKEN_MODELS_NAME, DESCRIPTION_NAME, ARRAYS_NAME)
 """Files that decide what a token means: the codec's hash is over these."""
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Names that files of a codec may have: nothing that leads out of its folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +117,13 @@ def save_exported(codec: ExportedCodec, folder: Path, page: str) -> bytes:
         codec: what to write.
         folder: a new or empty one.
         page: text of `card.md`.
+
+    Raises:
+        BadInput: names or sizes that files of recordings cannot hold.
     """
     from safetensors.numpy import save_file
 
+    _check_storable(codec)
     with whole(folder) as place:
         place.mkdir(parents=True, exist_ok=True)
         save_preparation(codec.preparation, place)
@@ -151,45 +161,81 @@ def load_exported(folder: Path) -> ExportedCodec:
             fit the others, or a family of codec that is not known here.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
 
     folder = Path(folder)
     sums = _checked_sums(folder)
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
-        arrays = load_file(folder / MODEL_NAME)
-        tables = load_file(folder / TOKEN_MODELS_NAME)
-    except (OSError, ValueError, RecursionError, SafetensorError) as error:
-        raise BadInput(f"{folder}: is damaged ({error}); export the codec again") from None
-    schema = config.get("schema") if isinstance(config, dict) else None
-    if schema != SCHEMA_VERSION:
-        raise BadInput(
-            f"{folder / CONFIG_NAME}: schema {schema} is not {SCHEMA_VERSION}; use the release "
-            "that wrote it"
-        )
+        schema = config.get("schema") if isinstance(config, dict) else None
+        if schema != SCHEMA_VERSION:
+            raise BadInput(
+                f"{folder / CONFIG_NAME}: schema {schema} is not {SCHEMA_VERSION}; use the release "
+                "that wrote it"
+            )
+        codec = _loaded(folder, config)
+    except (*FAULTS, OSError, SafetensorError) as error:
+        raise BadInput(f"{folder}: is damaged: {first_line(error)}; export it again") from None
+    except BadInput as error:
+        if str(folder) in str(error):
+            raise
+        raise BadInput(f"{folder}: is damaged: {error}; export it again") from None
+    return replace(codec, identity=_identity({name: sums[name] for name in IDENTITY}))
+
+
+def _loaded(folder: Path, config: Mapping[str, Any]) -> ExportedCodec:
+    """What files with the right sums say. Raises BadInput, or anything that `FAULTS` names."""
+    from safetensors.numpy import load_file
+
+    card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+    if not isinstance(card, dict):
+        raise ValueError(f"{CARD_NAME} is no object")
     preparation = load_preparation(folder)
-    try:
-        depth = int(config["depth"])
-        parts: dict[str, Any] = config["parts"]
-        if list(parts) != list(preparation.part_names):
-            raise ValueError(f"parts {', '.join(parts)} are not those of the preparation")
-        codecs = {p: codec_from(said, _of(arrays, p)) for p, said in parts.items()}
-        for part, codec in codecs.items():
-            wanted = len(preparation.feature_map.geometry[part].active)
-            if codec.part != part or codec.dimensions != wanted:
-                raise ValueError(f"the codec of {part} does not fit its features")
-        alphabets = {p: c.alphabet[:depth] for p, c in codecs.items()}
-        if preparation.root_coded:
-            alphabets[ROOT] = preparation.root.alphabets
-        models = {p: TokenModel.from_arrays(a, _of(tables, p)) for p, a in alphabets.items()}
-        facts = DataFacts.model_validate(config["facts"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{folder}: is damaged ({error}); export the codec again") from None
-    if not 1 <= depth <= max(c.levels for c in codecs.values()):
-        raise BadInput(f"{folder}: depth {depth} is not of this codec; export it again")
-    identity = _identity({name: sums[name] for name in IDENTITY})
-    return ExportedCodec(preparation, codecs, depth, models, facts, card, identity)
+    _check_root(preparation.root)
+    parts: Mapping[str, Any] = config["parts"]
+    if list(parts) != list(preparation.part_names):
+        raise ValueError(f"parts {', '.join(parts)} are not those of the preparation")
+    if config["root_coded"] != preparation.root_coded:
+        raise ValueError("the root is coded in one file and removed in another")
+    arrays = load_file(folder / MODEL_NAME)
+    codecs = {
+        part: checked_codec(
+            said,
+            _of(arrays, part),
+            part,
+            len(preparation.feature_map.geometry[part].active),
+            preparation.coded_fps,
+        )
+        for part, said in parts.items()
+    }
+    depth = config["depth"]
+    if type(depth) is not int or not 1 <= depth <= max(c.levels for c in codecs.values()):
+        raise ValueError(f"depth {depth} is not of this codec")
+    tables = load_file(folder / TOKEN_MODELS_NAME)
+    facts = DataFacts.model_validate(config["facts"])
+    codec = ExportedCodec(preparation, codecs, depth, {}, facts, card)
+    _check_storable(codec)
+    models = {
+        s.part: TokenModel.from_arrays(s.alphabet, _of(tables, s.part)) for s in codec.streams
+    }
+    return replace(codec, models=models)
+
+
+def _check_root(root: RootQuantizer) -> None:
+    """Steps that can be counted: what is fitted lies far within."""
+    if not ((root.steps >= 1e-9) & (root.steps <= 1e6)).all() or abs(root.height) > 1e6:
+        raise ValueError("the steps or the height of the root are out of range")
+
+
+def _check_storable(codec: ExportedCodec) -> None:
+    """Raises BadInput where recordings of this codec would have a header that no file can have."""
+    if ROOT in codec.codecs:
+        raise BadInput(f"a part is called {ROOT!r}, which is the root's own name; rename it")
+    parts = tuple(
+        PartStream(s.part, s.alphabet, s.compression, (False,) * len(s.alphabet))
+        for s in codec.streams
+    )
+    fps = codec.preparation.coded_fps
+    Header(bytes(8), bytes(4), fps, fps, source_frames=1, frames=1, parts=parts)
 
 
 def _checked_sums(folder: Path) -> dict[str, str]:
@@ -203,13 +249,18 @@ def _checked_sums(folder: Path) -> dict[str, str]:
         lines = place.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise BadInput(f"{place}: cannot be read ({error}); export the codec again") from None
-    said = {name: value for value, _, name in (line.partition("  ") for line in lines)}
+    said = {name: value for value, _, name in (line.partition("  ") for line in lines) if value}
     for name in (*IDENTITY, CARD_NAME):
         if name not in said:
             raise BadInput(f"{place}: says nothing of {name}; export the codec again")
     for name, value in said.items():
         file = folder / name
-        if Path(name).name != name or not file.is_file():
+        if not _PLAIN.fullmatch(name):
+            raise BadInput(
+                f"{place}: names {name[:80]!r}, which is no file beside it; get the codec again "
+                "from where it came from"
+            )
+        if not file.is_file():
             raise BadInput(f"{file}: is missing; export the codec again")
         if _sum(file) != value:
             raise BadInput(

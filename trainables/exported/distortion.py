@@ -1,7 +1,7 @@
 """How far decoded motion is from its original, at the codec's rate and at the original's own.
 
 The codec's rate is where a sweep scores; at the source's rate what lies between the codec's frames
-counts too, which interpolation has to guess.
+counts too, which interpolation has to guess. It is guessed here as in the file that is written.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import BadInput
+from trainables.bitstream.recording import ROOT
 from trainables.evaluate import pair_of
 from trainables.exported.codec_folder import ExportedCodec
-from trainables.exported.transcode import CodedRecording, decoded_positions
+from trainables.exported.transcode import CodedRecording, all_features, decoded_positions
 from trainables.metrics.clip_pair import score_clip
-from trainables.motion.clip import Clip
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.preparation import SplitClip
 from trainables.motion.readers import read_clip
 from trainables.motion.resample import at_source_rate
+from trainables.motion.skeleton import forward_kinematics
 
 Scores = dict[str, float]
 
@@ -44,20 +45,35 @@ def distortions(
             f"{original}: {clip.frames} frames at {clip.fps:g} fps, and what was encoded had "
             f"{header.source_frames} at {header.source_fps:g}; name the file it was made of"
         )
-    decoded = decoded_positions(codec, recording)
     brought = codec.preparation.split_clip(codec.preparation.bring(clip))
+    if brought.frames != header.frames:
+        raise BadInput(f"{original}: is not the motion that was encoded; name the file it was")
+    (filled,), _ = fill_gaps([clip])
+    whole = codec.preparation.split_clip(codec.preparation.onto_joints(filled))
     return (
-        _scores(codec, brought, decoded, header.fps),
-        _at_source(codec, clip, decoded, header.fps),
+        _scores(codec, brought, decoded_positions(codec, recording), header.fps),
+        _scores(codec, whole, between_frames(codec, recording), clip.fps),
     )
 
 
-def _at_source(codec: ExportedCodec, clip: Clip, decoded: np.ndarray, fps: float) -> Scores:
-    """Decoded positions, interpolated to the original's frames, against all of these."""
-    (filled,), _ = fill_gaps([clip])
-    whole = codec.preparation.split_clip(codec.preparation.onto_joints(filled))
-    _, between = at_source_rate(None, decoded, fps, clip.fps, clip.frames)
-    return _scores(codec, whole, between, clip.fps)
+def between_frames(codec: ExportedCodec, recording: CodedRecording) -> np.ndarray:
+    """Positions (source_frames, joints, 3) m at the source's rate, as a trial would score them.
+
+    Of a codec of rotations these are what is interpolated, as in the BVH that is written.
+    """
+    header, preparation = recording.header, codec.preparation
+    rates = (header.fps, header.source_fps, header.source_frames)
+    if preparation.feature_map.kind != "expmap":
+        return at_source_rate(None, decoded_positions(codec, recording), *rates)[1]
+    root = recording.tokens.get(ROOT)
+    path = None if root is None else preparation.root.decode(root)
+    rotations, places = preparation.rotations(all_features(codec, recording), path)
+    if path is None:
+        places = np.zeros_like(places)  # a root that is removed is at the origin when scored
+    turned, placed = at_source_rate(rotations, places, *rates)
+    assert turned is not None
+    bones = preparation.own_bones(header.offsets)
+    return forward_kinematics(preparation.skeleton.parents, bones, turned, placed)[0]
 
 
 def _scores(codec: ExportedCodec, clip: SplitClip, decoded: np.ndarray, fps: float) -> Scores:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,19 +19,22 @@ from trainables.exported.codec_folder import ExportedCodec
 from trainables.exported.transcode import CodedRecording
 
 _MOST_BYTES = 1 << 28
+_Id = Annotated[int, Field(strict=True, ge=0, lt=1 << 31)]
+_Step = Annotated[int, Field(strict=True, gt=-(1 << 31), lt=1 << 31)]
+"""Nothing is rounded or read out of text: what is no whole number is told."""
 
 
 class _Line(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    tokens: list[int] = Field(min_length=1)
-    recording: str = ""
+    tokens: list[_Id] = Field(min_length=1)
+    recording: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\\]*$")
     codec: str = ""
-    frames: int = Field(default=0, ge=0)
-    source_frames: int = Field(default=0, ge=0)
+    frames: int = Field(default=0, ge=0, lt=1 << 48)
+    source_frames: int = Field(default=0, ge=0, lt=1 << 48)
     source_fps: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     start: tuple[int, int, int] | None = None
-    bones: list[tuple[int, int, int]] | None = None
+    bones: list[tuple[_Step, _Step, _Step]] | None = None
 
 
 def read_token_lines(
@@ -44,10 +48,11 @@ def read_token_lines(
     try:
         if source.stat().st_size > _MOST_BYTES:
             raise BadInput(f"{source}: is larger than {_MOST_BYTES >> 20} MiB; split it")
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = source.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{source}: cannot be read ({error}); name a file of JSON lines") from None
-    found = []
+    found: list[tuple[str, CodedRecording]] = []
+    lines_of: dict[str, int] = {}
     for number, text in enumerate(lines, start=1):
         if not text.strip():
             continue
@@ -61,6 +66,11 @@ def read_token_lines(
             raise BadInput(f"{place}: {field}: {first['msg']}; see docs/format.md") from None
         except (BadInput, ValueError, RecursionError) as error:
             raise BadInput(f"{place}: {error}") from None
+        if (name := found[-1][0]) in lines_of:
+            raise BadInput(
+                f"{place}: its recording {name!r} is that of line {lines_of[name]} too; rename one"
+            )
+        lines_of[name] = number
     if not found:
         raise BadInput(f"{source}: holds no tokens; write one JSON object per line")
     return found

@@ -7,6 +7,7 @@ takes the memory of a block.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from trainables.motion.resample import Block, stream_at_source_rate
 from trainables.motion.root import RootPath, put_back_root
 from trainables.streams import recording_header
 
+ROTATIONS_SUFFIX, POSITIONS_SUFFIX = ".bvh", ".npz"
 BLOCK_FRAMES = 2048
 """Frames that are decoded at a time."""
 
@@ -125,12 +127,17 @@ def decoded_features(
         yield dict(zip(codec.codecs, blocks, strict=True))
 
 
+def all_features(codec: ExportedCodec, recording: CodedRecording) -> dict[str, np.ndarray]:
+    """Part -> features (frames, dimensions) float32 of the whole recording."""
+    blocks = list(decoded_features(codec, recording))
+    return {part: np.concatenate([block[part] for block in blocks]) for part in codec.codecs}
+
+
 def decoded_positions(codec: ExportedCodec, recording: CodedRecording) -> np.ndarray:
     """Positions (frames, joints, 3) m at the codec's rate, as a trial scores them."""
-    blocks = list(decoded_features(codec, recording))
-    features = {part: np.concatenate([block[part] for block in blocks]) for part in codec.codecs}
     offsets = codec.preparation.own_bones(recording.header.offsets)
-    return codec.preparation.positions(features, offsets, recording.tokens.get(ROOT))
+    root = recording.tokens.get(ROOT)
+    return codec.preparation.positions(all_features(codec, recording), offsets, root)
 
 
 def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> None:
@@ -139,25 +146,44 @@ def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> 
     Raises:
         BadInput: the suffix does not fit what the codec codes, or the file cannot be written.
     """
+    check_suffix(codec, out)
     header = recording.header
-    rotations = codec.preparation.feature_map.kind == "expmap"
-    wanted = ".bvh" if rotations else ".npz"
-    if out.suffix.lower() != wanted:
-        what = "rotations" if rotations else "positions only"
-        raise BadInput(f"{out}: this codec codes {what}; name the file to write *{wanted}")
     usual = codec.preparation.skeleton
     skeleton = usual.with_offsets(codec.preparation.own_bones(header.offsets))
     blocks = stream_at_source_rate(
         _motion(codec, recording), header.fps, header.source_fps, header.source_frames
     )
-    if rotations:
+    if motion_suffix(codec) == ROTATIONS_SUFFIX:
         with BvhWriter(out, skeleton, header.source_fps, header.source_frames) as writer:
             for turned, placed in blocks:
                 assert turned is not None
                 writer.write(turned, placed)
         return
     positions = np.concatenate([placed for _, placed in blocks])
-    write_npz(Clip(out.stem, skeleton, header.source_fps, positions), out)
+    clip = Clip(out.stem, skeleton, header.source_fps, positions)
+    part = out.with_name(f".{out.stem}.part-{os.getpid()}.npz")
+    try:
+        write_npz(clip, part)
+        part.replace(out)
+    except OSError as error:
+        why = error.strerror or error
+        raise BadInput(f"{out}: cannot be written ({why}); choose another place") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def motion_suffix(codec: ExportedCodec) -> str:
+    """Of the files that decoded motion is written to."""
+    rotations = codec.preparation.feature_map.kind == "expmap"
+    return ROTATIONS_SUFFIX if rotations else POSITIONS_SUFFIX
+
+
+def check_suffix(codec: ExportedCodec, out: Path) -> None:
+    """Raises BadInput where a file is not named as what the codec codes is written."""
+    wanted = motion_suffix(codec)
+    if out.suffix.lower() != wanted:
+        what = "rotations" if wanted == ROTATIONS_SUFFIX else "positions only"
+        raise BadInput(f"{out}: this codec codes {what}; name the file to write *{wanted}")
 
 
 def _motion(codec: ExportedCodec, recording: CodedRecording) -> Iterator[Block]:

@@ -104,29 +104,33 @@ class Vocabulary:
             BadInput: too few or too many tokens, or one that cannot stand where it stands.
         """
         given = np.asarray(ids)
-        columns, lengths = self._schedule(frames)
-        if given.ndim != 1 or given.dtype.kind not in "iu" or len(given) != len(columns):
+        due = self._count(frames)
+        if given.ndim != 1 or given.dtype.kind not in "iu" or len(given) != due:
             raise BadInput(
-                f"{frames} frames are {len(columns)} tokens of this codec, got {given.size}; give "
-                "whole numbers, as many as the order of the vocabulary says"
+                f"{frames} frames are {due} tokens of this codec, got {given.size}; give whole "
+                "numbers, as many as the order of the vocabulary says"
             )
+        columns, lengths = self._schedule(frames)
         flat = np.empty(len(columns), np.int64)
         flat[columns] = given
-        result, at = {}, 0
+        result: dict[str, np.ndarray] = {}
+        wrong: list[tuple[int, int, str]] = []  # place, level, part
+        at, firsts = 0, self.first_ids
         for stream, length in zip(self.streams, lengths, strict=True):
             levels = len(stream.alphabet)
             block = flat[at : at + length * levels].reshape(length, levels)
-            codes = block - [self.first_ids[stream.part, q] for q in range(levels)]
-            wrong = np.argwhere((codes < 0) | (codes >= np.array(stream.alphabet)))
-            if len(wrong):
-                row, level = (int(i) for i in wrong[0])
+            codes = block - [firsts[stream.part, q] for q in range(levels)]
+            for row, level in np.argwhere((codes < 0) | (codes >= np.array(stream.alphabet)))[:1]:
                 place = int(np.flatnonzero(columns == at + row * levels + level)[0])
-                raise BadInput(
-                    f"token {int(block[row, level])} at place {place} is not of level {level} of "
-                    f"{stream.part!r}, which is due there; see vocabulary.json for the order"
-                )
+                wrong.append((place, int(level), stream.part))
             result[stream.part] = codes.astype(np.int32)
             at += length * levels
+        if wrong:
+            place, level, part = min(wrong)
+            raise BadInput(
+                f"token {int(given[place])} at place {place} is not of "
+                f"level {level} of {part!r}, which is due there; see vocabulary.json for the order"
+            )
         return result
 
     def frames_of(self, tokens: int) -> int:
