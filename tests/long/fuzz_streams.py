@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import resource
+import shutil
 import signal
 import tempfile
 import time
@@ -306,11 +307,12 @@ def tried(good: Good, data: bytes, counts: Counts, place: Path) -> None:
             stage = "motion"
             recording = CodedRecording(reader.header, tokens)
             _check(good.codec, recording, decoded_positions(good.codec, recording))
-            counts.decoded += 1
             if counts.decoded % MOTION_EVERY == 0:
+                stage = "writing motion"
                 suffix = ".bvh" if good.codec.preparation.feature_map.kind == "expmap" else ".npz"
                 write_motion(good.codec, recording, place / f"motion{suffix}")
                 counts.moved += 1
+            counts.decoded += 1
     except BadInput as error:
         said = str(error)
         if "\n" in said or not said or stage == "motion":
@@ -395,16 +397,18 @@ def main() -> None:
     parser.add_argument("--repaired", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=21)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        spec = DataSpec(path="embedded", embedded_size="debug")
-        goods = good_files(spec, None, tuple(CONFIGS), Path(folder))
-        sizes = [len(good.data) for good in goods]
-        print(f"{len(goods)} valid files of {min(sizes)} to {max(sizes)} bytes")
-        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-        found = fuzz(goods, asked.random, asked.repaired, asked.seed, Path.cwd())
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        print(said(found))
-        print(f"{time.monotonic() - begun:.0f} s; the largest memory grew by {grown:.0f} MB")
+    folder = Path(tempfile.mkdtemp())
+    goods = good_files(
+        DataSpec(path="embedded", embedded_size="debug"), None, tuple(CONFIGS), folder
+    )
+    sizes = [len(good.data) for good in goods]
+    print(f"{len(goods)} valid files of {min(sizes)} to {max(sizes)} bytes")
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    found = fuzz(goods, asked.random, asked.repaired, asked.seed, folder)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(said(found))
+    print(f"{time.monotonic() - begun:.0f} s; the largest memory grew by {grown:.0f} MB")
+    shutil.rmtree(folder)  # kept where a file was a fault
 
 
 if __name__ == "__main__":
