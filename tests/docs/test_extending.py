@@ -17,9 +17,11 @@ import pytest
 import yaml
 
 from cluster.cli import main
+from tests.trainables.exported import training
 from tests.trainables.tiny import make_clips
 from trainables import plugins
 from trainables.motion.npz import write_npz
+from trainables.motion.readers import read_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -120,6 +122,25 @@ def test_a_trial_runs_the_codec_and_scores_the_metric(
     assert last["val_peak_error_full_cm"] > last["val_rmse_full_cm"] > 0
     tokens = np.load(place / "kept" / "tokens.npz")
     assert all(t.shape[1] == 1 and t.max() < 16 for t in (tokens[name] for name in tokens.files))
+
+
+def test_its_tokens_reach_the_coder(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"codec": "hold_frame", "codebook_size": 16, "hold": 4}
+    monkeypatch.setitem(training.CONFIGURATIONS, "hold_frame", config)
+    plugins.load_plugins(["hold_frame.py"])
+    trained = training.train(
+        place / "kept", training.write_recordings(place / "motion"), "hold_frame"
+    )
+    plugin = ("--plugin", "hold_frame.py")
+    printed(capsys, ["encode", str(trained.folder), "motion", "-o", "coded", *plugin])
+    assert {p.name for p in (place / "coded").rglob("*.rft")} >= {"take-0.rft", "take-1.rft"}
+    said = printed(capsys, ["inspect", "coded", "--codec", str(trained.folder), *plugin])
+    assert "every 4 frames" in said and "model" in said
+    printed(capsys, ["decode", str(trained.folder), "coded", "-o", "again", *plugin])
+    one, other = (read_clip(place / name / "take-0.bvh") for name in ("motion", "again"))
+    assert (one.frames, one.fps) == (other.frames, other.fps)
 
 
 def test_a_trial_reads_the_readers_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

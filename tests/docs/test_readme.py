@@ -1,4 +1,4 @@
-"""The README promises nothing that is not there: commands, targets, files, columns and links."""
+"""The README and its pages promise nothing that is not there: commands, files, columns, links."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "CHANGELOG.md", "docs/extending.md")
+    for name in (
+        "README.md",
+        "CHANGELOG.md",
+        "docs/codecs.md",
+        "docs/extending.md",
+        "docs/sweeps.md",
+    )
 }
+SWEEPS = PAGES["docs/sweeps.md"]
 SHELL = [
     line.strip()
     for page in PAGES.values()
@@ -27,7 +34,8 @@ SHELL = [
     for line in block.splitlines()
     if line.strip()
 ]
-INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+TOLD = README + SWEEPS
+INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TOLD, flags=re.DOTALL))
 COMMANDS = sorted({line for line in SHELL if line.startswith("ratefront ")})
 
 
@@ -70,8 +78,15 @@ def test_every_make_target_exists() -> None:
 def test_links_lead_to_files() -> None:
     for name, page in PAGES.items():
         for target in re.findall(r"\]\(([^)]+)\)", page):
-            if not target.startswith("http"):
-                assert (ROOT / name).parent.joinpath(target.partition("#")[0]).is_file(), target
+            if target.startswith("http"):
+                continue
+            file, _, anchor = target.partition("#")
+            page_there = (ROOT / name).parent / file
+            assert page_there.is_file(), target
+            if anchor:
+                text = page_there.read_text(encoding="utf-8")
+                headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+                assert anchor in {h.lower().replace(" ", "-") for h in headings}, target
     image = ROOT / "docs" / "images" / "front_embedded.png"
     assert image.name in README and image.stat().st_size < 300_000
     assert image.read_bytes().startswith(b"\x89PNG")
@@ -85,7 +100,7 @@ def test_files_of_the_repository_that_are_named_exist() -> None:
 
 
 def test_files_of_a_sweep_are_those_that_it_writes() -> None:
-    table = README[README.index("## A sweep directory") : README.index("## Commands")]
+    table = SWEEPS[SWEEPS.index("## A sweep directory") : SWEEPS.index("## The same result")]
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     named = {name for cell in first for name in re.findall(r"`([^`]+)`", cell)}
     trial = {name for name in re.findall(r"`([\w.]+\.(?:npz|json|parquet))`", table)} - named
@@ -93,7 +108,7 @@ def test_files_of_a_sweep_are_those_that_it_writes() -> None:
                and isinstance(value, str)}  # fmt: skip
     assert {n.split("/")[0] for n in named} - {"front.csv"} <= written
     assert trial <= written
-    for column in re.findall(r"`((?:val|test)_\w+[a-z0-9]|rate_\w+_bps)`", README):
+    for column in re.findall(r"`((?:val|test)_\w+[a-z0-9]|rate_\w+_bps)`", TOLD):
         metric, _ = find_metric(column)
         assert metric.known != (column.partition("_")[0] in SPLITS), column
     keys = {*record.POINT_KEYS, *record.COST_COLUMNS, *record.CLIP_COLUMNS, *record.TRIAL_COLUMNS}
