@@ -281,6 +281,7 @@ def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> 
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
+    from analysis.study.page import build_study, is_study
     from cluster.summary import print_front
     from trainables.plugins import load_plugins
 
@@ -290,6 +291,8 @@ def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> 
     report = build_report(folder)
     print_front(tables, log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
+    if is_study(log) and (study := build_study(folder)) is not None:
+        console.print(f"study: {study}", soft_wrap=True, highlight=False)
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE

@@ -38,6 +38,11 @@ class Cell:
     depth: int
 
     @property
+    def key(self) -> str:
+        """Tells it from every other cell."""
+        return f"{self.codec} {self.codebook_size}x{self.depth}"
+
+    @property
     def label(self) -> str:
         """As the paper writes it."""
         if self.codec == "kmeans":
@@ -77,13 +82,21 @@ class Comparison:
 
     def values(self, cell: Cell, metric: str) -> pd.DataFrame:
         """A metric of a cell: recordings x seeds, cells that are missing not a number."""
-        points = [p for p, c in self._cell.items() if c == cell]
-        rows = self._clips[self._clips["point"].isin(points) & (self._clips["metric"] == metric)]
-        rows = rows.assign(
-            seed=[self._seed[p] for p in rows["point"]],
-            name=rows["split"] + "/" + rows["recording"],
+        return self._tables.get((cell.key, metric), pd.DataFrame())
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """(cell's key, metric) -> recordings x seeds."""
+        rows = self._clips.assign(
+            cell=[self._cell[p].key for p in self._clips["point"]],
+            seed=self._clips["point"].map(self._seed),
+            name=self._clips["split"] + "/" + self._clips["recording"],
         )
-        return rows.pivot_table(index="name", columns="seed", values="value", dropna=False)
+        table = rows.pivot_table(index=["cell", "metric", "name"], columns="seed", values="value")
+        return {
+            (str(key[0]), str(key[1])): part.droplevel([0, 1]).dropna(how="all", axis=1)
+            for key, part in table.groupby(level=[0, 1])
+        }
 
     def at(self, bits: float) -> Sequence[Cell]:
         """All cells of so many bits, the paper's first."""
