@@ -24,7 +24,7 @@ from search_spaces.objectives import (
 )
 from search_spaces.rate import nominal_rate
 from search_spaces.record import TRIALS_FOLDER
-from search_spaces.spec import DataSpec
+from search_spaces.spec import EMBEDDED, DataSpec
 from tests.long.fuzz_streams import CONFIGS, exported
 from trainables.bitstream.container import read_container
 from trainables.bitstream.recording import ROOT, Size
@@ -52,18 +52,18 @@ CASES = [
     "embedded kmeans coded",
     "embedded rqvae coded",
     "embedded temporal_rvq removed",
-    "real kmeans removed",
+    "bandai_namco kmeans removed",
     *(
         pytest.param(case, marks=pytest.mark.long)
         for case in (
             "embedded kmeans removed",
             "embedded rqvae removed",
             "embedded temporal_rvq coded",
-            "real kmeans coded",
-            "real rqvae removed",
-            "real rqvae coded",
-            "real temporal_rvq removed",
-            "real temporal_rvq coded",
+            "cmu_iclone kmeans coded",
+            "cmu_iclone rqvae removed",
+            "cmu_iclone rqvae coded",
+            "cmu_iclone temporal_rvq removed",
+            "cmu_iclone temporal_rvq coded",
         )
     ),
 ]
@@ -107,8 +107,8 @@ def motion(place: str) -> tuple[list[Clip], MotionData]:
 @pytest.fixture(scope="module", params=CASES)
 def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     where, name, root = request.param.split()
-    if where == "real":  # 60 frames a second, coded at 30
-        where = str(request.getfixturevalue("real") / "cmu_iclone")
+    if where != EMBEDDED:  # cmu_iclone has 60 frames a second, coded at 30
+        where = str(request.getfixturevalue("real") / where)
     clips, data = motion(where)
     data = data if root == "coded" else without_root(data)
     folder = tmp_path_factory.mktemp("sweep")
