@@ -68,6 +68,7 @@ def render(log: Log, comparison: Comparison) -> str:
     return environment.get_template("study.html.j2").render(
         css=Markup(style),
         name=log.name,
+        size=str(log.sweep.get("size", "")),
         facts=facts,
         comparison=comparison,
         verdicts=judge(comparison),
