@@ -64,6 +64,8 @@ class DataSpec(_Model):
     embedded_size: Size = "reduced"
     embedded_seed: int = 0
     on_bad_file: Literal["error", "skip"] = "error"
+    rest_skeleton: str = ""
+    """BVH file with the bones for SMPL-X rotations, which hold none; average ones where empty."""
 
     @field_validator("shares")
     @classmethod

@@ -63,11 +63,21 @@ def test_a_rate_of_the_root_needs_a_coded_root() -> None:
         {"gap_seconds": 0.5},
         {"frame_stride": 0},
         {"path": 3},
+        {"rest_skeleton": 3},
     ],
 )
 def test_data_that_make_no_sense(data: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         DataSpec.model_validate(data)
+
+
+def test_a_rest_skeleton_is_kept_and_may_be_left_out() -> None:
+    assert DataSpec().rest_skeleton == ""
+    document = load_spec("klezovich/table1").model_dump(mode="json")
+    del document["data"]["rest_skeleton"]  # a sweep of an earlier release
+    assert parse_spec(document, "here.yaml").data.rest_skeleton == ""
+    document["data"]["rest_skeleton"] = "bones.bvh"
+    assert "rest_skeleton: bones.bvh" in parse_spec(document, "here.yaml").dump()
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])

@@ -6,9 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from trainables.motion.bvh import BvhFile, read_bvh
 from trainables.motion.clip import Clip
-from trainables.motion.parts import find_parts
+from trainables.motion.npz import read_npz_file
+from trainables.motion.parts import PartMap, find_parts
+from trainables.motion.pose_files import read_pose
 from trainables.motion.readers import read_clip
 
 
@@ -18,7 +22,8 @@ class Inspection:
 
     Attributes:
         path: where it lies.
-        format: "BVH", "NPZ", or the suffix of a plug-in's reader.
+        format: "BVH", "NPZ", "NPZ (keypoints)", "NPZ (SMPL-X)", "POSE 0.1", or the suffix of a
+            plug-in's reader.
         joints: how many.
         parts: part found -> number of joints coded.
         missing_parts: part not found -> why.
@@ -35,6 +40,9 @@ class Inspection:
         fingers: finger joints by name.
         moving_fingers: those of them that move.
         oddities: one sentence each.
+        persons: how many the file has places for; the first is read.
+        seen: share of joint places that were seen; 1 where the file has no mask.
+        seen_parts: part found -> the same of its joints; empty where there is no mask.
     """
 
     path: Path
@@ -55,6 +63,9 @@ class Inspection:
     fingers: int | None = None
     moving_fingers: int | None = None
     oddities: tuple[str, ...] = ()
+    persons: int = 1
+    seen: float = 1.0
+    seen_parts: dict[str, float] = field(default_factory=dict)
 
 
 def inspect_file(path: Path) -> Inspection:
@@ -64,9 +75,17 @@ def inspect_file(path: Path) -> Inspection:
         BadInput: as the file's reader does.
     """
     path = Path(path)
-    if path.suffix.lower() == ".bvh" and path.is_file():
+    suffix = path.suffix.lower() if path.is_file() else ""
+    if suffix == ".bvh":
         return _of_bvh(read_bvh(path))
-    return _of_clip(path, read_clip(path))
+    if suffix == ".npz":
+        file = read_npz_file(path)
+        form = "NPZ" if file.content == "clip" else f"NPZ ({file.content})"
+        return _of_clip(path, file.clip, form, file.up_axis, file.persons)
+    if suffix == ".pose":
+        pose = read_pose(path)
+        return _of_clip(path, pose.clip, f"POSE {pose.version}", "-Y", pose.persons)
+    return _of_clip(path, read_clip(path), path.suffix.lstrip(".").upper())
 
 
 def describe(found: Inspection) -> str:
@@ -83,6 +102,11 @@ def describe(found: Inspection) -> str:
         f"  up        {found.up_axis}",
         f"  root      positions {_ROOT[found.root_positions]}",
     ]
+    if found.persons > 1:
+        lines.append(f"  persons   {found.persons}, the first is read")
+    if found.seen_parts:
+        each = ", ".join(f"{part} {_percent(share)}" for part, share in found.seen_parts.items())
+        lines.append(f"  seen      {_percent(found.seen)} of all places ({each})")
     if found.rotation_orders:
         lines.append(f"  rotation  {_counts(found.rotation_orders)}")
     if found.channels:
@@ -129,11 +153,11 @@ def _of_bvh(file: BvhFile) -> Inspection:
     )
 
 
-def _of_clip(path: Path, clip: Clip) -> Inspection:
+def _of_clip(path: Path, clip: Clip, form: str, up_axis: str = "Y", persons: int = 1) -> Inspection:
     parts = find_parts(clip.skeleton.names, clip.skeleton.parents)
     return Inspection(
         path=path,
-        format=path.suffix.lstrip(".").upper(),
+        format=form,
         joints=len(clip.skeleton),
         parts={name: len(part.coded) for name, part in parts.parts.items()},
         missing_parts=parts.missing,
@@ -141,8 +165,26 @@ def _of_clip(path: Path, clip: Clip) -> Inspection:
         frames=clip.frames,
         seconds=clip.seconds,
         unit=clip.unit,
-        up_axis="Y",
+        up_axis=up_axis,
         root_positions="absolute",
         has_rotations=clip.rotations is not None,
         oddities=clip.notes,
+        persons=persons,
+        seen=1.0 if clip.mask is None else float(clip.mask.mean()),
+        seen_parts={} if clip.mask is None else _seen_parts(clip.mask, parts),
     )
+
+
+def _seen_parts(mask: np.ndarray, parts: PartMap) -> dict[str, float]:
+    return {name: float(mask[:, part.coded].mean()) for name, part in parts.parts.items()}
+
+
+def _percent(share: float) -> str:
+    """A share in percent that says 100 and 0 only where all or none are meant.
+
+    >>> _percent(1.0), _percent(0.9999), _percent(0.843), _percent(0.0)
+    ('100 %', '99.9 %', '84.3 %', '0 %')
+    """
+    if share in (0.0, 1.0):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"

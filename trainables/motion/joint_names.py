@@ -77,6 +77,11 @@ def is_hand(name: str) -> bool:
     return bool(said & _HANDS) and not (is_finger(name) or said & (_TIPS | {"ik", "twist", "prop"}))
 
 
+def is_face(name: str) -> bool:
+    """A point on the face that a detector gives as one of its face's (`FACE_LANDMARKS/7`)."""
+    return "face" in words(name)
+
+
 def is_tip(name: str) -> bool:
     """A mere end point, such as `LeftHand_End`: it holds no pose."""
     return bool({*words(name)} & _TIPS)

@@ -3,7 +3,9 @@
 A wrist is the joint nearest to the root that is named a hand or a wrist of one side; where none is
 named so, the joint all fingers of that side hang on. A hand is a part where at least two joints
 hang below the wrist, mere end points (`LeftHand_End`) not counted: the three joints of CMU's ASF
-hands are one, the single static thumb of older exports is none, and then belongs to no part.
+hands are one, the single static thumb of older exports is none, and then belongs to no part. A
+detector's face is a part of its own, so that its many points do not outweigh the body; the jaw and
+eyes of a skeleton are too few for one and stay in the body.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from search_spaces.errors import BadInput
-from trainables.motion.joint_names import is_finger, is_hand, is_tip, side
+from trainables.motion.joint_names import is_face, is_finger, is_hand, is_tip, side
 
 HANDS = {"right_hand": "right", "left_hand": "left"}
 MIN_HAND_JOINTS = 2
+MIN_FACE_JOINTS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,8 @@ class PartMap:
 
     Attributes:
         names: joint names of the skeleton.
-        parts: part name -> joints; `body` first, then `right_hand`, `left_hand`, the user's own.
+        parts: part name -> joints; `body` first, then `right_hand`, `left_hand`, `face`, the
+            user's own.
         wrists: indices of the left and the right wrist, None where not found.
         missing: part name -> why it was not found.
     """
@@ -76,7 +80,8 @@ def find_parts(
     chosen = _override_indices(names, overrides or {})
     below = _descendants(parents)
     wrists = {s: _wrist(names, parents, below, s) for s in ("left", "right")}
-    under_wrist = {j for w in wrists.values() if w is not None for j in below[w]}
+    hung = {s: _below_wrist(wrists, below, s) for s in wrists}
+    under_wrist = {j for joints in hung.values() for j in joints}
     missing: dict[str, str] = {}
     coded: dict[str, list[int]] = {}
     for part, hand_side in HANDS.items():
@@ -84,8 +89,12 @@ def find_parts(
         if part in chosen:
             coded[part] = [j for j in chosen[part] if j != wrist]
         else:
-            coded[part] = [] if wrist is None else below[wrist]
+            coded[part] = hung[hand_side]
             missing |= _why_no_hand(part, hand_side, names, wrist, coded[part])
+    face = [j for j, name in enumerate(names) if is_face(name) and j not in under_wrist]
+    if len(face) >= MIN_FACE_JOINTS:
+        chosen_already = {j for joints in chosen.values() for j in joints}
+        coded["face"] = [j for j in face if j not in chosen_already]
     coded |= {part: joints for part, joints in chosen.items() if part not in ("body", *HANDS)}
     taken = {j for joints in coded.values() for j in joints}
     body = [j for j in range(len(names)) if j not in under_wrist | taken]
@@ -167,6 +176,17 @@ def _wrist(
     # fingers that share nothing but the pelvis or the root hang on no wrist
     holds_more = above >= 0 and len(below[above]) > 2 * len(fingers) + 4
     return None if above < 0 or holds_more else above
+
+
+def _below_wrist(
+    wrists: Mapping[str, int | None], below: Sequence[Sequence[int]], hand_side: str
+) -> list[int]:
+    """Joints below a wrist; not the other hand, where that hangs on this one for want of a body."""
+    wrist, other = (wrists[s] for s in (hand_side, "right" if hand_side == "left" else "left"))
+    if wrist is None:
+        return []
+    elsewhere = {other, *below[other]} if other in below[wrist] and other is not None else set()
+    return [j for j in below[wrist] if j not in elsewhere]
 
 
 def _why_no_hand(

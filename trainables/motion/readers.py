@@ -1,11 +1,13 @@
 """Which function reads which file: a registry by suffix, open to plug-ins.
 
 A plug-in adds a reader in one file: `register_reader(".c3d", read_c3d)` with a function
-`(path, recording name or None) -> Clip` that raises `BadInput` for what it cannot read.
+`(path, recording name or None) -> Clip` that raises `BadInput` for what it cannot read. A reader
+with a keyword `rest_skeleton` gets the BVH file that was named for sources without bones.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +16,9 @@ from search_spaces.errors import BadInput
 from trainables.motion.bvh import read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.npz import read_npz
+from trainables.motion.pose_files import read_pose
 
-Reader = Callable[[Path, str | None], Clip]
+Reader = Callable[..., Clip]
 
 _READERS: dict[str, Reader] = {}
 
@@ -32,12 +35,13 @@ def known_suffixes() -> tuple[str, ...]:
     return tuple(sorted(_READERS))
 
 
-def read_clip(path: Path, recording: str | None = None) -> Clip:
+def read_clip(path: Path, recording: str | None = None, *, rest_skeleton: str | Path = "") -> Clip:
     """Reads one recording, whatever its format.
 
     Args:
         path: the file.
         recording: its name in the data set; the file's stem when left out.
+        rest_skeleton: a BVH file with the bones of formats that hold rotations alone (SMPL-X).
 
     Raises:
         BadInput: the file is missing, of no known suffix, or wrong inside.
@@ -48,6 +52,8 @@ def read_clip(path: Path, recording: str | None = None) -> Clip:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise BadInput(f"{path}: files that can be read end in {_suffixes()}; convert it to one")
+    if rest_skeleton and "rest_skeleton" in inspect.signature(reader).parameters:
+        return reader(path, recording, rest_skeleton=Path(rest_skeleton).expanduser())
     return reader(path, recording)
 
 
@@ -87,3 +93,4 @@ def _suffixes() -> str:
 
 register_reader(".bvh", lambda path, recording: read_bvh(path, recording).clip)
 register_reader(".npz", read_npz)
+register_reader(".pose", lambda path, recording: read_pose(path, recording).clip)

@@ -42,7 +42,7 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
     clips, skipped = [], []
     for file, name in zip(files, names, strict=True):
         try:
-            clips.append(read_clip(file, name))
+            clips.append(read_clip(file, name, rest_skeleton=spec.rest_skeleton))
         except BadInput as error:
             if spec.on_bad_file == "error":
                 raise

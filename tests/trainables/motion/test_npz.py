@@ -78,6 +78,25 @@ def test_other_units_and_a_hole(good: dict[str, Any], tmp_path: Path) -> None:
     assert (clip.unit, clip.fps) == ("shoulder", 25) and np.isfinite(clip.skeleton.offsets).all()
 
 
+def test_confidence_stands_in_for_a_mask(good: dict[str, Any], tmp_path: Path) -> None:
+    confidence = np.ones((8, 20))
+    confidence[2, 5] = 0
+    clip = read_npz(save(tmp_path, {**good, "confidence": confidence}))
+    assert clip.mask is not None and np.argwhere(~clip.mask).tolist() == [[2, 5]]
+    assert np.isnan(clip.positions[2, 5]).all() and np.isfinite(clip.skeleton.offsets).all()
+    # another thing of that name, which is no confidence of joints
+    assert read_npz(save(tmp_path, {**good, "score": np.ones(8)})).mask is None
+    both = read_npz(save(tmp_path, {**good, "conf": confidence, "mask": np.ones((8, 20), bool)}))
+    assert both.mask is not None and both.mask.all()
+
+
+def test_other_names_of_names_and_rate(good: dict[str, Any], tmp_path: Path) -> None:
+    others = {**good, "joint_names": good["names"], "frame_rate": np.array([30])}
+    del others["names"], others["fps"]
+    clip = read_npz(save(tmp_path, others))
+    assert (clip.skeleton.names[0], clip.fps) == ("Hips", 30.0)
+
+
 def test_joints_in_any_order_are_reordered(good: dict[str, Any], tmp_path: Path) -> None:
     plain = read_npz(save(tmp_path, good))
     order = np.random.default_rng(0).permutation(20)
@@ -120,7 +139,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     # what is changed (None: left out), what the message has to hold
     "no positions": ({"positions": None}, "lacks positions"),
     "no names and fps": ({"names": None, "fps": None}, "lacks names, fps"),
-    "SMPL-X": ({"positions": None, "poses": nothing((3, 165))}, "SMPL-X"),
+    "nothing known": ({"positions": None, "poses2": nothing((3, 165))}, "keypoints with names"),
     "flat positions": ({"positions": nothing((8, 60))}, "positions must be (frames, joints, 3)"),
     "no frames": ({"positions": nothing((0, 20, 3))}, "no motion"),
     "complex positions": ({"positions": nothing((8, 20, 3)) * 1j}, "numbers"),

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from search_spaces.errors import BadInput
+from search_spaces.spec import DataSpec
 from tests.trainables.motion.figure import Figure
 from trainables.motion import readers
 from trainables.motion.clip import Clip
 from trainables.motion.readers import find_recordings, read_clip, register_reader
+from trainables.motion.recordings import load_clips
 from trainables.motion.skeleton import Skeleton
 
 
@@ -67,9 +69,26 @@ def test_bvh_goes_through_the_registry(tmp_path: Path) -> None:
     assert (clip.recording, clip.frames, clip.unit) == ("walk", 4, "m")
 
 
-def test_smplx_parameters_are_no_motion_yet(real: Path) -> None:
-    with pytest.raises(BadInput, match=r"SMPL-X.*convert"):
-        read_clip(real / "beat2_smplx/2_scott_0_1_1_f0000-1199.npz")
+def test_rest_skeleton_reaches_the_readers_that_ask(tmp_path: Path, registry: None) -> None:
+    skeleton = Skeleton(("dot",), np.array([-1]), np.zeros((1, 3)))
+    asked: list[Path | None] = []
+
+    def read_two(path: Path, recording: str | None) -> Clip:
+        return Clip(recording or path.stem, skeleton, 10, np.zeros((2, 1, 3)))
+
+    def read_three(path: Path, recording: str | None, *, rest_skeleton: Path | None = None) -> Clip:
+        asked.append(rest_skeleton)
+        return read_two(path, recording)
+
+    register_reader(".two", read_two)
+    register_reader(".three", read_three)
+    for name in ("a.two", "b.three"):
+        (tmp_path / name).touch()
+        assert read_clip(tmp_path / name, rest_skeleton="bones.bvh").frames == 2
+    read_clip(tmp_path / "b.three")
+    assert asked == [Path("bones.bvh"), None]
+    clips, _ = load_clips(DataSpec(path=str(tmp_path), rest_skeleton="other.bvh"))
+    assert len(clips) == 2 and asked[-1] == Path("other.bvh")
 
 
 def test_every_real_recording_can_be_found(real: Path) -> None:
