@@ -221,6 +221,8 @@ def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
     )
 
 
+KMEANS_BACKENDS = ("auto", "sklearn", "minibatch", "torch")
+
 KMEANS = register_family(
     CodecFamily(
         name="kmeans",
@@ -230,6 +232,13 @@ KMEANS = register_family(
             key("codebook_size", None, "clusters (the paper's k)", **_CODES),
             key("feature_scaling", "none", _SCALING, choices=SCALINGS),
             key("iterations", 100, "Lloyd iterations at most", low=1, high=1e4, integer=True),
+            key(
+                "kmeans_backend",
+                "auto",
+                "who clusters: scikit-learn, its mini-batches, ours (torch on a GPU); auto is "
+                "scikit-learn where that takes seconds, else ours",
+                choices=KMEANS_BACKENDS,
+            ),
         ),
         alphabet=lambda config, part: (int_for(config, "codebook_size", part),),
         rate_keys=frozenset({"codec", "codebook_size"}),
