@@ -15,12 +15,14 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.findings import Findings
-from analysis.labels import codec_label, objective_label, part_label, unit_label
+from analysis.labels import codec_label, number, objective_label, part_label, unit_label
 from analysis.palette import looks
 from analysis.published import klezovich_hull
+from analysis.rates import has_trivial
 from search_spaces.record import MEAN_POSE
 
 INK, FAINT = "#1b2430", "#8b95a1"
@@ -44,6 +46,9 @@ STYLE = {
     "legend.fontsize": 8,
     "pdf.fonttype": 42,
 }
+DASHES = (":", "--", "-.", "-")
+"""Of the trivial codecs, one after the other."""
+
 LOG_FROM = 12.0
 """Rates whose largest is this many times their smallest are drawn on a logarithmic axis."""
 
@@ -89,6 +94,8 @@ def front_figure(findings: Findings, objective: str) -> Figure:
     axes.step(front[rate], front[column], where="post", color=INK, lw=1.2, zorder=2, label="front")
     _bounds(axes, findings, rate, column)
     axes.set_ylim(bottom=0)
+    if has_trivial(rate):
+        _trivial(axes, findings, rate, column)
     _finish(axes, findings, rate, objective, findings.means[rate])
     return figure
 
@@ -166,6 +173,27 @@ def _bounds(axes: Axes, findings: Findings, rate: str, column: str) -> None:
                       va=over, fontsize=7.5, color=FAINT)  # fmt: skip
         if not mean and row.get(rate):
             axes.plot([row[rate]], [value], marker="X", color=FAINT, ms=7, zorder=3)
+
+
+def _trivial(axes: Axes, findings: Findings, rate: str, column: str) -> None:
+    """Thin curves that widen no axis; how far those that leave it go, stands in the corner."""
+    right, beyond = float(axes.dataLim.x1), []
+    for dash, (codec, rows) in zip(DASHES, findings.trivial.items(), strict=False):
+        points = [(r.get(rate), r.get(column)) for r in rows]
+        drawn = np.array([p for p in points if None not in p], dtype=float)
+        drawn = drawn[np.isfinite(drawn).all(axis=1)] if len(drawn) else drawn
+        if not len(drawn):
+            continue
+        line = Line2D(*drawn.T, color=FAINT, lw=0.9, ls=dash, marker="|", ms=4, zorder=1.5)
+        line.set_label(codec)
+        axes.add_artist(line)  # which leaves the limits alone
+        end, value = drawn[-1]
+        if end > right:
+            unit = unit_label(column)
+            beyond.append(f"{codec}: {number(value)} {unit} at {number(end)} bits/s")
+    if beyond:
+        axes.annotate("\n".join(["beyond the axis →", *beyond]), (0.995, 0.9), ha="right", va="top",
+                      xycoords="axes fraction", fontsize=6.5, color=FAINT)  # fmt: skip
 
 
 def _finish(

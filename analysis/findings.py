@@ -27,12 +27,12 @@ from analysis.fronts import (
 from analysis.labels import codec_label, objective_label, part_label, quantity
 from analysis.log import Log
 from analysis.points import Tables, front_objectives, point_rows
-from analysis.rates import beside_nominal, few_tokens, is_baseline
+from analysis.rates import beside_nominal, few_tokens, is_baseline, is_trivial
 from analysis.statistics import SAME_POINT, over_recordings, seed_means
 from analysis.verdicts import Standing, dominators
 from search_spaces.objectives import Objective
 from search_spaces.rate import TOKENS_PER_CODE
-from search_spaces.record import MEAN_POSE, NEAREST_FRAME, STATUSES
+from search_spaces.record import MEAN_POSE, NEAREST_FRAME, STATUSES, TRIVIAL_CODECS
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Findings:
     def bounds(self) -> list[dict[str, Any]]:
         """Rows of the two bounds, each with its nominal rate."""
         facts, rows = self.log.facts, []
-        for row in (dict(r) for r in self.log.bounds if not is_baseline(r)):
+        for row in (dict(r) for r in self.log.bounds if not (is_baseline(r) or is_trivial(r))):
             if row.get("rate_nominal_bps") is None and facts is not None:
                 bits = math.log2(facts.train.frames) if row.get("codec") == NEAREST_FRAME else 0.0
                 row["rate_nominal_bps"] = bits * facts.fps * len(facts.parts)
@@ -204,6 +204,17 @@ class Findings:
         """Rows of plainly quantised floats under a general compressor, by falling stream rate."""
         rows = [dict(r) for r in self.log.bounds if is_baseline(r)]
         return sorted(rows, key=lambda r: -float(r.get("test_rate_stream_bps") or 0.0))
+
+    @cached_property
+    def trivial(self) -> dict[str, list[dict[str, Any]]]:
+        """Trivial codec to its operating points, by rising stream rate."""
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in TRIVIAL_CODECS}
+        for row in self.log.bounds:
+            if is_trivial(row):
+                found[str(row["codec"])].append(dict(row))
+        for rows in found.values():
+            rows.sort(key=lambda r: float(r.get("test_rate_stream_bps") or 0.0))
+        return {name: rows for name, rows in found.items() if rows}
 
     @cached_property
     def recordings(self) -> pd.DataFrame:

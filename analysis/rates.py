@@ -15,9 +15,15 @@ import pandas as pd
 
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.objectives import RATE_HEADER, RATE_NOMINAL, RATE_STREAM
+from search_spaces.objectives import (
+    RATE_HEADER,
+    RATE_MODEL,
+    RATE_NOMINAL,
+    RATE_STREAM,
+    find_metric,
+)
 from search_spaces.rate import TOKENS_PER_CODE, tokens_per_code
-from search_spaces.record import POINT_KEYS, QUANTISED_FLOATS
+from search_spaces.record import POINT_KEYS, QUANTISED_FLOATS, TRIVIAL_CODECS
 
 MEASURED_SPLITS = ("val", "test")
 
@@ -35,6 +41,20 @@ def share_column(split: str) -> str:
 def is_baseline(row: Mapping[str, Any]) -> bool:
     """Whether a row of the bounds is one of plainly quantised floats."""
     return str(row.get("codec")).startswith(QUANTISED_FLOATS)
+
+
+def is_trivial(row: Mapping[str, Any]) -> bool:
+    """Whether a row of the bounds is an operating point of a trivial codec."""
+    return row.get("codec") in TRIVIAL_CODECS
+
+
+def has_trivial(rate: str) -> bool:
+    """Whether trivial codecs stand over a rate: one that was measured, of the coder's own tables.
+
+    Args:
+        rate: an objective or column of the total.
+    """
+    return find_metric(rate)[0] in (RATE_MODEL, RATE_STREAM)
 
 
 def beside_nominal(points: pd.DataFrame) -> pd.DataFrame:

@@ -35,6 +35,7 @@ function fillControls() {
 }
 
 const MARKS = { circle: '<circle cx="6.5" cy="6.5" r="5"/>', square: '<rect x="1.5" y="1.5" width="10" height="10"/>', diamond: '<path d="M6.5 0 13 6.5 6.5 13 0 6.5Z"/>', "triangle-up": '<path d="M6.5 1 12.5 12H.5Z"/>', "triangle-down": '<path d="M6.5 12 12.5 1H.5Z"/>' };
+const STROKES = ["1.5 2", "4 2", "5 2 1.5 2", "none"];
 function fillLegend() {
   const tried = data.codecs.filter((c) => points.codec.includes(c.name));
   for (const codec of tried) {
@@ -45,6 +46,18 @@ function fillLegend() {
     button.addEventListener("click", () => {
       state.hidden.has(codec.name) ? state.hidden.delete(codec.name) : state.hidden.add(codec.name);
       button.setAttribute("aria-pressed", String(!state.hidden.has(codec.name)));
+      drawAll();
+    });
+    $("legend").append(button);
+  }
+  for (const [k, curve] of data.trivial.entries()) {
+    const button = Object.assign(document.createElement("button"), { type: "button", title: "a trivial codec, over the rates that were measured with the coder's tables: model and stream" });
+    button.setAttribute("aria-pressed", "true");
+    button.innerHTML = `<svg viewBox="0 0 13 13" aria-hidden="true"><path d="M0 6.5H13" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="${STROKES[k % STROKES.length]}"/></svg>`;
+    button.append(curve.name);
+    button.addEventListener("click", () => {
+      state.hidden.has(curve.name) ? state.hidden.delete(curve.name) : state.hidden.add(curve.name);
+      button.setAttribute("aria-pressed", String(!state.hidden.has(curve.name)));
       drawAll();
     });
     $("legend").append(button);
@@ -88,6 +101,7 @@ function caption() {
   if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");
   const floats = baselinesOf(state.metric, state);
   if (floats.beyond.length) words.push(`Quantised floats lie beyond the axis, from ${say(Math.min(...floats.beyond.map((p) => p.x)))} bits/s on; a logarithmic one holds them.`);
+  if (data.trivial.length && !data.rates.find((r) => r.key === state.rate).trivial) words.push("Trivial codecs have no such rate: the model and the stream rate show them.");
   if (data.published[state.metric]) words.push(`Stars: ${data.published[state.metric].note}`);
   $("caption").textContent = words.join(" ");
 }

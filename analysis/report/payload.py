@@ -19,9 +19,10 @@ from analysis.labels import codec_label, objective_label, part_label, point_labe
 from analysis.palette import looks
 from analysis.points import configuration_columns
 from analysis.published import klezovich_hull
+from analysis.rates import has_trivial
 from analysis.statistics import is_metric, is_rate
 from search_spaces.objectives import Direction, Metric, Objective, Scope, find_metric, metrics
-from search_spaces.record import MEAN_POSE
+from search_spaces.record import MEAN_POSE, SETTING
 
 SHOWN_SPLITS = ("val", "test")
 
@@ -41,6 +42,7 @@ def payload(findings: Findings) -> dict[str, Any]:
                 "name": n,
                 "label": objective_label(n),
                 "measured": n != NOMINAL_RATE,
+                "trivial": has_trivial(n),
                 "searched": n == findings.log.rate.name,
             }
             for k, n in rates.items()
@@ -53,6 +55,7 @@ def payload(findings: Findings) -> dict[str, Any]:
         "small": _small_multiples(findings, list(shown)),
         "bounds": _bounds(findings, [*shown, *rates.values()]),
         "baselines": [_values(row, [*shown, *rates.values()]) for row in findings.baselines],
+        "trivial": _trivial(findings, [*shown, *rates.values()]),
         "published": _published(list(shown)),
         "references": _references(findings, list(shown)),
         "history": _history(findings),
@@ -162,6 +165,17 @@ def _values(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
     values = {k: plain(v) for k, v in row.items() if is_metric(k)}
     kept = {k: v for k, v in values.items() if any(k.endswith(n) for n in names)}
     return {"name": str(row.get("codec")), "values": kept}
+
+
+def _trivial(findings: Findings, names: list[str]) -> list[dict[str, Any]]:
+    """Curves of the trivial codecs, their points by rising rate."""
+    return [
+        {
+            "name": name,
+            "points": [{**_values(row, names), "name": str(row.get(SETTING, ""))} for row in rows],
+        }
+        for name, rows in findings.trivial.items()
+    ]
 
 
 def _published(shown: list[str]) -> dict[str, Any]:

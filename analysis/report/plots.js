@@ -126,6 +126,7 @@ function frontPlot(div, metric, state, small) {
     Object.assign(layout.xaxis, { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks, ticktext: ticks.map((v) => v.toLocaleString("en")) });
   } else Object.assign(layout.xaxis, { range: [-0.02, 1.05].map((s) => s * Math.max(1, ...rates)), tickformat: ",.0f" });
   layout.yaxis.range = [0, top * 1.08 || 1];
+  drawTrivial(traces, layout, t, metric, state, small);
   const rate = data.rates.find((r) => r.key === state.rate);
   layout.xaxis.title.text = small ? "bits/s" : `${rate.label}, all parts together (bits/s${rate.measured ? `, ${state.split === "val" ? "validation" : "test"}` : ""})`;
   if (!small) layout.yaxis.title.text = `${m.label} (${m.unit})`;
@@ -171,6 +172,31 @@ function drawBaselines(traces, t, metric, state) {
     text: own.map((p) => `<b>${escaped(p.name)}</b><br>${say(p.y)} ${metricOf[metric].unit} at ${say(p.x)} bits/s`), hovertemplate: "%{text}<extra></extra>",
   });
   return Math.max(0, ...own.map((p) => p.y));
+}
+
+/* Trivial codecs: thin curves over a measured rate. They widen no axis; what lies beyond is said in the corner. */
+const DASHES = ["dot", "dash", "dashdot", "solid"];
+function trivialOf(metric, state) {
+  if (!data.rates.find((r) => r.key === state.rate).trivial) return [];
+  const rate = columnOf(rateName(state.rate), state.split), column = columnOf(metric, state.split);
+  return data.trivial.map((c, k) => ({ name: c.name, dash: DASHES[k % DASHES.length], points: c.points.map((p) => ({ name: p.name, x: p.values[rate], y: p.values[column] })).filter((p) => finite(p.x) && finite(p.y) && p.x > 0) })).filter((c) => c.points.length && !state.hidden.has(c.name));
+}
+
+function drawTrivial(traces, layout, t, metric, state, small) {
+  const end = state.axis === "log" ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1], high = layout.yaxis.range[1], beyond = [];
+  for (const curve of trivialOf(metric, state)) {
+    const p = curve.points, unit = metricOf[metric].unit;
+    traces.unshift({
+      x: p.map((q) => q.x), y: p.map((q) => q.y), mode: "lines+markers", line: { color: t.soft, width: small ? 0.9 : 1.2, dash: curve.dash }, opacity: 0.75,
+      marker: { symbol: "line-ns-open", size: small ? 4 : 7, color: t.soft, line: { width: 1.2, color: t.soft } },
+      text: p.map((q) => `<b>${escaped(curve.name)}</b>, ${escaped(q.name)}<br>${say(q.y)} ${unit} at ${say(q.x)} bits/s`), hovertemplate: "%{text}<extra></extra>",
+    });
+    if (small) continue;
+    const seen = p.filter((q) => q.x <= end && q.y <= high), last = p[p.length - 1];
+    if (seen.length) layout.annotations.push({ x: logged(state, seen[0].x), y: seen[0].y, text: escaped(curve.name), showarrow: false, xanchor: "left", yanchor: "bottom", xshift: 4, yshift: 1, font: { size: 11, color: t.soft } });
+    if (last.x > end) beyond.push(`${escaped(curve.name)}: ${say(last.y)} ${unit} at ${say(last.x)} bits/s`);
+  }
+  if (beyond.length) layout.annotations.push({ xref: "paper", yref: "paper", x: 1, y: 0.9, xanchor: "right", yanchor: "top", align: "right", showarrow: false, text: `beyond the axis →<br>${beyond.join("<br>")}`, font: { size: 11, color: t.soft }, bgcolor: t.panel, opacity: 0.9, borderpad: 2 });
 }
 
 function drawPaper(traces, paper, t, small) {

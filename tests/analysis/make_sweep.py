@@ -21,8 +21,12 @@ from search_spaces.record import (
     CLIP_COLUMNS,
     EVALUATIONS_FOLDER,
     LOG_FILE,
+    MEASURED,
     POINTS_TABLE,
+    RATE_KIND,
+    SETTING,
     TRIALS_FOLDER,
+    TRIVIAL_CODECS,
     point_id,
 )
 
@@ -128,6 +132,17 @@ class FakeSweep:
                          "val_rate_stream_bps": bps, "test_rate_stream_bps": 1.02 * bps,
                          **self._scores(40 * 2.0**-bits_each, {},
                                         np.random.default_rng(bits_each))})  # fmt: skip
+        for curve, codec in enumerate(TRIVIAL_CODECS if self.streams else ()):
+            for point in range(4):
+                bps = (2 + curve) * 150 * 2.5**point
+                rates = {
+                    f"{split}_rate_{kind}_bps": bps * share
+                    for split in ("val", "test")
+                    for kind, share in (("model", 0.9), ("stream", 1.0), ("header", 0.1))
+                }
+                rows.append({"codec": codec, SETTING: f"setting {point}", RATE_KIND: MEASURED,
+                             **rates, **self._scores(12 * 2.0**-point, {},
+                                                     np.random.default_rng(point))})  # fmt: skip
         self._say("bounds", rows=rows)
 
     def _facts(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from search_spaces.record import MEAN_POSE, NEAREST_FRAME, QUANTISED_FLOATS
+from search_spaces.record import MEAN_POSE, NEAREST_FRAME
 from trainables.codecs.codec import Codec, Tokens
 from trainables.motion.part_data import PartData
 from trainables.runtime import Runtime
@@ -79,63 +79,6 @@ class NearestFrame(_Bound):
 
     def _centres(self, data: PartData) -> np.ndarray:
         return data.features
-
-
-class QuantisedFloats(Codec):
-    """Every feature by itself, in equal steps over its range on train: what no learning gives.
-
-    Not a bound but a baseline: a level for each feature, to be left to a general compressor.
-    """
-
-    family: ClassVar[str] = QUANTISED_FLOATS
-
-    def __init__(self, data: PartData, bits: int) -> None:
-        """Steps from a part's training features; `bits` for each feature of a frame."""
-        super().__init__({"codec": self.family}, data.name, data.dimensions, data.fps, seed=0)
-        self.low = data.features.min(axis=0)
-        self.codes = 1 << bits
-        reach = data.features.max(axis=0) - self.low
-        self.step = np.maximum(reach / (self.codes - 1), 1e-9).astype(np.float32)
-        self.trained_share = 1.0
-
-    @property
-    def alphabet(self) -> tuple[int, ...]:
-        """The same for each feature."""
-        return (self.codes,) * self.dimensions
-
-    @property
-    def compression(self) -> int:
-        """Every frame by itself."""
-        return 1
-
-    def fit(self, data: PartData, runtime: Runtime, until: float = 1.0) -> dict[str, float]:
-        """Nothing is left to learn."""
-        return {}
-
-    def encode(self, features: np.ndarray) -> Tokens:
-        """The nearest step of each feature; what lies outside the range gets its end."""
-        steps = np.rint((features - self.low) / self.step)
-        indices = np.clip(steps, 0, self.codes - 1).astype(np.int32)
-        return Tokens(indices, self.alphabet, self.fps, len(features))
-
-    def decode(self, tokens: Tokens, depth: int | None = None) -> np.ndarray:
-        """The steps, all features of them."""
-        return np.asarray(self.low + tokens.indices * self.step, np.float32)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Lowest value and step of each feature."""
-        return {"low": self.low, "step": self.step}
-
-    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Takes what `arrays` gave."""
-        self.low, self.step = arrays["low"], arrays["step"]
-
-    def training_state(self) -> dict[str, Any]:
-        """Nothing is learnt in steps."""
-        return {}
-
-    def load_training_state(self, state: Mapping[str, Any]) -> None:
-        """Nothing to go back to."""
 
 
 def nearest(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
