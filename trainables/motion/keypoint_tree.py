@@ -20,6 +20,8 @@ from trainables.motion.local_frames import mean_seen
 
 ROOTS = ("neck", "chest", "thorax", "sternum", "pelvis", "hips", "shoulder")
 """Words of the joint that a body hangs on, best first: signers are often cut off at the waist."""
+MAX_POINTS = 2000
+"""Points of a detector; MediaPipe Holistic with all of its face has 586."""
 FACE_HOLDERS = ("nose", "head", "neck")
 
 

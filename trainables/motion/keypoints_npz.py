@@ -16,7 +16,7 @@ import numpy as np
 from search_spaces.errors import BadInput
 from trainables.motion.body_frame import TO_Y_UP
 from trainables.motion.joint_names import words
-from trainables.motion.keypoint_tree import by_names, joint_tree, shoulder_width
+from trainables.motion.keypoint_tree import MAX_POINTS, by_names, joint_tree, shoulder_width
 from trainables.motion.npz_arrays import joint_names, numbers, text
 
 POINTS = ("keypoints", "keypoints_3d", "keypoints_2d", "landmarks", "pose")
@@ -100,6 +100,10 @@ def as_positions(
     frames, joints, columns = points.shape
     if not frames or not joints or columns not in (2, 3, 4):
         raise BadInput(f"{path}: {key} must be (frames, points, 2 or 3), got {points.shape}")
+    if joints > MAX_POINTS:
+        raise BadInput(
+            f"{path}: {key} holds {joints} points, more than {MAX_POINTS}; leave out some"
+        )
     name_key, rate_key = first_of(held, NAMES), first_of(held, RATES)
     lacks = [k for k, found in (("names", name_key), ("fps", rate_key)) if found is None]
     if name_key is None or rate_key is None:

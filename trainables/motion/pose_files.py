@@ -26,13 +26,17 @@ from search_spaces.errors import BadInput
 from trainables.motion.body_frame import TO_Y_UP
 from trainables.motion.clip import Clip
 from trainables.motion.joint_names import words
-from trainables.motion.keypoint_tree import Component, joint_tree, mean_bones, shoulder_width
+from trainables.motion.keypoint_tree import (
+    MAX_POINTS,
+    Component,
+    joint_tree,
+    mean_bones,
+    shoulder_width,
+)
 from trainables.motion.skeleton import Skeleton
 
 VERSIONS = (0.1, 0.2)
 MAX_BYTES = 2 << 30
-MAX_POINTS = 2000
-"""Points of all components; MediaPipe Holistic with all of its face has 586."""
 MAX_COORDINATE = 1e7
 SMALL = 20.0
 """A span of coordinates below this is no image in pixels."""

@@ -160,6 +160,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "five columns": ({"keypoints": np.zeros((3, 14, 5))}, "(frames, points, 2 or 3)"),
     "one column": ({"keypoints": np.zeros((3, 14, 1))}, "(frames, points, 2 or 3)"),
     "no frames": ({"keypoints": np.zeros((0, 14, 2))}, "(frames, points, 2 or 3)"),
+    "a mesh": ({"keypoints": np.zeros((3, 2001, 3))}, "2001 points, more than 2000"),
     "nobody's place": ({"keypoints": np.zeros((3, 0, 14, 2))}, "0 persons"),
     "words": ({"keypoints": np.full((3, 14, 2), "a")}, "numbers"),
     "names too few": ({"names": np.array(["a"])}, "14 strings"),
