@@ -55,7 +55,9 @@ def recording_header(
         skeleton_hash=skeleton,
         source_fps=clip.source_fps,
         fps=fps,
-        source_frames=source_frames or max(1, round(clip.frames * clip.source_fps / fps)),
+        source_frames=source_frames
+        or clip.source_frames
+        or max(1, round(clip.frames * clip.source_fps / fps)),
         frames=clip.frames,
         parts=part_streams(tokens, models, compression),
         offsets=preparation.bone_steps(clip.offsets),

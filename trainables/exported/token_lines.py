@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,6 +37,26 @@ class _Line(BaseModel):
     bones: list[tuple[_Step, _Step, _Step]] | None = None
 
 
+def token_line(codec: ExportedCodec, recording: CodedRecording, name: str) -> dict[str, Any]:
+    """What a line says of a recording: what a language model needs, and what decoding needs."""
+    header = recording.header
+    flat = codec.vocabulary.flatten(recording.tokens, header.frames)
+    line = {
+        "recording": name,
+        "codec": codec.identity.hex(),
+        "frames": header.frames,
+        "fps": header.fps,
+        "source_frames": header.source_frames,
+        "source_fps": header.source_fps,
+        "tokens": flat.tolist(),
+    }
+    if header.start is not None:
+        line["start"] = list(header.start)
+    if header.offsets is not None:
+        line["bones"] = header.offsets.tolist()
+    return line
+
+
 def read_token_lines(
     codec: ExportedCodec, source: Path, max_seconds: float
 ) -> list[tuple[str, CodedRecording]]:
@@ -63,7 +83,7 @@ def read_token_lines(
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise BadInput(f"{place}: {field}: {first['msg']}; see docs/format.md") from None
+            raise BadInput(f"{place}: {field}: {first['msg']}; see docs/codecs.md") from None
         except (BadInput, ValueError, RecursionError) as error:
             raise BadInput(f"{place}: {error}") from None
         if (name := found[-1][0]) in lines_of:

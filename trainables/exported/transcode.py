@@ -99,8 +99,14 @@ def check_fits(codec: ExportedCodec, header: Header) -> None:
             or part.alphabet != known.alphabet
         ):
             raise BadInput(f"its part {part.name!r} is not of this codec; encode it again")
-    if set(streams) != {p.name for p in header.parts}:
-        raise BadInput("it lacks parts of this codec; encode it again")
+    if list(streams) != [p.name for p in header.parts]:
+        raise BadInput(
+            f"its parts are not {', '.join(streams)} in this order, as the codec's; encode it again"
+        )
+    if (header.start is not None) != codec.preparation.root_coded:
+        raise BadInput(
+            "it says otherwise than the codec whether the root is coded; encode it again"
+        )
     joints = len(codec.preparation.skeleton)
     if header.offsets is not None and len(header.offsets) != joints:
         raise BadInput(

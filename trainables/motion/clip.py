@@ -30,6 +30,7 @@ class Clip:
         signer: who moves, where the source says so.
         notes: oddities found on reading, one sentence each.
         source_fps: frames per second of the file, where it was resampled since; 0 where not.
+        source_frames: frames of the file, where it was resampled since and is whole; 0 where not.
     """
 
     recording: str
@@ -42,6 +43,7 @@ class Clip:
     signer: str | None = None
     notes: tuple[str, ...] = field(default=())
     source_fps: float = 0.0
+    source_frames: int = 0
 
     def __post_init__(self) -> None:
         frames, joints = self.positions.shape[:2]
@@ -85,4 +87,5 @@ class Clip:
             positions=self.positions[start:stop],
             rotations=None if self.rotations is None else self.rotations[start:stop],
             mask=None if self.mask is None else self.mask[start:stop],
+            source_frames=0,
         )

@@ -51,6 +51,7 @@ class SplitClip:
         path: where the pelvis goes.
         root_tokens: (frames, 4) int32, the path as it is coded; None where root is removed.
         source_fps: frames per second of the file it came from.
+        source_frames: frames of that file; 0 where it is a part of one.
     """
 
     recording: str
@@ -61,6 +62,7 @@ class SplitClip:
     path: RootPath
     root_tokens: np.ndarray | None = None
     source_fps: float = 0.0
+    source_frames: int = 0
 
     @property
     def frames(self) -> int:
@@ -163,6 +165,7 @@ class Preparation:
             path=path,
             root_tokens=self.root.encode(path) if self.root_coded else None,
             source_fps=clip.source_fps or clip.fps,
+            source_frames=clip.source_frames,
         )
 
     def bone_steps(self, offsets: np.ndarray) -> np.ndarray | None:
@@ -228,7 +231,7 @@ def in_metres(clip: Clip) -> None:
 
 def at_rate(clip: Clip, fps: float, frame_stride: int) -> Clip:
     """A recording resampled and thinned out, which keeps in mind the rate it came with."""
-    kept = replace(clip, source_fps=clip.source_fps or clip.fps)
+    kept = replace(clip, source_fps=clip.source_fps or clip.fps, source_frames=clip.frames)
     return stride(resample(kept, fps), frame_stride)
 
 
