@@ -19,8 +19,6 @@ from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
     from trainables.exported.codec_folder import ExportedCodec
-    from trainables.exported.transcode import CodedRecording
-
 STREAM_SUFFIX = ".rft"
 TOKENS_SUFFIX = ".jsonl"
 
@@ -45,6 +43,7 @@ def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Co
         console: where to say what was written.
     """
     from trainables.exported.codec_folder import load_exported
+    from trainables.exported.token_lines import token_line
     from trainables.exported.transcode import encode_clip
     from trainables.motion.readers import find_recordings, read_clip
 
@@ -117,26 +116,6 @@ def decode(
         _made(task.target.parent)
         write_motion(codec, CodedRecording(reader.header, tokens), task.target)
     console.print(f"{len(tasks)} recording(s): {out}", highlight=False, soft_wrap=True)
-
-
-def token_line(codec: ExportedCodec, recording: CodedRecording, name: str) -> dict[str, Any]:
-    """One line of `--tokens jsonl`: what a language model needs, and what decoding needs."""
-    header = recording.header
-    flat = codec.vocabulary.flatten(recording.tokens, header.frames)
-    line = {
-        "recording": name,
-        "codec": codec.identity.hex(),
-        "frames": header.frames,
-        "fps": header.fps,
-        "source_frames": header.source_frames,
-        "source_fps": header.source_fps,
-        "tokens": flat.tolist(),
-    }
-    if header.start is not None:
-        line["start"] = list(header.start)
-    if header.offsets is not None:
-        line["bones"] = header.offsets.tolist()
-    return line
 
 
 def _decode_lines(

@@ -40,7 +40,6 @@ from trainables.motion.preparation_files import (
     load_preparation,
     save_preparation,
 )
-from trainables.motion.root import RootQuantizer
 from trainables.trial_folder import whole
 
 SCHEMA_VERSION = 1
@@ -190,7 +189,7 @@ def _loaded(folder: Path, config: Mapping[str, Any]) -> ExportedCodec:
     if not isinstance(card, dict):
         raise ValueError(f"{CARD_NAME} is no object")
     preparation = load_preparation(folder)
-    _check_root(preparation.root)
+    _check_numbers(preparation)
     parts: Mapping[str, Any] = config["parts"]
     if list(parts) != list(preparation.part_names):
         raise ValueError(f"parts {', '.join(parts)} are not those of the preparation")
@@ -220,10 +219,16 @@ def _loaded(folder: Path, config: Mapping[str, Any]) -> ExportedCodec:
     return replace(codec, models=models)
 
 
-def _check_root(root: RootQuantizer) -> None:
-    """Steps that can be counted: what is fitted lies far within."""
+def _check_numbers(preparation: Preparation) -> None:
+    """Numbers that motion can be made with: what is fitted lies far within."""
+    root, fitted = preparation.root, preparation.feature_map
     if not ((root.steps >= 1e-9) & (root.steps <= 1e6)).all() or abs(root.height) > 1e6:
         raise ValueError("the steps or the height of the root are out of range")
+    turns = (fitted.mean_rotations, *(g.mean_rotations for g in fitted.geometry.values()))
+    for turn in turns if fitted.kind == "expmap" else ():
+        apart = np.abs(turn @ turn.swapaxes(-1, -2) - np.eye(3)).max()
+        if not (apart < 1e-3 and (np.linalg.det(turn) > 0).all()):
+            raise ValueError("a mean rotation is none")
 
 
 def _check_storable(codec: ExportedCodec) -> None:
