@@ -1,8 +1,15 @@
 """K-Means codec: every frame becomes the number of its nearest cluster centre.
 
 The per-frame baseline of Klezovich et al.: one token per frame and part, log2(k) bits each. Trained
-in one shot: k-means++ on a subsample, then Lloyd's iterations, or mini-batches where Lloyd would
-take too long (`LLOYD_WORK`).
+in one shot by what `kmeans_backend` names:
+
+* `sklearn`: scikit-learn as it comes, greedy k-means++ over all frames and Lloyd's iterations: the
+  reference, and slow.
+* `minibatch`: its mini-batches, k-means++ on a sample.
+* `torch`: `trainables.clustering`, on the trial's device: torch on a GPU; on a CPU the same steps
+  in NumPy, whose search for a row's greatest element is ten times as fast as torch's.
+* `auto`: scikit-learn's Lloyd from k-means++ on a sample where that takes seconds (`LLOYD_WORK`),
+  else `torch`.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ from trainables.motion.part_data import PartData
 from trainables.runtime import Runtime
 
 LLOYD_WORK = 4e11
-"""frames x centres x features x iterations above which mini-batches are used.
+"""frames x centres x features x iterations above which `auto` leaves scikit-learn.
 
 One core was measured to do about 3e10 of these a second, so Lloyd's worst case stays near 15 s.
 """
@@ -35,7 +42,8 @@ class KMeansCodec(Codec):
 
     Attributes:
         fit_facts: how training went: inertia (summed squared distance in the space clustered in),
-            iterations, empty_clusters, algorithm. Empty before training and after loading.
+            iterations, empty_clusters, algorithm (lloyd, minibatch, swaps and lloyd, distinct
+            frames). Empty before training and after loading.
     """
 
     family: ClassVar[str] = "kmeans"
@@ -51,10 +59,18 @@ class KMeansCodec(Codec):
         self._scale = np.ones(dimensions, np.float32)
 
     def fit(self, data: PartData, runtime: Runtime, until: float = 1.0) -> dict[str, float]:
-        """Clusters the training frames once the whole budget is asked for."""
+        """Clusters the training frames once the whole budget is asked for.
+
+        Raises:
+            BadInput: features that are not finite.
+        """
         if until < 1 or self._centres is not None:
             return {}
         features = np.asarray(data.features, np.float32)
+        if not np.isfinite(features).all():
+            raise BadInput(
+                f"K-Means of {self.part}: features hold NaN or infinity; leave out those frames"
+            )
         self._mean = np.array(data.mean, np.float32)
         scaling = str(value_for(self.config, "feature_scaling", self.part))
         if scaling != "none":
@@ -62,7 +78,7 @@ class KMeansCodec(Codec):
         codes = int_for(self.config, "codebook_size", self.part)
         distinct = _distinct_rows(features, codes)
         if distinct is None:
-            centres = self._cluster((features - self._mean) / self._scale, codes)
+            centres = self._cluster((features - self._mean) / self._scale, codes, runtime)
             self._centres = (centres * self._scale + self._mean).astype(np.float32)
         else:
             # No clustering is needed, and k-means++ cannot place more centres than points: each
@@ -78,36 +94,65 @@ class KMeansCodec(Codec):
         self.trained_share = 1.0
         return {"loss": float(self.fit_facts["inertia"]) / len(features)}
 
-    def _cluster(self, points: np.ndarray, codes: int) -> np.ndarray:
+    def _cluster(self, points: np.ndarray, codes: int, runtime: Runtime) -> np.ndarray:
         """Centres (codes, dimensions) of points (frames, dimensions), both scaled."""
+        iterations = int_for(self.config, "iterations", self.part)
+        backend = str(value_for(self.config, "kmeans_backend", self.part))
+        work = float(len(points)) * codes * points.shape[1] * iterations
+        if backend == "torch" or (backend == "auto" and work > LLOYD_WORK):
+            return self._cluster_here(points, codes, iterations, runtime.device)
+        return self._cluster_there(points, codes, iterations, backend)
+
+    def _cluster_here(
+        self, points: np.ndarray, codes: int, iterations: int, device: str
+    ) -> np.ndarray:
+        """With `trainables.clustering`."""
+        import torch
+
+        from trainables.clustering import kmeans
+
+        rng = np.random.default_rng([self.seed, 0])
+        found = kmeans(
+            points, codes, rng, max_iter=iterations, threads=torch.get_num_threads(), device=device
+        )
+        self.fit_facts = {
+            "inertia": found.inertia,
+            "iterations": float(found.iterations),
+            "empty_clusters": float(found.empty),
+            "algorithm": "swaps and lloyd",
+        }
+        return found.centres
+
+    def _cluster_there(
+        self, points: np.ndarray, codes: int, iterations: int, backend: str
+    ) -> np.ndarray:
+        """With scikit-learn."""
         from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
         from sklearn.exceptions import ConvergenceWarning
         from threadpoolctl import threadpool_limits
 
-        iterations = int_for(self.config, "iterations", self.part)
         rng = np.random.default_rng([self.seed, 0])
         sample = points
         size = min(len(points), max(10 * codes, 10_000))
-        if size < len(points):
+        if size < len(points) and backend != "sklearn":
             # Seeding on ten points per centre costs about 1 % of inertia and a tenth of the time.
             sample = points[np.sort(rng.choice(len(points), size, replace=False))]
         state = int(rng.integers(2**31))
-        work = float(len(points)) * codes * points.shape[1] * iterations
         # One thread: sums do not depend on how many cores are free, and trials do not fight.
         with threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             init, _ = kmeans_plusplus(sample, codes, random_state=state)
-            if work <= LLOYD_WORK:
-                name = "lloyd"
-                model = KMeans(
-                    codes, init=init, n_init=1, max_iter=iterations, algorithm="lloyd",
-                    random_state=state, copy_x=False,
-                )  # fmt: skip
-            else:
+            if backend == "minibatch":
                 name = "minibatch"
                 model = MiniBatchKMeans(
                     codes, init=init, n_init=1, max_iter=iterations, random_state=state,
                     batch_size=max(_MINI_BATCH, 2 * codes),
+                )  # fmt: skip
+            else:
+                name = "lloyd"
+                model = KMeans(
+                    codes, init=init, n_init=1, max_iter=iterations, algorithm="lloyd",
+                    random_state=state, copy_x=False,
                 )  # fmt: skip
             model.fit(points)
         used = np.unique(model.labels_)
