@@ -32,6 +32,12 @@ Data = Annotated[
         help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer."
     ),
 ]
+RestSkeleton = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.bvh", help="Bones of SMPL-X recordings (.npz), which have none of their own."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

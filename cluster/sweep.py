@@ -320,8 +320,9 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
         highlight=False,
         soft_wrap=True,
     )
-    path = spec.data.path if spec.data.path == EMBEDDED else str(Path(spec.data.path).absolute())
-    data_spec = spec.data.model_copy(update={"path": path})
+    places = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton")}
+    absolute = {n: str(Path(p).absolute()) for n, p in places.items() if p not in ("", EMBEDDED)}
+    data_spec = spec.data.model_copy(update=absolute)
     return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
 
 

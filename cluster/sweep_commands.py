@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.application import Data, Folder, Plugins, Preset, Settings, Size, app, console
+from cluster.application import (
+    Data,
+    Folder,
+    Plugins,
+    Preset,
+    RestSkeleton,
+    Settings,
+    Size,
+    app,
+    console,
+)
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,6 +45,7 @@ def sweep(
     workers: Annotated[int | None, typer.Option(min=1, help="Workers of a group.")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
+    rest_skeleton: RestSkeleton = None,
     plugin: Plugins = None,
     trial_timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which a trial counts as hung.")
@@ -58,7 +69,7 @@ def sweep(
     if out is None:
         raise BadInput("sweep needs --out DIR, a new directory")
     overrides = {
-        "data": _given(path=data),
+        "data": _given(path=data, rest_skeleton=rest_skeleton),
         "search": _given(trials=trials, seeds=seeds, seed=seed),
         "run": _given(
             concurrency=concurrency,
@@ -156,6 +167,7 @@ def trial(
     size: Size = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trial.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for its codec and scores.")] = None,
+    rest_skeleton: RestSkeleton = None,
     plugin: Plugins = None,
 ) -> None:
     """Run one configuration here and now, without Tune.
@@ -164,7 +176,8 @@ def trial(
     """
     from cluster.single import run_single
 
-    spec = _spec(preset, size, settings, {"data": _given(path=data)}, None, plugin)
+    given = _given(path=data, rest_skeleton=rest_skeleton)
+    spec = _spec(preset, size, settings, {"data": given}, None, plugin)
     run_single(spec, seed, out, console)
 
 

@@ -53,11 +53,11 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 OPTIONS = {
     "sweep": "data out trials seeds seed set size concurrency placement workers address name "
-    "plugin",
+    "rest-skeleton plugin",
     "resume": "",
     "report": "",
     "best": "at rate",
-    "trial": "data set size seed out plugin",
+    "trial": "data set size seed out rest-skeleton plugin",
     "spaces": "data size",
     "inspect": "plugin",
 }
