@@ -23,10 +23,10 @@ from trainables.motion.preparation import SplitClip
 from trainables.priced_files import fit_models, measured_rates
 from trainables.token_rates import EncodedSplit, encode_split
 
-UNIFORM_BITS = (3, 4, 6, 8)
+UNIFORM_BITS = (4, 6, 8)
 """Of a whole turn."""
 
-FLOATS = ("4 bits", "6 bits", "8 bits")
+FLOATS = ("4 bits", "8 bits")
 """Those settings whose tokens are given to a general compressor as well."""
 
 KEY_BITS = 8

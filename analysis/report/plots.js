@@ -185,6 +185,7 @@ function trivialOf(metric, state) {
 function drawTrivial(traces, layout, t, metric, state, small) {
   const end = state.axis === "log" ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1], high = layout.yaxis.range[1], beyond = [];
   for (const curve of trivialOf(metric, state)) {
+    const above = curve.dash === "dot" || curve.dash === "dash"; // the worse two; the better ones are named from below, away from them and from the front
     const p = curve.points, unit = metricOf[metric].unit;
     traces.unshift({
       x: p.map((q) => q.x), y: p.map((q) => q.y), mode: "lines+markers", line: { color: t.soft, width: small ? 0.9 : 1.2, dash: curve.dash }, opacity: 0.75,
@@ -193,7 +194,8 @@ function drawTrivial(traces, layout, t, metric, state, small) {
     });
     if (small) continue;
     const seen = p.filter((q) => q.x <= end && q.y <= high), last = p[p.length - 1];
-    if (seen.length) layout.annotations.push({ x: logged(state, seen[0].x), y: seen[0].y, text: escaped(curve.name), showarrow: false, xanchor: "left", yanchor: "bottom", xshift: 4, yshift: 1, font: { size: 11, color: t.soft } });
+    const at = seen[Math.max(0, seen.length - 2)];
+    if (at) layout.annotations.push({ x: logged(state, at.x), y: at.y, text: escaped(curve.name), showarrow: false, xanchor: above ? "left" : "right", yanchor: above ? "bottom" : "top", xshift: above ? 4 : -4, bgcolor: t.panel, opacity: 0.85, borderpad: 0, font: { size: 11, color: t.soft } });
     if (last.x > end) beyond.push(`${escaped(curve.name)}: ${say(last.y)} ${unit} at ${say(last.x)} bits/s`);
   }
   if (beyond.length) layout.annotations.push({ xref: "paper", yref: "paper", x: 1, y: 0.9, xanchor: "right", yanchor: "top", align: "right", showarrow: false, text: `beyond the axis →<br>${beyond.join("<br>")}`, font: { size: 11, color: t.soft }, bgcolor: t.panel, opacity: 0.9, borderpad: 2 });

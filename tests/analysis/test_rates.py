@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.figures import front_figure
 from analysis.findings import Findings
+from analysis.fronts import RATES
 from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame, write_tables
 from analysis.rates import (
     beside_nominal,
     few_tokens,
+    has_trivial,
     header_share,
     ratio_column,
     share_column,
@@ -23,7 +26,7 @@ from analysis.rates import (
 from analysis.statistics import is_rate, seed_means
 from search_spaces.data_facts import DataFacts
 from search_spaces.rate import TOKENS_PER_CODE, tokens_per_code
-from search_spaces.record import POINT_KEYS
+from search_spaces.record import POINT_KEYS, TRIVIAL_CODECS
 from tests.analysis.make_sweep import FakeSweep
 
 
@@ -136,3 +139,33 @@ def test_quantised_floats_are_no_bound(one_seed: Path) -> None:
     rates = [b["test_rate_stream_bps"] for b in findings.baselines]
     assert rates == sorted(rates, reverse=True)
     assert not [b for b in findings.baselines if "rate_nominal_bps" in b]
+
+
+def test_trivial_codecs_are_curves_and_no_bounds(one_seed: Path) -> None:
+    findings = Findings(read_log(one_seed), write_tables(one_seed))
+    assert tuple(findings.trivial) == TRIVIAL_CODECS
+    for rows in findings.trivial.values():
+        rates = [row["test_rate_stream_bps"] for row in rows]
+        assert len(rates) == 4 and rates == sorted(rates)
+        assert not [row for row in rows if "rate_nominal_bps" in row]
+    assert not {b["codec"] for b in [*findings.bounds, *findings.baselines]} & {*TRIVIAL_CODECS}
+    assert [n for n in RATES.values() if has_trivial(n)] == ["rate_model_bps", "rate_stream_bps"]
+
+
+def test_trivial_codecs_are_drawn_over_measured_rates_alone(tmp_path: Path) -> None:
+    """And widen no axis: what lies beyond is said."""
+    for rate in ("rate_nominal_bps", "rate_stream_bps"):
+        sweep = FakeSweep(trials=6, failures=False, objectives=(rate, "rmse_full_cm"))
+        folder = sweep.write(tmp_path / rate, np.random.default_rng(4))
+        findings = Findings(read_log(folder), write_tables(folder))
+        (axes,) = front_figure(findings, "rmse_full_cm").axes
+        drawn = {line.get_label() for line in axes.lines} & {*TRIVIAL_CODECS}
+        assert drawn == ({*TRIVIAL_CODECS} if rate == "rate_stream_bps" else set())
+        said = " ".join(text.get_text() for text in axes.texts)
+        longest = max(max(r["val_rate_stream_bps"] for r in v) for v in findings.trivial.values())
+        if rate == "rate_stream_bps":
+            end = axes.get_xlim()[1]
+            assert (longest > end) == ("beyond the axis" in said)
+            assert end < 1.5 * findings.means["val_rate_stream_bps"].max()
+        else:
+            assert "beyond the axis" not in said

@@ -46,12 +46,16 @@ addEventListener("load", () => {
   pick("axis", "log");
   const floats = document.querySelector('[name="baselines"]'), drawn = marks();
   seen.within = !caption("beyond");
+  const curve = [...document.querySelectorAll("#legend button")].at(-1), before = marks();
+  curve.click();
+  seen.curve = marks() === before - 4 && curve.getAttribute("aria-pressed") === "false";
+  curve.click();
   floats.checked = false;
   change(floats);
   seen.floats = marks() === drawn - 3;
   pick("rate", "nominal");
   seen.plain = axis().includes("Nominal rate") && !axis().includes("validation");
-  seen.plain &&= !caption("search saw");
+  seen.plain &&= !caption("search saw") && caption("Trivial codecs have no such rate");
   document.querySelector("#legend button").click();
   seen.hidden = marks();
   document.getElementById("theme").click();
@@ -95,7 +99,7 @@ def test_every_control_works_offline(browser: str, tmp_path: Path) -> None:
     assert console == []
     title = run.stdout.split("<title>", 1)[1].split("</title>", 1)[0]
     assert title.startswith("TOUR "), title
-    for what in ("sorted", "named", "anew", "beyond", "within", "floats", "plain"):
+    for what in ("sorted", "named", "anew", "beyond", "within", "curve", "floats", "plain"):
         assert f'"{what}":true' in title, (what, title)
     seen = dict(part.split(":") for part in title[6:-1].replace('"', "").split(","))
     assert int(seen["metrics"]) > 10

@@ -20,7 +20,7 @@ from analysis.report import build_report
 from analysis.report.rates import rate_bars, rate_table
 from analysis.report.report import render
 from analysis.report.tables import evaluation_table
-from search_spaces.record import RECORD_VERSION
+from search_spaces.record import RECORD_VERSION, TRIVIAL_CODECS
 from tests.analysis.make_sweep import FakeSweep
 
 
@@ -103,6 +103,12 @@ def test_embedded_numbers_are_the_points(small: Path) -> None:
     assert not [m["name"] for m in data["metrics"] if m["name"].startswith("rate")]
     assert len(data["baselines"]) == 3
     assert all("val_rate_stream_bps" in b["values"] for b in data["baselines"])
+    assert [c["name"] for c in data["trivial"]] == [*TRIVIAL_CODECS]
+    for point in (p for c in data["trivial"] for p in c["points"]):
+        assert point["name"].startswith("setting")
+        assert {"val_rate_stream_bps", "val_rmse_full_cm"} < set(point["values"])
+        assert "rate_nominal_bps" not in point["values"]
+    assert [r["key"] for r in data["rates"] if r["trivial"]] == ["model", "stream"]
     assert "hull_pct" not in data["published"]
     values = data["points"]["values"]
     for rate, column in (("nominal", "rate_nominal_bps"), ("stream", "val_rate_stream_bps")):
