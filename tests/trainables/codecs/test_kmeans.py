@@ -30,6 +30,26 @@ class TestKMeansOfZScoresContract(CodecContract):
     config: ClassVar[Config] = {"codec": "kmeans", "codebook_size": 12, "feature_scaling": "zscore"}
 
 
+class TestKMeansOfScikitLearnContract(CodecContract):
+    config: ClassVar[Config] = {"codec": "kmeans", "codebook_size": 12, "kmeans_backend": "sklearn"}
+
+
+class TestKMeansInMiniBatchesContract(CodecContract):
+    config: ClassVar[Config] = {
+        "codec": "kmeans", "codebook_size": 12, "kmeans_backend": "minibatch",
+    }  # fmt: skip
+
+
+class TestKMeansOfOursContract(CodecContract):
+    config: ClassVar[Config] = {
+        "codec": "kmeans", "codebook_size": 12, "kmeans_backend": "torch",
+        "feature_scaling": "fk_jacobian",
+    }  # fmt: skip
+
+
+BACKENDS = ("sklearn", "minibatch", "torch")
+
+
 def _data(*lengths: int, joints: int = 2, seed: int = 0) -> PartData:
     rng = np.random.default_rng(seed)
     recordings = structured_recordings(lengths or (200,), 3 * joints, rng)
@@ -102,7 +122,8 @@ def test_encoding_is_the_brute_force_nearest_centre() -> None:
         assert np.allclose(taken, distances.min(1), rtol=1e-3, atol=1e-7)
 
 
-def test_scaling_decides_which_axis_counts() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_scaling_decides_which_axis_counts(backend: str) -> None:
     rng = np.random.default_rng(4)
     # Two groups that quiet axes tell apart, beside a loud axis of pure noise.
     group = rng.integers(2, size=400)
@@ -110,20 +131,52 @@ def test_scaling_decides_which_axis_counts() -> None:
     features[:, 0] = rng.uniform(-50, 50, size=400)
     features[:, 1:] += np.where(group == 1, 1.0, -1.0)[:, None]
     data = part_data("body", [features], chain_geometry(2, rng))
-    loud = _fitted(data, 2).encode(features).indices[:, 0]
-    scaled = _fitted(data, 2, feature_scaling="zscore").encode(features).indices[:, 0]
+    two = _fitted(data, 2, kmeans_backend=backend)
+    loud = two.encode(features).indices[:, 0]
+    two = _fitted(data, 2, kmeans_backend=backend, feature_scaling="zscore")
+    scaled = two.encode(features).indices[:, 0]
     assert abs(np.corrcoef(loud, features[:, 0])[0, 1]) > 0.8
     assert abs(np.corrcoef(scaled, group)[0, 1]) > 0.99
 
 
-def test_large_work_goes_to_mini_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_work_goes_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     data = _data(600, 600)
-    lloyd = _fitted(data, 20)
+    auto, ours = _fitted(data, 20), _fitted(data, 20, kmeans_backend="torch")
     monkeypatch.setattr(kmeans, "LLOYD_WORK", 0.0)
-    quick = _fitted(data, 20)
-    assert (lloyd.fit_facts["algorithm"], quick.fit_facts["algorithm"]) == ("lloyd", "minibatch")
-    assert float(quick.fit_facts["inertia"]) < 1.5 * float(lloyd.fit_facts["inertia"])
-    assert np.array_equal(_fitted(data, 20).arrays()["centres"], quick.arrays()["centres"])
+    large = _fitted(data, 20)
+    assert auto.fit_facts["algorithm"] == "lloyd"
+    assert large.fit_facts["algorithm"] == "swaps and lloyd"
+    assert np.array_equal(large.arrays()["centres"], ours.arrays()["centres"])
+    assert not np.array_equal(large.arrays()["centres"], auto.arrays()["centres"])
+
+
+@pytest.mark.parametrize("scaling", ["none", "zscore", "fk_jacobian"])
+def test_backends_come_as_near(scaling: str) -> None:
+    data = _data(600, 600)
+    inertia, algorithms = {}, {}
+    for backend in BACKENDS:
+        facts = _fitted(data, 20, kmeans_backend=backend, feature_scaling=scaling).fit_facts
+        inertia[backend], algorithms[backend] = float(facts["inertia"]), facts["algorithm"]
+        assert facts["empty_clusters"] == 0 and float(facts["iterations"]) >= 1
+    assert list(algorithms.values()) == ["lloyd", "minibatch", "swaps and lloyd"]
+    assert inertia["torch"] < 1.01 * inertia["sklearn"]
+    assert inertia["minibatch"] < 1.2 * inertia["sklearn"]
+
+
+@pytest.mark.parametrize("backend", ["auto", *BACKENDS])
+def test_inertia_is_that_of_the_tokens(backend: str) -> None:
+    data = _data(300, 300)
+    codec = _fitted(data, 15, kmeans_backend=backend)
+    gaps = codec.decode(codec.encode(data.features)) - data.features
+    assert (gaps**2).sum() == pytest.approx(float(codec.fit_facts["inertia"]), rel=1e-3)
+
+
+@pytest.mark.parametrize("backend", ["auto", *BACKENDS])
+def test_features_that_are_not_finite_are_refused(backend: str) -> None:
+    data = _data()
+    data.features[17, 2] = np.nan
+    with pytest.raises(BadInput, match="K-Means of body: features hold NaN"):
+        _fitted(data, 4, kmeans_backend=backend)
 
 
 def test_nothing_is_trained_before_the_whole_budget() -> None:
