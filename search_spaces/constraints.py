@@ -11,6 +11,14 @@ from collections.abc import Callable, Mapping
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import family_of
+from search_spaces.quantizers import (
+    FINITE_SCALAR,
+    LEARNED_CODEBOOKS,
+    ONE_LEVEL,
+    groups_of,
+    option,
+    quantizer_of,
+)
 from search_spaces.space import Value, float_for, int_for
 
 Constraint = Callable[[Mapping[str, Value], DataFacts], str | None]
@@ -85,13 +93,22 @@ def few_frames_per_code(config: Mapping[str, Value], facts: DataFacts) -> str | 
 
 @register_constraint
 def some_reconstruction_loss(config: Mapping[str, Value], facts: DataFacts) -> str | None:
-    """With both weights zero nothing is learnt."""
+    """With all weights zero nothing is learnt."""
     if not {"loss.angle", "loss.position"} <= set(config):
         return None
     for part in facts.part_names:
         weights = [float_for(config, k, part) for k in ("loss.angle", "loss.position")]
-        if sum(weights) == 0:
+        if sum(weights) + float(option(config, "loss.geodesic", part, 0.0)) == 0:
             return f"loss.angle and loss.position are both 0 for {part}"
+    return None
+
+
+@register_constraint
+def rotations_for_their_angle(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """An angle between rotations needs features that are rotations."""
+    for part in facts.part_names if facts.features != "expmap" else ():
+        if float(option(config, "loss.geodesic", part, 0.0)) > 0:
+            return f"loss.geodesic compares rotations, and features are {facts.features}s"
     return None
 
 
@@ -107,4 +124,58 @@ def window_fits_compression(config: Mapping[str, Value], facts: DataFacts) -> st
         )
         if window % compression:
             return f"window {window} is no multiple of compression {compression} for {part}"
+    return None
+
+
+def _quantized(config: Mapping[str, Value], facts: DataFacts) -> list[tuple[str, str]]:
+    """Each part with the name of its quantizer, for codecs that have one."""
+    if "quantizer" not in config:
+        return []
+    return [(part, quantizer_of(config, part)) for part in facts.part_names]
+
+
+@register_constraint
+def sizes_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """Codes, levels and groups that a quantizer cannot have."""
+    for part, name in _quantized(config, facts):
+        size, latent = int_for(config, "codebook_size", part), int_for(config, "latent_dim", part)
+        depth, groups = int_for(config, "quantizer_depth", part), groups_of(config, part)
+        if name in ONE_LEVEL and depth > 1:
+            return f"{name} has one level, quantizer_depth is {depth} for {part}"
+        if name != "grouped_residual_vq" and int_for(config, "groups", part) > 1:
+            return f"groups need the quantizer grouped_residual_vq, not {name}, for {part}"
+        if latent % groups:
+            return f"latent_dim {latent} cannot be cut into {groups} equal groups for {part}"
+        if name == "lfq" and (size < 2 or size & (size - 1)):
+            return (
+                f"lfq gives each code as signs, so codebook_size must be a power of 2, not {size}"
+            )
+        # Rounding to an even number of steps is off centre by half a step, which two do not allow.
+        least = {"fsq": 3, "residual_fsq": 2}.get(name, 1)
+        if name in FINITE_SCALAR and size < least:
+            return f"{name} needs a codebook_size of at least {least}, not {size}, for {part}"
+    return None
+
+
+@register_constraint
+def options_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """What only codebooks that follow the latents can do, and what only several levels can."""
+    for part, name in _quantized(config, facts):
+        if name not in LEARNED_CODEBOOKS:
+            asked = {
+                "codebook_distance": "cosine", "codebook_init": "random", "dead_codes": "cvq",
+            }  # fmt: skip
+            for key, value in asked.items():
+                said = str(option(config, key, part, ""))
+                if said.startswith(value):
+                    return f"{key} {said} needs codes that move; those of {name} do not"
+        if float(option(config, "quantizer_dropout", part, 0.0)) > 0 and (
+            int_for(config, "quantizer_depth", part) == 1
+        ):
+            return f"quantizer_dropout drops the later levels, and {part} has one"
+        width = int_for(config, "latent_dim", part) // groups_of(config, part)
+        if str(option(config, "codebook_distance", part, "l2")) == "cosine" and width == 1:
+            codes = int_for(config, "codebook_size", part)
+            if codes > 2:
+                return f"a line has 2 directions, so cosine has no use for {codes} codes ({part})"
     return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from search_spaces.errors import BadInput
+from search_spaces.quantizers import DEAD_CODES, QUANTIZERS, quantized_alphabet
 from search_spaces.space import Config, Parameter, Space, Value, base_key, distinct, int_for
 
 Alphabet = Callable[[Mapping[str, Value], str], tuple[int, ...]]
@@ -183,14 +184,11 @@ def known_keys() -> set[str]:
     return {"codec", *(k.name for f in _FAMILIES.values() for k in f.keys)}
 
 
-def _residual_alphabet(config: Mapping[str, Value], part: str) -> tuple[int, ...]:
-    size = int_for(config, "codebook_size", part)
-    return (size,) * int_for(config, "quantizer_depth", part)
-
-
 SCALINGS = ("none", "zscore", "fk_jacobian")
 _SCALING = "what an error of a feature counts: alike, by its spread, or by how far it moves joints"
 _CODES = {"low": 1, "high": 65536, "integer": True}
+_SWITCH = (True, False)
+_QUANTIZED = frozenset({"codec", "codebook_size", "quantizer_depth", "quantizer", "groups"})
 
 
 def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
@@ -199,19 +197,29 @@ def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
     return (
         key("codebook_size", None, "codes per level (the paper's D)", **_CODES),
         key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
+        key("quantizer", QUANTIZERS[0], "how a latent becomes codes", choices=QUANTIZERS),
+        key("groups", 1, "parts of a latent with own codebooks", low=1, high=64, integer=True),
         key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
         key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),
         key("learning_rate", learning_rate, "Adam's, cosine decay to 5 %", low=1e-6, high=1.0),
+        key("optimiser", "adam", "Adam, or with decoupled weight decay", choices=("adam", "adamw")),
+        key("weight_decay", 0.0, "of weights; codebooks have none", low=0.0, high=1.0),
         key("feature_scaling", "zscore", _SCALING, choices=SCALINGS),
         key("loss.angle", 1.0, "weight of the squared error of scaled features", low=0, high=1e4),
         key("loss.position", 0.0, "weight of the squared joint position error", low=0, high=1e4),
+        key("loss.geodesic", 0.0, "weight of the squared angle of rotations", low=0, high=1e4),
         key("commitment", 0.25, "weight of the commitment loss, levels summed", low=0, high=1e3),
         key("decay", 0.95, "moving average of the codebook", low=0.0, high=0.99999),
+        key("codebook_init", "kmeans", "of k-means on latents", choices=("kmeans", "random")),
+        key("codebook_distance", "l2", "by which a code is nearest", choices=("l2", "cosine")),
+        key("rotation_trick", True, "turns gradients, else straight through", choices=_SWITCH),
+        key("quantizer_dropout", 0.0, "share of steps with fewer levels", low=0.0, high=1.0),
+        key("dead_codes", "redraw", "what befalls codes that go unused", choices=DEAD_CODES),
         key(
             "dead_code_share",
             0.05,
-            "a code is redrawn when used less than this share of uniform use; at most 1/4, since "
-            "codes are then expected at least four times the threshold per batch",
+            "with redraw, a code is redrawn when used less than this share of uniform use; at most "
+            "1/4, since codes are then expected at least four times the threshold per batch",
             low=0.0,
             high=0.25,
         ),
@@ -251,8 +259,8 @@ RQVAE = register_family(
         title="RQ-VAE",
         residual=True,
         keys=_network_keys(learning_rate=2e-3, batch_frames=256),
-        alphabet=_residual_alphabet,
-        rate_keys=frozenset({"codec", "codebook_size", "quantizer_depth"}),
+        alphabet=quantized_alphabet,
+        rate_keys=_QUANTIZED,
     )
 )
 
@@ -267,7 +275,7 @@ TEMPORAL_RVQ = register_family(
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
         ),
-        alphabet=_residual_alphabet,
-        rate_keys=frozenset({"codec", "codebook_size", "quantizer_depth", "compression"}),
+        alphabet=quantized_alphabet,
+        rate_keys=_QUANTIZED | {"compression"},
     )
 )

@@ -113,3 +113,102 @@ def test_rules_of_a_plugin_are_asked_too() -> None:
     assert refusal(kmeans(7), facts()) == "odd codebook for example"
     assert cautions(kmeans(7), facts()) == ["odd codebook for example"]
     assert refusal(kmeans(8), facts()) is None
+
+
+def rqvae(**more: Any) -> dict[str, Value]:
+    return complete({"codec": "rqvae", "codebook_size": 16, "quantizer_depth": 2, **more})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"quantizer": "fsq"}, "fsq has one level, quantizer_depth is 2 for body"),
+        ({"quantizer": "lfq"}, "lfq has one level, quantizer_depth is 2 for body"),
+        (
+            {"quantizer": "fsq", "quantizer_depth": 1, "codebook_size": 2},
+            "fsq needs a codebook_size of at least 3, not 2, for body",
+        ),
+        (
+            {"quantizer": "residual_fsq", "codebook_size": 1},
+            "residual_fsq needs a codebook_size of at least 2, not 1, for body",
+        ),
+        (
+            {"quantizer": "lfq", "quantizer_depth": 1, "codebook_size": 24},
+            "lfq gives each code as signs, so codebook_size must be a power of 2, not 24",
+        ),
+        (
+            {"quantizer": "lfq", "quantizer_depth": 1, "codebook_size": 1},
+            "lfq gives each code as signs, so codebook_size must be a power of 2, not 1",
+        ),
+        (
+            {"quantizer": "grouped_residual_vq", "groups": 3},
+            "latent_dim 64 cannot be cut into 3 equal groups for body",
+        ),
+        ({"groups": 2}, "groups need the quantizer grouped_residual_vq, not residual_vq, for body"),
+        (
+            {"quantizer": "sim_vq", "codebook_distance": "cosine"},
+            "codebook_distance cosine needs codes that move; those of sim_vq do not",
+        ),
+        (
+            {"quantizer": "residual_fsq", "dead_codes": "cvq_closest"},
+            "dead_codes cvq_closest needs codes that move; those of residual_fsq do not",
+        ),
+        (
+            {"quantizer": "sim_vq", "codebook_init": "random"},
+            "codebook_init random needs codes that move; those of sim_vq do not",
+        ),
+        (
+            {"quantizer_depth": 1, "quantizer_dropout": 0.2},
+            "quantizer_dropout drops the later levels, and body has one",
+        ),
+        (
+            {"codebook_distance": "cosine", "latent_dim": 1},
+            "a line has 2 directions, so cosine has no use for 16 codes (body)",
+        ),
+        (
+            {
+                "codebook_distance": "cosine", "quantizer": "grouped_residual_vq",
+                "groups": 4, "latent_dim": 4,
+            },
+            "a line has 2 directions, so cosine has no use for 16 codes (body)",
+        ),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_go_together(changes: dict[str, Any], reason: str) -> None:
+    # tests/trainables/quantizers/test_family.py shows that the library or the maths cannot.
+    assert refusal(rqvae(**changes), facts()) == reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quantizer": "fsq", "quantizer_depth": 1, "codebook_size": 3},
+        {"quantizer": "residual_fsq", "codebook_size": 2, "quantizer_dropout": 0.2},
+        {"quantizer": "lfq", "quantizer_depth": 1},
+        {"quantizer": "grouped_residual_vq", "groups": 4, "dead_codes": "cvq_random"},
+        {"quantizer": "sim_vq", "rotation_trick": False, "dead_codes": "none"},
+        {"codebook_distance": "cosine", "codebook_init": "random"},
+        {"codebook_distance": "cosine", "latent_dim": 1, "codebook_size": 2},
+        {"optimiser": "adamw", "weight_decay": 0.01, "loss.geodesic": 1.0},
+    ],
+)
+def test_options_that_go_together(changes: dict[str, Any]) -> None:
+    assert refusal(rqvae(**changes), facts()) is None
+
+
+def test_one_part_with_an_impossible_quantizer_is_enough() -> None:
+    reason = refusal(rqvae(**{"quantizer.left_hand": "fsq"}), facts())
+    assert reason == "fsq has one level, quantizer_depth is 2 for left_hand"
+    alone = {"quantizer.left_hand": "fsq", "quantizer_depth.left_hand": 1}
+    assert refusal(rqvae(**alone), facts()) is None
+
+
+def test_only_rotations_have_an_angle() -> None:
+    positions = facts().model_copy(update={"features": "position"})
+    config = rqvae(**{"loss.geodesic": 1.0})
+    assert refusal(config, positions) == (
+        "loss.geodesic compares rotations, and features are positions"
+    )
+    assert refusal(rqvae(), positions) is None
+    alone = rqvae(**{"loss.geodesic": 1.0, "loss.angle": 0.0})
+    assert refusal(alone, facts()) is None, "an angle alone is a loss"

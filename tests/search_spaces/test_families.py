@@ -128,3 +128,23 @@ def test_codecs_of_a_space() -> None:
 
 def test_all_keys() -> None:
     assert {"codec", "codebook_size", "loss.position", "iterations", "window"} <= known_keys()
+
+
+def test_quantizers_decide_the_alphabet() -> None:
+    rvq = family_of(RVQ)
+
+    def alphabet(**more: Any) -> tuple[int, ...]:
+        return rvq.alphabet(complete({**RVQ, "codebook_size": 256, **more}), "body")
+
+    assert alphabet() == alphabet(quantizer="sim_vq") == (256, 256)
+    assert alphabet(quantizer="residual_fsq") == (240, 240)
+    assert alphabet(quantizer="fsq", quantizer_depth=1) == (240,)
+    assert alphabet(quantizer="lfq", quantizer_depth=1) == (256,)
+    assert alphabet(quantizer="grouped_residual_vq", groups=3) == (256,) * 6
+    assert alphabet(groups=3) == (256, 256), "groups of another quantizer count for nothing"
+    by_part = {"quantizer.body": "residual_fsq", "codebook_size.body": 4096}
+    assert alphabet(**by_part) == (4375, 4375)
+
+
+def test_a_configuration_from_before_quantizers_has_its_alphabet() -> None:
+    assert family_of(RVQ).alphabet(RVQ, "body") == (8, 8)

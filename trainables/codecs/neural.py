@@ -1,9 +1,10 @@
-"""What the neural codecs share: an autoencoder around a residual quantizer, and its training.
+"""What the neural codecs share: an autoencoder around a quantizer, and its training.
 
 Features go in scaled as `feature_scaling` says. The loss is `loss.angle` x squared error of scaled
-features + `loss.position` x squared joint position error + `commitment` x commitment loss summed
-over levels. Adam with cosine decay to 5 % over the whole budget, so a share of the budget is the
-same steps whether it is asked for at once or piecewise. Step, seed and data decide all randomness.
+features + `loss.position` x squared joint position error + `loss.geodesic` x squared angle of
+rotations + `commitment` x what the quantizer adds. Adam with cosine decay to 5 % over the whole
+budget, so a share of the budget is the same steps whether it is asked for at once or piecewise.
+Step, seed and data decide all randomness.
 """
 
 from __future__ import annotations
@@ -19,25 +20,22 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.errors import BadInput
+from search_spaces.quantizers import FINITE_SCALAR, option, quantizer_of
 from search_spaces.space import Value, float_for, int_for, value_for
 from trainables.codecs.batches import Batch, Batches
 from trainables.codecs.codec import BLOCK_FRAMES, Codec, Tokens
 from trainables.codecs.segments import Context, Segment, blocks_of, segments
-from trainables.losses.position import PositionLoss
+from trainables.losses.reconstruction import SCORED_FRAMES, ReconstructionLoss
 from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
 from trainables.networks.autoencoder import Autoencoder
 from trainables.networks.seeded import SeededTorch
-from trainables.quantizers.residual_vq import ResidualQuantizer
+from trainables.quantizers.named import new_quantizer
 from trainables.runtime import Runtime
 
 CHUNK = 1024
 """Frames or tokens per call outside training. Blocks are filled up to it, so that a frame's code
 does not depend on how many others stand beside it."""
-
-POSITION_FRAMES = 256
-"""Frames of a batch, evenly taken, whose joint positions are scored: kinematics costs several times
-what the networks do, and a quarter of the frames gives an unbiased gradient."""
 
 _GRADIENT_NORM = 1.0
 _FINAL_RATE = 0.05
@@ -104,14 +102,13 @@ class NeuralCodec(Codec):
             sums: dict[str, Tensor] = {}
             begun = self._step
             features = self._scaled(data.features)
-            position = self._position_loss(data)
-            targets = position and self._positions(position, features)
+            loss = self._reconstruction_loss(data, features)
             while self._step < goal:
                 generator.seed(self.seed, _STEPS, self._step)
                 batch = batches.batch(self._step)
                 own = batch.share(runtime.rank, runtime.world_size)
-                every = max(1, batch.frames // POSITION_FRAMES)
-                losses = self._losses(model, features, own, position, targets, every)
+                every = max(1, batch.frames // SCORED_FRAMES)
+                losses = self._losses(model, features, own, loss, every)
                 # Gradients are averaged over workers; this makes that a mean over the batch.
                 weight = own.frames * runtime.world_size / batch.frames
                 rate = _cosine(self._step / batches.steps) * self.number("learning_rate")
@@ -140,8 +137,7 @@ class NeuralCodec(Codec):
         model: Autoencoder,
         features: Tensor,
         batch: Batch,
-        position: PositionLoss | None,
-        targets: Tensor | None,
+        reconstruction: ReconstructionLoss,
         every: int = 1,
     ) -> dict[str, Tensor]:
         """`loss` and what it is made of, means over valid frames (`every` n-th for positions)."""
@@ -160,16 +156,13 @@ class NeuralCodec(Codec):
             decoded = model.decoder(latents.new_zeros(latents.shape).index_put((real,), quantized))
         scored = decoded[valid].reshape(-1, self.dimensions)
         wanted = wanted[valid].reshape(-1, self.dimensions)
-        losses = {
-            "loss.angle": nn.functional.mse_loss(scored, wanted),
-            "loss.commitment": commitment,
-        }
-        total = self.number("loss.angle") * losses["loss.angle"]
+        errors = reconstruction.errors(scored, wanted, rows[valid].reshape(-1), every)
+        angle = errors.pop("loss.angle")
+        total = reconstruction.weight("loss.angle") * angle
         total = total + self.number("commitment") * commitment
-        if position is not None and targets is not None:
-            there = targets[rows[valid].reshape(-1)[::every]]
-            losses["loss.position"] = position(scored[::every], there).mean()
-            total = total + self.number("loss.position") * losses["loss.position"]
+        for name, error in errors.items():
+            total = total + reconstruction.weight(name) * error
+        losses = {"loss.angle": angle, "loss.commitment": commitment, **errors}
         return {"loss": total, **losses}
 
     def _prepare(
@@ -187,7 +180,7 @@ class NeuralCodec(Codec):
             model.load_state_dict(state["model"])
         model = model.to(runtime.device).train()
         self._model = model
-        optimiser = torch.optim.Adam(model.parameters(), lr=0.0, fused=True)
+        optimiser = self._new_optimiser(model)
         if state:
             optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         else:
@@ -207,30 +200,27 @@ class NeuralCodec(Codec):
     def _new_model(self, tokens_per_batch: int, synchronise: bool = False) -> Autoencoder:
         with SeededTorch() as generator:
             generator.seed(self.seed, _WEIGHTS)
-            quantizer = ResidualQuantizer(
-                self.whole("latent_dim"),
-                self.whole("codebook_size"),
-                self.whole("quantizer_depth"),
-                tokens_per_batch=tokens_per_batch,
-                decay=self.number("decay"),
-                dead_code_share=self.number("dead_code_share"),
-                synchronise=synchronise,
-            )
+            quantizer = new_quantizer(self.config, self.part, tokens_per_batch, synchronise)
             return Autoencoder(self.encoder(), quantizer, self.decoder(), self.dimensions)
 
     def _scale_of(self, data: PartData) -> np.ndarray:
         return feature_scale(data, str(value_for(self.config, "feature_scaling", self.part)))
 
-    def _position_loss(self, data: PartData) -> PositionLoss | None:
-        if self.number("loss.position") == 0:
-            return None
-        loss = PositionLoss(data.geometry, data.mean, self._scale_of(data), data.position_scale)
-        return loss.to(self.model.device)
+    def _new_optimiser(self, model: Autoencoder) -> torch.optim.Optimizer:
+        decay = float(self._option("weight_decay", 0.0))
+        kind = (
+            torch.optim.AdamW if self._option("optimiser", "adam") == "adamw" else torch.optim.Adam
+        )
+        return kind(model.parameters(), lr=0.0, weight_decay=decay, fused=True)
 
-    @torch.no_grad()
-    def _positions(self, position: PositionLoss, features: Tensor) -> Tensor:
-        """Joint positions of all training frames, so that no step works them out again."""
-        return torch.cat([position.positions(c) for c in features.split(CHUNK)])
+    def _reconstruction_loss(self, data: PartData, features: Tensor) -> ReconstructionLoss:
+        weights = {name: self.number(name) for name in ("loss.angle", "loss.position")}
+        weights["loss.geodesic"] = float(self._option("loss.geodesic", 0.0))
+        return ReconstructionLoss(weights, data, self._scale_of(data), features)
+
+    def _option(self, name: str, default: Value) -> Value:
+        """A key that a configuration from before it, or a plugin's family, may lack."""
+        return option(self.config, name, self.part, default)
 
     # Coding.
 
@@ -310,9 +300,12 @@ class NeuralCodec(Codec):
     # Files and states.
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Weights as `encoder.*` and `decoder.*`, `codebooks` (levels, codes, width), scaling."""
+        """Weights as `encoder.*` and `decoder.*`, what the quantizer learnt, and the scaling.
+
+        A residual quantizer learns `codebooks` (levels, codes, width).
+        """
         model = self.model
-        tensors = {"codebooks": model.quantizer.codebooks, "mean": model.mean, "scale": model.scale}
+        tensors = {**model.quantizer.arrays(), "mean": model.mean, "scale": model.scale}
         for name in ("encoder", "decoder"):
             weights = getattr(model, name).state_dict()
             tensors |= {f"{name}.{key}": value for key, value in weights.items()}
@@ -328,7 +321,7 @@ class NeuralCodec(Codec):
                 getattr(model, name).load_state_dict(
                     {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
                 )
-            model.quantizer.load_codebooks(tensors["codebooks"])
+            model.quantizer.load_arrays(tensors)
             model.mean.copy_(tensors["mean"])
             model.scale.copy_(tensors["scale"])
         except (KeyError, RuntimeError, ValueError) as error:
@@ -337,6 +330,20 @@ class NeuralCodec(Codec):
                 f"weights do not fit the configuration of {self.part}: {reason}"
             ) from None
         self._model, self._optimiser, self._pending = model, None, None
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each of `arrays`, from the configuration alone and without memory for any."""
+        # Finite scalar quantizers reckon with real numbers as they are made, and are always small.
+        rounded = quantizer_of(self.config, self.part) in FINITE_SCALAR
+        with SeededTorch(), torch.device("cpu" if rounded else "meta"):
+            quantizer = new_quantizer(self.config, self.part, 1)
+        with torch.device("meta"):
+            networks = {"encoder": self.encoder(), "decoder": self.decoder()}
+        shapes = {name: tuple(value.shape) for name, value in quantizer.arrays().items()}
+        for name, network in networks.items():
+            weights = network.state_dict()
+            shapes |= {f"{name}.{key}": tuple(value.shape) for key, value in weights.items()}
+        return {**shapes, "mean": (self.dimensions,), "scale": (self.dimensions,)}
 
     def parameters(self) -> int:
         """Weights and code vectors."""

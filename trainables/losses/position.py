@@ -7,14 +7,14 @@ weighs them by what they move. Kinematics runs one tree level at a time.
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from trainables.losses.whole_features import WholeFeatures
 from trainables.motion.part_data import PartGeometry
 
 
-class PositionLoss(nn.Module):
+class PositionLoss(WholeFeatures):
     """Mean squared joint distance over the square of the part's size: 1 is as bad as one mean pose.
 
     The part's root, which is always in place, is left out of the mean.
@@ -31,27 +31,16 @@ class PositionLoss(nn.Module):
             std: (dimensions,) that they are divided by.
             position_scale: metres.
         """
-        super().__init__()
-        self.kind = geometry.kind
+        super().__init__(geometry, mean, std)
         self.scale = float(position_scale)
-        self._keep("mean", mean)
-        self._keep("std", std)
-        self._keep("constant", geometry.constant)
-        self.register_buffer("active", torch.as_tensor(np.array(geometry.active, np.int64)))
         if self.kind == "expmap":
             self._plan(geometry)
-        elif self.kind != "position":
-            raise ValueError(f"features must be of kind expmap or position, got {geometry.kind!r}")
-
-    def _keep(self, name: str, values: np.ndarray) -> None:
-        self.register_buffer(name, torch.as_tensor(np.array(values, np.float32)))
 
     def _plan(self, geometry: PartGeometry) -> None:
         """Which points each tree level holds, and where in the level above their parents stand."""
         parents = np.asarray(geometry.parents)
         if parents[0] != -1 or (parents[1:] < 0).any():
             raise ValueError(f"a part is one tree with its root first, got parents {parents}")
-        self._keep("mean_rotations", geometry.mean_rotations)
         depth = np.zeros(len(parents), np.int64)
         for point in range(1, len(parents)):
             depth[point] = depth[parents[point]] + 1
@@ -63,7 +52,7 @@ class PositionLoss(nn.Module):
         for level, points in enumerate(members):
             rows = [coded.get(int(p), identity) for p in points]
             self.register_buffer(f"rotation_{level}", torch.as_tensor(rows))
-            self._keep(f"offset_{level}", np.asarray(geometry.offsets)[points][..., None])
+            self.keep(f"offset_{level}", np.asarray(geometry.offsets)[points][..., None])
             if level:
                 above = {int(p): i for i, p in enumerate(members[level - 1])}
                 places = [above[int(parents[p])] for p in points]
@@ -80,13 +69,10 @@ class PositionLoss(nn.Module):
             (frames, points, 3), the root first; for `position` features (frames, joints, 3), the
             coded joints alone, in their order.
         """
-        frames = len(scored)
-        full = self.constant.repeat(frames, 1)
-        full = full.index_copy(1, self.active, scored * self.std + self.mean)
-        features = full.view(frames, -1, 3)
         if self.kind == "position":
-            return features
-        local = self.mean_rotations @ roma.rotvec_to_rotmat(features)
+            return self.whole(scored)
+        frames = len(scored)
+        local = self.rotations(scored)
         still = torch.eye(3, dtype=local.dtype, device=local.device).expand(frames, 1, 3, 3)
         local = torch.cat([local, still], 1)
         world = local[:, self.rotation_0]

@@ -1,18 +1,18 @@
-"""Encoder, residual quantizer and decoder in one module, with the scaling of what they see."""
+"""Encoder, quantizer and decoder in one module, with the scaling of what they see."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from trainables.quantizers.residual_vq import ResidualQuantizer
+from trainables.quantizers.quantizer import Quantizer
 
 
 class Autoencoder(nn.Module):
-    """Encoder, residual quantizer and decoder, with the scaling of the features they see."""
+    """Encoder, quantizer and decoder, with the scaling of the features they see."""
 
     def __init__(
-        self, encoder: nn.Module, quantizer: ResidualQuantizer, decoder: nn.Module, dimensions: int
+        self, encoder: nn.Module, quantizer: Quantizer, decoder: nn.Module, dimensions: int
     ) -> None:
         """Scaling is the identity until training sets it."""
         super().__init__()

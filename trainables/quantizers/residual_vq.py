@@ -1,8 +1,8 @@
 """Residual vector quantization: each level codes what the levels before it left over.
 
-The one module that touches vector-quantize-pytorch (SoundStream, https://arxiv.org/abs/2107.03312,
-algorithm 1; gradients by the rotation trick, https://arxiv.org/abs/2410.06424). What the library
-leaves to its caller is settled here: codebooks start from k-means on training latents and never on
+Wraps vector-quantize-pytorch (SoundStream, https://arxiv.org/abs/2107.03312, algorithm 1;
+gradients by the rotation trick, https://arxiv.org/abs/2410.06424, or straight through). What the
+library leaves to its caller is settled here: codebooks start from training latents and never from
 an evaluation batch, losses are summed over levels, a dead code is told by its share of the batch,
 and a prefix of the levels decodes without quantizer dropout.
 """
@@ -10,19 +10,23 @@ and a prefix of the levels decodes without quantizer dropout.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.distributed
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 from vector_quantize_pytorch import ResidualVQ
 from vector_quantize_pytorch.vector_quantize_pytorch import batched_sample_vectors
+
+from trainables.quantizers.anchors import draw_to_anchors
+from trainables.quantizers.gathering import gather
+from trainables.quantizers.quantizer import Quantizer, dropout_draw
 
 _INITIAL_WORK = 1 << 24  # vectors x codes of the first k-means: bounds its memory at some 300 MB
 
 
-class ResidualQuantizer(nn.Module):
+class ResidualQuantizer(Quantizer):
     """Codebooks that follow the latents by moving average.
 
     Attributes:
@@ -40,6 +44,11 @@ class ResidualQuantizer(nn.Module):
         tokens_per_batch: int,
         decay: float = 0.99,
         dead_code_share: float = 0.05,
+        dead_codes: str = "redraw",
+        codebook_init: str = "kmeans",
+        cosine: bool = False,
+        rotation_trick: bool = True,
+        dropout: float = 0.0,
         synchronise: bool = False,
     ) -> None:
         """Codebooks that are not initialised yet.
@@ -53,6 +62,15 @@ class ResidualQuantizer(nn.Module):
             dead_code_share: a code used less than this share of uniform use is redrawn. The
                 library's threshold counts uses per batch, so a fixed number would call every code
                 dead as soon as codes outnumber the batch.
+            dead_codes: `redraw` them from the batch, `none` is done, or `cvq_...` draws unused
+                codes towards anchors (`trainables.quantizers.anchors`).
+            codebook_init: `kmeans` of training latents, or the library's `random` codes, whose
+                size knows nothing of the latents.
+            cosine: whether the nearest code is that of the nearest direction. Codes then are unit
+                vectors, and so is what each level adds.
+            rotation_trick: whether gradients are turned from the code to the latent; else they go
+                straight through, as in one dimension always.
+            dropout: share of the steps that stop after a level drawn at random.
             synchronise: whether the workers of the default process group share one codebook, as
                 one worker with the whole batch would train it: every worker initialises from the
                 same vectors, and dead codes are redrawn from the whole batch with the same random
@@ -63,14 +81,19 @@ class ResidualQuantizer(nn.Module):
         self.levels = levels
         self.codebook_size = codebook_size
         self.tokens_per_batch = tokens_per_batch
+        self._dropout = dropout
+        self._cosine = cosine
+        self._random = codebook_init == "random"
+        share = dead_code_share if dead_codes == "redraw" else 0.0
         self._library = ResidualVQ(
             dim=dim,
             num_quantizers=levels,
             codebook_size=codebook_size,
             decay=decay,
-            kmeans_init=True,
-            threshold_ema_dead_code=dead_code_share * tokens_per_batch / codebook_size,
-            rotation_trick=dim > 1,
+            kmeans_init=not self._random,
+            threshold_ema_dead_code=share * tokens_per_batch / codebook_size,
+            rotation_trick=rotation_trick and dim > 1,
+            use_cosine_sim=cosine,
             commitment_weight=1.0,
             sync_codebook=synchronise,
         )
@@ -80,6 +103,10 @@ class ResidualQuantizer(nn.Module):
             book.kmeans_all_reduce_fn = _nothing
             if synchronise:
                 book.replace = functools.partial(_replace_from_all_workers, book.replace)
+            if dead_codes.startswith("cvq_"):
+                policy = dead_codes.removeprefix("cvq_")
+                book.expire_codes_ = functools.partial(_anchor, book, policy, synchronise)
+            book.initted.fill_(False)
 
     @property
     def initialised(self) -> bool:
@@ -96,6 +123,14 @@ class ResidualQuantizer(nn.Module):
         """(levels, codebook_size, dim) code vectors."""
         return torch.cat([book.embed for book in self._books]).detach()
 
+    def arrays(self) -> dict[str, Tensor]:
+        """The codebooks."""
+        return {"codebooks": self.codebooks}
+
+    def load_arrays(self, arrays: Mapping[str, Tensor]) -> None:
+        """Takes the codebooks."""
+        self.load_codebooks(arrays["codebooks"])
+
     def load_codebooks(self, codebooks: Tensor) -> None:
         """Takes codebooks (levels, codebook_size, dim) to code with, ready for evaluation."""
         for book, codes in zip(self._books, codebooks, strict=True):
@@ -110,8 +145,10 @@ class ResidualQuantizer(nn.Module):
 
         Workers that share the codebook all pass the same vectors.
         """
-        if not self.training:
-            raise RuntimeError("codebooks are initialised in training mode only")
+        super().initialise(latents)
+        if self._random:
+            self._count_uniformly()
+            return
         short = self.codebook_size - len(latents)
         if short > 0:
             latents = torch.cat([latents, latents[torch.arange(short) % len(latents)]])
@@ -138,20 +175,29 @@ class ResidualQuantizer(nn.Module):
             quantized (tokens, dim) with gradients to `latents`, indices (tokens, levels), and the
             commitment loss: mean squared distance to the code, summed over levels.
         """
-        if not (self.training and self.initialised):
-            raise RuntimeError("quantize needs training mode and initialised codebooks")
-        quantized, indices, losses = self._library(latents[None])
+        return self.quantize_to(latents, dropout_draw(self._dropout, self.levels))
+
+    def quantize_to(self, latents: Tensor, cut: int | None) -> tuple[Tensor, Tensor, Tensor]:
+        """`quantize` with all levels, or as many as the seed `cut` draws."""
+        self.refuse_quantizing()
+        self._library.quantize_dropout = cut is not None
+        quantized, indices, losses = self._library(
+            latents[None], rand_quantize_dropout_fixed_seed=cut
+        )
         return quantized[0], indices[0], losses.sum()
 
     @torch.no_grad()
     def indices(self, latents: Tensor) -> Tensor:
         """Nearest codes, level by level: (tokens, dim) -> (tokens, levels). Moves nothing."""
-        self._refuse_uninitialised()
+        self.refuse_uninitialised()
         residual = latents
         chosen = []
         for codes in self.codebooks:
-            half_norms = 0.5 * (codes * codes).sum(1)
-            nearest = (half_norms - residual @ codes.T).argmin(1)
+            if self._cosine:
+                nearest = (functional.normalize(residual, dim=1, eps=1e-6) @ codes.T).argmax(1)
+            else:
+                half_norms = 0.5 * (codes * codes).sum(1)
+                nearest = (half_norms - residual @ codes.T).argmin(1)
             residual = residual - codes[nearest]
             chosen.append(nearest)
         return torch.stack(chosen, 1)
@@ -159,10 +205,8 @@ class ResidualQuantizer(nn.Module):
     @torch.no_grad()
     def decode(self, indices: Tensor, depth: int | None = None) -> Tensor:
         """Sum of the codes of the first `depth` levels: (tokens, levels) -> (tokens, dim)."""
-        self._refuse_uninitialised()
-        depth = self.levels if depth is None else depth
-        if not 1 <= depth <= self.levels:
-            raise ValueError(f"depth must be from 1 to {self.levels}, got {depth}")
+        self.refuse_uninitialised()
+        depth = self.checked_depth(depth)
         codebooks = self.codebooks
         total = codebooks[0][indices[:, 0]]
         for level in range(1, depth):
@@ -173,10 +217,12 @@ class ResidualQuantizer(nn.Module):
     def _books(self) -> list[Any]:
         return [layer._codebook for layer in self._library.layers]
 
-    def _refuse_uninitialised(self) -> None:
-        # The library would initialise itself from whatever batch comes first, in eval mode too.
-        if not self.initialised:
-            raise RuntimeError("the codebooks hold nothing yet; train before encoding")
+    def _count_uniformly(self) -> None:
+        """Counts of a batch in which every code is used alike."""
+        for book in self._books:
+            book.cluster_size.fill_(self.tokens_per_batch / self.codebook_size)
+            book.embed_avg.copy_(book.embed * book.cluster_size[..., None])
+            book.initted.fill_(True)
 
 
 def _nothing(tensor: Tensor) -> None:
@@ -187,16 +233,12 @@ def _replace_from_all_workers(
     replace: Callable[..., None], batch_samples: Tensor, *, batch_mask: Tensor, seq_mask: Any = None
 ) -> None:
     """The library's redrawing of dead codes, from every worker's vectors (1, tokens, dim)."""
-    replace(_gather(batch_samples[0])[None], batch_mask=batch_mask, seq_mask=seq_mask)
+    replace(gather(batch_samples[0])[None], batch_mask=batch_mask, seq_mask=seq_mask)
 
 
-def _gather(rows: Tensor) -> Tensor:
-    """All workers' rows (tokens, dim) end to end by rank, however many each has."""
-    workers = torch.distributed.get_world_size()
-    counts = [rows.new_zeros(1, dtype=torch.long) for _ in range(workers)]
-    torch.distributed.all_gather(counts, rows.new_tensor([len(rows)], dtype=torch.long))
-    longest = int(max(counts))
-    filled = torch.cat([rows, rows.new_zeros(longest - len(rows), rows.shape[1])])
-    shares = [torch.empty_like(filled) for _ in range(workers)]
-    torch.distributed.all_gather(shares, filled)
-    return torch.cat([s[: int(n)] for s, n in zip(shares, counts, strict=True)])
+def _anchor(
+    book: Any, policy: str, synchronise: bool, batch_samples: Tensor, seq_mask: Any = None
+) -> None:
+    """In place of the library's redrawing, after a step's moving average."""
+    rows = batch_samples[0]
+    draw_to_anchors(book, gather(rows) if synchronise else rows, policy)

@@ -150,3 +150,58 @@ def test_loaded_codebooks_code_alike() -> None:
     assert torch.equal(other.indices(latents), quantizer.indices(latents))
     with pytest.raises(ValueError, match=r"shorter|longer"):
         other.load_codebooks(quantizer.codebooks[:2])
+
+
+def test_directions_are_the_librarys() -> None:
+    quantizer = _started(cosine=True).eval()
+    latents = _latents(500, seed=1)
+    expected = quantizer._library(latents[None])[1][0]
+    assert torch.equal(quantizer.indices(latents), expected)
+    assert torch.allclose(quantizer.codebooks.norm(dim=2), torch.ones(3, 16), atol=1e-5)
+    assert torch.equal(quantizer.indices(latents)[:, 0], quantizer.indices(3 * latents)[:, 0])
+
+
+def test_straight_through_gradients_are_those_of_what_comes_out() -> None:
+    weights = _latents(128, seed=7)
+    for rotation_trick in (False, True):
+        quantizer = _started(levels=1, rotation_trick=rotation_trick)
+        latents = _latents(128, seed=1).requires_grad_()
+        (quantizer.quantize(latents)[0] * weights).sum().backward()
+        assert torch.equal(latents.grad, weights) != rotation_trick
+
+
+def test_random_codes_know_nothing_of_the_latents() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(6, 16, 2, tokens_per_batch=64, codebook_init="random").train()
+    drawn = quantizer.codebooks.clone()
+    assert not quantizer.initialised
+    with pytest.raises(RuntimeError, match="train before encoding"):
+        quantizer.indices(_latents(4))
+    quantizer.initialise(_latents(500))
+    assert quantizer.initialised and torch.equal(quantizer.codebooks, drawn)
+    for book in quantizer._books:
+        assert float(book.cluster_size.sum()) == pytest.approx(64)
+        assert torch.allclose(book.embed_avg, book.embed * book.cluster_size[..., None])
+
+
+def test_dropout_leaves_out_later_levels_and_their_loss() -> None:
+    torch.manual_seed(0)
+    quantizer = _started(levels=4, dropout=0.5)
+    latents, cuts = _latents(64, seed=1), []
+    for _ in range(300):
+        indices = quantizer.quantize(latents)[1]
+        kept = int((indices[0] >= 0).sum())
+        assert bool(((indices >= 0).sum(1) == kept).all())
+        assert bool((indices[:, :kept] >= 0).all())
+        cuts.append(kept)
+    # Half of the steps have all levels, the others as many as a fair die of 4 says.
+    shares = [cuts.count(n) / len(cuts) for n in (1, 2, 3, 4)]
+    assert shares[3] == pytest.approx(0.5 + 0.125, abs=0.1)
+    assert shares[:3] == pytest.approx([0.125] * 3, abs=0.07)
+
+
+def test_without_dropout_no_random_number_is_taken() -> None:
+    quantizer = _started(dead_code_share=0.0)
+    before = torch.get_rng_state()
+    quantizer.quantize(_latents(64))
+    assert torch.equal(torch.get_rng_state(), before)
