@@ -194,8 +194,8 @@ function drawTrivial(traces, layout, t, metric, state, small) {
     });
     if (small) continue;
     const seen = p.filter((q) => q.x <= end && q.y <= high), last = p[p.length - 1];
-    const at = seen[Math.max(0, seen.length - 2)];
-    if (at) layout.annotations.push({ x: logged(state, at.x), y: at.y, text: escaped(curve.name), showarrow: false, xanchor: above ? "left" : "right", yanchor: above ? "bottom" : "top", xshift: above ? 4 : -4, bgcolor: t.panel, opacity: 0.85, borderpad: 0, font: { size: 11, color: t.soft } });
+    const at = seen[Math.min(seen.length - 1, Math.max(0, p.length - 2))];
+    if (at) layout.annotations.push({ x: logged(state, at.x), y: at.y, text: escaped(curve.name), showarrow: false, xanchor: above ? "left" : "right", yanchor: above ? "bottom" : "top", xshift: above ? 4 : -4, font: { size: 11, color: t.soft } });
     if (last.x > end) beyond.push(`${escaped(curve.name)}: ${say(last.y)} ${unit} at ${say(last.x)} bits/s`);
   }
   if (beyond.length) layout.annotations.push({ xref: "paper", yref: "paper", x: 1, y: 0.9, xanchor: "right", yanchor: "top", align: "right", showarrow: false, text: `beyond the axis →<br>${beyond.join("<br>")}`, font: { size: 11, color: t.soft }, bgcolor: t.panel, opacity: 0.9, borderpad: 2 });
