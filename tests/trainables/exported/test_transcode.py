@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from search_spaces.errors import BadInput
+from search_spaces.quantizers import ONE_LEVEL, QUANTIZERS, quantized_alphabet
 from search_spaces.spec import DataSpec
 from tests.trainables.exported.training import (
     CONFIGURATIONS,
@@ -403,3 +404,25 @@ def test_the_original_must_be_the_original(trained: dict[str, Trained], tmp_path
     _, decoded = through_a_file(codec, read_clip(source / "take-0.bvh"))
     with pytest.raises(BadInput, match=r"take-1.*67 frames at 30 fps.*had 60 at 30"):
         distortions(codec, decoded, source / "more" / "take-1.bvh")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("quantizer", QUANTIZERS)
+def test_every_quantizer_leaves_its_trial(
+    quantizer: str, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = 1 if quantizer in ONE_LEVEL else 2
+    more = {"quantizer": quantizer, "quantizer_depth": depth, "latent_dim": 8}
+    if quantizer == "grouped_residual_vq":
+        more["groups"] = 2
+    monkeypatch.setitem(CONFIGURATIONS, "rqvae", {**CONFIGURATIONS["rqvae"], **more})
+    given = train(tmp_path, recordings, "rqvae")
+    assert given.codec.codecs["body"].alphabet == quantized_alphabet(
+        given.codec.codecs["body"].config, "body"
+    )
+    (clip,) = given.data.splits["test"]
+    _, decoded = through_a_file(given.codec, read_clip(file_of(recordings, clip.recording)))
+    for part, tokens in decoded.tokens.items():
+        assert np.array_equal(tokens, given.tokens[f"test/{part}/{clip.recording}"])
+    stored = given.reconstructions[f"{clip.recording}/depth{given.levels}"]
+    assert np.array_equal(decoded_positions(given.codec, decoded).astype(np.float32), stored)
