@@ -164,6 +164,7 @@ def options_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str 
         if name not in LEARNED_CODEBOOKS:
             asked = {
                 "codebook_distance": "cosine", "codebook_init": "random", "dead_codes": "cvq",
+                "codebook_update": "gradient",
             }  # fmt: skip
             for key, value in asked.items():
                 said = str(option(config, key, part, ""))
@@ -173,8 +174,11 @@ def options_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str 
             int_for(config, "quantizer_depth", part) == 1
         ):
             return f"quantizer_dropout drops the later levels, and {part} has one"
+        cosine = str(option(config, "codebook_distance", part, "l2")) == "cosine"
+        if cosine and str(option(config, "codebook_update", part, "ema")) == "gradient":
+            return f"a gradient takes codes off the unit sphere that cosine needs them on ({part})"
         width = int_for(config, "latent_dim", part) // groups_of(config, part)
-        if str(option(config, "codebook_distance", part, "l2")) == "cosine" and width == 1:
+        if cosine and width == 1:
             codes = int_for(config, "codebook_size", part)
             if codes > 2:
                 return f"a line has 2 directions, so cosine has no use for {codes} codes ({part})"

@@ -211,6 +211,7 @@ def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
         key("commitment", 0.25, "weight of the commitment loss, levels summed", low=0, high=1e3),
         key("decay", 0.95, "moving average of the codebook", low=0.0, high=0.99999),
         key("codebook_init", "kmeans", "of k-means on latents", choices=("kmeans", "random")),
+        key("codebook_update", "ema", "what moves the codes", choices=("ema", "gradient")),
         key("codebook_distance", "l2", "by which a code is nearest", choices=("l2", "cosine")),
         key("rotation_trick", True, "turns gradients, else straight through", choices=_SWITCH),
         key("quantizer_dropout", 0.0, "share of steps with fewer levels", low=0.0, high=1.0),

@@ -158,6 +158,14 @@ def rqvae(**more: Any) -> dict[str, Value]:
             "codebook_init random needs codes that move; those of sim_vq do not",
         ),
         (
+            {"quantizer": "sim_vq", "codebook_update": "gradient"},
+            "codebook_update gradient needs codes that move; those of sim_vq do not",
+        ),
+        (
+            {"codebook_update": "gradient", "codebook_distance": "cosine"},
+            "a gradient takes codes off the unit sphere that cosine needs them on (body)",
+        ),
+        (
             {"quantizer_depth": 1, "quantizer_dropout": 0.2},
             "quantizer_dropout drops the later levels, and body has one",
         ),

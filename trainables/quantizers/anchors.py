@@ -56,7 +56,7 @@ def anchors(latents: Tensor, codes: Tensor, policy: str, cosine: bool = False) -
 @torch.no_grad()
 def draw_to_anchors(book: Any, latents: Tensor, policy: str) -> None:
     """Moves a library codebook's unused codes: `latents` (tokens, dim) of the whole batch."""
-    counts, codes = book.cluster_size[0], book.embed[0]
+    counts, codes = book.cluster_size[0], book.embed.data[0]
     if book.use_cosine_sim:
         latents = functional.normalize(latents, dim=-1)
     share = pull(counts / counts.sum().clamp(min=1e-12), book.decay)[:, None]
@@ -67,4 +67,4 @@ def draw_to_anchors(book: Any, latents: Tensor, policy: str) -> None:
     total = counts.sum()
     smooth = (counts + book.eps) / (total + len(counts) * book.eps) * total
     book.embed_avg[0] = torch.where(share > 0, moved * smooth[:, None], book.embed_avg[0])
-    book.embed[0] = torch.where(share > 0, moved, codes)
+    book.embed.data[0] = torch.where(share > 0, moved, codes)

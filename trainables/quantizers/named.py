@@ -46,6 +46,7 @@ def new_quantizer(
             "codebook_init": str(option(config, "codebook_init", part, "kmeans")),
             "cosine": option(config, "codebook_distance", part, "l2") == "cosine",
             "rotation_trick": rotation_trick,
+            "by_gradient": option(config, "codebook_update", part, "ema") == "gradient",
             "dropout": dropout,
             "synchronise": synchronise,
         }

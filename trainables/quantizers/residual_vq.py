@@ -48,6 +48,7 @@ class ResidualQuantizer(Quantizer):
         codebook_init: str = "kmeans",
         cosine: bool = False,
         rotation_trick: bool = True,
+        by_gradient: bool = False,
         dropout: float = 0.0,
         synchronise: bool = False,
     ) -> None:
@@ -70,6 +71,9 @@ class ResidualQuantizer(Quantizer):
                 vectors, and so is what each level adds.
             rotation_trick: whether gradients are turned from the code to the latent; else they go
                 straight through, as in one dimension always.
+            by_gradient: whether the loss moves the codes, as in the first VQ-VAE
+                (https://arxiv.org/abs/1711.00937), and no average does. The library has one term
+                for codes and latents; to Adam the weight of the codes' own gradient is all one.
             dropout: share of the steps that stop after a level drawn at random.
             synchronise: whether the workers of the default process group share one codebook, as
                 one worker with the whole batch would train it: every worker initialises from the
@@ -94,6 +98,8 @@ class ResidualQuantizer(Quantizer):
             threshold_ema_dead_code=share * tokens_per_batch / codebook_size,
             rotation_trick=rotation_trick and dim > 1,
             use_cosine_sim=cosine,
+            ema_update=not by_gradient,
+            learnable_codebook=by_gradient,
             commitment_weight=1.0,
             sync_codebook=synchronise,
         )
@@ -106,6 +112,7 @@ class ResidualQuantizer(Quantizer):
             if dead_codes.startswith("cvq_"):
                 policy = dead_codes.removeprefix("cvq_")
                 book.expire_codes_ = functools.partial(_anchor, book, policy, synchronise)
+                book.has_dead_code_replacement = True  # so that uses are counted by_gradient too
             book.initted.fill_(False)
 
     @property
@@ -134,7 +141,7 @@ class ResidualQuantizer(Quantizer):
     def load_codebooks(self, codebooks: Tensor) -> None:
         """Takes codebooks (levels, codebook_size, dim) to code with, ready for evaluation."""
         for book, codes in zip(self._books, codebooks, strict=True):
-            book.embed.copy_(codes[None])
+            book.embed.data.copy_(codes[None])
             book.embed_avg.copy_(codes[None])
             book.cluster_size.fill_(1.0)
             book.initted.fill_(True)

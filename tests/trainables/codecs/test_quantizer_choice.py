@@ -36,6 +36,7 @@ class TestGroupedContract(CodecContract):
     }  # fmt: skip
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestFiniteScalarContract(CodecContract):
     config: ClassVar[Config] = {
         **FRAMES,
@@ -46,9 +47,10 @@ class TestFiniteScalarContract(CodecContract):
 
 
 class TestResidualFiniteScalarContract(CodecContract):
-    config: ClassVar[Config] = {**FRAMES, "quantizer": "residual_fsq", "max_steps": 120}
+    config: ClassVar[Config] = {**FRAMES, "quantizer": "residual_fsq", "max_steps": 60}
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestLookupFreeContract(CodecContract):
     config: ClassVar[Config] = {
         **FRAMES,
@@ -58,14 +60,17 @@ class TestLookupFreeContract(CodecContract):
     }
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestSimContract(CodecContract):
     config: ClassVar[Config] = {**FRAMES, "quantizer": "sim_vq"}
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestCosineContract(CodecContract):
     config: ClassVar[Config] = {**FRAMES, "codebook_distance": "cosine"}
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestAnchoredContract(CodecContract):
     config: ClassVar[Config] = {
         **FRAMES, "dead_codes": "cvq_probabilistic", "codebook_init": "random",
@@ -74,12 +79,21 @@ class TestAnchoredContract(CodecContract):
     }  # fmt: skip
 
 
+@pytest.mark.long  # each contract is some seconds
+class TestGradientContract(CodecContract):
+    config: ClassVar[Config] = {
+        **FRAMES, "codebook_update": "gradient", "rotation_trick": False, "max_steps": 60,
+    }  # fmt: skip
+
+
+@pytest.mark.long  # each contract is some seconds
 class TestTemporalGroupedContract(CodecContract):
     config: ClassVar[Config] = {
         **WINDOWS, "quantizer": "grouped_residual_vq", "groups": 2, "quantizer_depth": 2,
     }  # fmt: skip
 
 
+@pytest.mark.long  # each contract is some seconds
 class TestTemporalResidualFiniteScalarContract(CodecContract):
     config: ClassVar[Config] = {**WINDOWS, "quantizer": "residual_fsq"}
 
@@ -125,7 +139,7 @@ def test_a_configuration_from_before_quantizers_codes_alike() -> None:
     codec = _fitted()
     added = {
         "quantizer", "groups", "optimiser", "weight_decay", "loss.geodesic", "codebook_init",
-        "codebook_distance", "rotation_trick", "quantizer_dropout", "dead_codes",
+        "codebook_distance", "rotation_trick", "quantizer_dropout", "dead_codes", "codebook_update",
     }  # fmt: skip
     assert added <= set(codec.config)
     old = RQVAECodec({k: v for k, v in codec.config.items() if k not in added}, "body", 9, 30.0, 0)
@@ -142,6 +156,7 @@ def test_a_configuration_from_before_quantizers_codes_alike() -> None:
         {"quantizer": "grouped_residual_vq", "groups": 2},
         {"codebook_distance": "cosine"},
         {"codebook_init": "random"},
+        {"codebook_update": "gradient"},
         {"rotation_trick": False},
         {"quantizer_dropout": 0.5},
         {"dead_codes": "cvq_random"},
@@ -180,5 +195,5 @@ def test_dropout_brings_the_prefixes_nearer() -> None:
         features = _data().features
         return float(((codec.decode(codec.encode(features), 1) - features) ** 2).mean())
 
-    options: dict[str, Value] = {"max_steps": 150, "quantizer": "sim_vq"}
+    options: dict[str, Value] = {"max_steps": 60, "quantizer": "sim_vq"}
     assert first_level(_fitted(quantizer_dropout=0.8, **options)) < first_level(_fitted(**options))

@@ -93,6 +93,17 @@ def test_an_unused_code_is_where_its_anchor_is_until_used() -> None:
     assert torch.allclose(book.embed[0, 3], expected, atol=1e-2)
 
 
+def test_anchors_move_codes_that_follow_gradients_too() -> None:
+    far = _latents(128, seed=4) + 8.0
+    quantizer = _started("cvq_random", decay=0.8, by_gradient=True)
+    before = quantizer.codebooks[0].clone()
+    for _ in range(40):  # no optimiser takes a step
+        quantizer.quantize(far.clone().requires_grad_())[2].backward()
+    after = quantizer.codebooks[0]
+    assert int((after != before).any(1).sum()) >= 7
+    assert float((after - 8).norm(dim=1).mean()) < 0.9 * float((before - 8).norm(dim=1).mean())
+
+
 def test_more_codes_than_latents_find_anchors() -> None:
     quantizer = ResidualQuantizer(6, 64, 1, tokens_per_batch=8, dead_codes="cvq_random").train()
     quantizer.initialise(_latents(200))

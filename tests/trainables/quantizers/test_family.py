@@ -302,6 +302,11 @@ def test_what_cannot_be_made() -> None:
     ).quantize_dropout
 
 
+def test_gradients_and_the_unit_sphere_exclude_each_other() -> None:
+    with pytest.raises(AssertionError, match="cosine sim"):
+        ResidualQuantizer(8, 4, 1, tokens_per_batch=64, cosine=True, by_gradient=True)
+
+
 def test_a_line_has_two_directions() -> None:
     torch.manual_seed(0)
     quantizer = ResidualQuantizer(1, 4, 1, tokens_per_batch=64, cosine=True).train()

@@ -205,3 +205,20 @@ def test_without_dropout_no_random_number_is_taken() -> None:
     before = torch.get_rng_state()
     quantizer.quantize(_latents(64))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_codes_follow_the_loss_where_no_average_moves_them() -> None:
+    quantizer = _started(by_gradient=True, dead_code_share=0.0)
+    optimiser = torch.optim.SGD(quantizer.parameters(), lr=1.0)
+    latents, before = _latents(128, seed=1), quantizer.codebooks.clone()
+    _, indices, loss = quantizer.quantize(latents)
+    assert torch.equal(quantizer.codebooks, before), "an average moved them"
+    loss.backward()
+    optimiser.step()
+    # The first level's codes move towards the mean of what chose them, by its share of the mean.
+    chosen = indices[:, 0]
+    for code in range(16):
+        own = latents[chosen == code]
+        step = 2 / (128 * 6) * (own - before[0, code]).sum(0)
+        assert torch.allclose(quantizer.codebooks[0, code] - before[0, code], step, atol=1e-5)
+    assert bool((quantizer.codebooks[1:] != before[1:]).any())
