@@ -9,7 +9,7 @@ up) and the turn itself, each uniformly quantised in a closed loop, so that erro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from trainables.motion.clip import Clip
 from trainables.motion.rotations import about_up, heading_of
 
 ROOT_TOKENS = 4
+
+BLOCK = 4096
+"""Frames of a path that are Python's own numbers at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +151,8 @@ class RootQuantizer:
         size_x, size_y, size_z, size_turn = (float(s) for s in self.steps)
         # Plain floats: a step depends on the one before, and arrays of four cost ten times this.
         x, y, z, heading = 0.0, self.height, 0.0, 0.0
-        rows = []
-        for (to_x, to_y, to_z), to_heading in zip(
-            path.position.tolist(), path.heading.tolist(), strict=True
-        ):
+        tokens = np.empty((len(path.heading), ROOT_TOKENS), np.int32)
+        for frame, (to_x, to_y, to_z, to_heading) in enumerate(_frames(path)):
             cos, sin = math.cos(heading), math.sin(heading)
             dx, dz = to_x - x, to_z - z
             wanted = (
@@ -161,12 +162,12 @@ class RootQuantizer:
                 (to_heading - heading) / size_turn,
             )
             i, j, k, m = (min(max(round(w), low), high) for w in wanted)
-            rows.append((i - low, j - low, k - low, m - low))
+            tokens[frame] = i - low, j - low, k - low, m - low
             x += cos * i * size_x + sin * k * size_z
             z += -sin * i * size_x + cos * k * size_z
             y += j * size_y
             heading += m * size_turn
-        return np.array(rows, dtype=np.int32).reshape(-1, ROOT_TOKENS)
+        return tokens
 
     def decode(self, tokens: np.ndarray) -> RootPath:
         """Tokens (frames, 4) -> path."""
@@ -189,6 +190,13 @@ class RootQuantizer:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> RootQuantizer:
         """The quantiser that gave these arrays."""
         return cls(int(arrays["alphabet"]), np.asarray(arrays["steps"]), float(arrays["height"]))
+
+
+def _frames(path: RootPath) -> Iterator[list[float]]:
+    """x, y, z, heading of every frame; a block at a time, since Python's numbers are large."""
+    rows = np.column_stack([path.position, path.heading])
+    for start in range(0, len(rows), BLOCK):
+        yield from rows[start : start + BLOCK].tolist()
 
 
 def _moves(path: RootPath) -> np.ndarray:
