@@ -200,7 +200,7 @@ def _named(file: Path) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        if str(file) in str(error):
+        if str(error).startswith(str(file)):
             raise
         raise BadInput(f"{file}: {error}") from None
 

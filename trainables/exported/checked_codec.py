@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.errors import BadInput
-from search_spaces.families import family_of
+from search_spaces.families import families, family_of
 from trainables.codecs.codec import Codec, codec_from
 from trainables.codecs.registry import codec_class
 
@@ -43,6 +43,9 @@ def checked_codec(
         BadInput: it is of an unknown family, or damaged, or fits another part.
     """
     try:
+        name = described["config"]["codec"]
+        if name not in {f.name for f in families()}:
+            raise BadInput(f"no codec {name!r} is known here; add the --plugin FILE that brings it")
         family = family_of(described["config"])
         family.complete(described["config"])
         if described["family"] != family.name:

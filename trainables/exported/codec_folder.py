@@ -175,9 +175,11 @@ def load_exported(folder: Path) -> ExportedCodec:
     except (*FAULTS, OSError, SafetensorError) as error:
         raise BadInput(f"{folder}: is damaged: {first_line(error)}; export it again") from None
     except BadInput as error:
-        if str(folder) in str(error):
+        said = str(error)
+        if said.startswith(str(folder)):
             raise
-        raise BadInput(f"{folder}: is damaged: {error}; export it again") from None
+        remedy = "" if ";" in said else "; export it again"
+        raise BadInput(f"{folder}: {said}{remedy}") from None
     return replace(codec, identity=_identity({name: sums[name] for name in IDENTITY}))
 
 

@@ -72,7 +72,7 @@ def other_motion(preparation: Preparation, path: Path) -> OtherMotion:
         except BadInput as error:
             line = str(error)
             raise BadInput(
-                line if clip.recording in line else f"{clip.recording}: {line}"
+                line if line.startswith(clip.recording) else f"{clip.recording}: {line}"
             ) from None
     return OtherMotion(
         name=str(path) if str(path) == EMBEDDED else path.name,

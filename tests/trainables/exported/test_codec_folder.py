@@ -150,6 +150,15 @@ def test_sums_that_say_nothing(content: bytes, folder: Path) -> None:
     refused(folder, SUMS_NAME)
 
 
+def test_a_codec_of_a_plugin_that_is_not_there(folder: Path, monkeypatch: Any) -> None:
+    change_json(folder / CONFIG_NAME, body(family="held", config={"codec": "held"}))
+    resum(folder)
+    refused(folder, "no codec 'held' is known here; add the --plugin FILE")
+    # a name as short as this one stands in every message, and is said all the same
+    monkeypatch.chdir(folder.parent)
+    assert refused(folder.rename("c").relative_to(".")).startswith("c: the codec of body: no codec")
+
+
 def test_a_newer_schema_is_told(folder: Path) -> None:
     for name, key in ((CONFIG_NAME, "schema"), (DESCRIPTION_NAME, "version")):
         other = copied(folder, folder.parent / "newer")
@@ -250,7 +259,7 @@ def forge(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
 def test_forgeries_with_right_sums_are_clear_lines(forgery: str, folder: Path) -> None:
     forge(folder, *FORGERIES[forgery])
     line = refused(folder)
-    assert "Traceback" not in line and re.search(r"export|use|get", line), line
+    assert "Traceback" not in line and re.search(r"export|use|get|plugin|there are", line), line
 
 
 def test_files_that_are_no_safetensors(folder: Path) -> None:

@@ -157,15 +157,22 @@ def test_the_wrong_kind_of_file_is_refused(trained: dict[str, Trained], tmp_path
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("fps", [25.0, 29.97, 30000 / 1001, 59.94, 120.0, 1 / 0.0083333, 24.0])
-@pytest.mark.parametrize("name", ["kmeans", "temporal_rvq", "position"])
+@pytest.mark.parametrize(
+    ("name", "fps"),
+    [
+        *(("kmeans", r) for r in (25.0, 29.97, 30000 / 1001, 59.94, 120.0, 1 / 0.0083333, 24.0)),
+        *(("temporal_rvq", r) for r in (25.0, 59.94)),
+        ("position", 29.97),
+        ("position", 120.0),
+    ],
+)
 def test_any_rate_comes_back(
-    fps: float, name: str, trained: dict[str, Trained], tmp_path: Path
+    name: str, fps: float, trained: dict[str, Trained], tmp_path: Path
 ) -> None:
     """Frame count and rate exactly; frames that the codec had stand where they stood."""
     codec = trained[name].codec
     source = replace(resample(make_clip("take", 7, 50), 3 * fps if fps < 60 else fps), fps=fps)
-    for frames in (1, 2, 5, source.frames - 1, source.frames):
+    for frames in (1, 6, source.frames):
         clip = source.cut(0, frames)
         _, decoded = through_a_file(codec, clip)
         assert decoded.header.source_frames == frames
