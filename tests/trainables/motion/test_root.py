@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from tests.trainables.tiny import make_clip, moved, spec
+from trainables.motion import root
 from trainables.motion.dataset import prepare
 from trainables.motion.root import (
     RootPath,
@@ -99,6 +100,16 @@ def test_errors_do_not_add_up_after_a_burst_out_of_range() -> None:
     off = np.linalg.norm(found.position - path.position, axis=1)
     assert off[:20].max() > 2 * quantizer.steps[:3].max()  # the burst is too fast for it
     assert off[-50:].max() <= 2 * np.linalg.norm(quantizer.steps[:3])
+
+
+def test_tokens_do_not_depend_on_the_blocks_they_are_made_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = _walk(100, 4)
+    quantizer = RootQuantizer.fit([path], 16)
+    whole = quantizer.encode(path)
+    monkeypatch.setattr(root, "BLOCK", 7)
+    assert len(whole) == 100 and np.array_equal(quantizer.encode(path), whole)
 
 
 def test_nearly_all_training_steps_are_in_range() -> None:
