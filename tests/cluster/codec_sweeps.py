@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cluster.cli import main
 from search_spaces.presets import load_spec
 from search_spaces.record import POINTS_TABLE
 from search_spaces.spec import DataSpec
@@ -81,3 +82,13 @@ def shared_sweeps(place: Path) -> dict[str, Swept]:
         "removed": sweep(source.parent / "removed", source, "kmeans", "rqvae", "temporal_rvq"),
         "coded": sweep(source.parent / "coded", source, "kmeans", root="coded"),
     }
+
+
+def run_main(*arguments: object) -> int:
+    return main([str(a) for a in arguments])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything below a folder."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}

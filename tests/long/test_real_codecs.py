@@ -20,7 +20,7 @@ import pytest
 from search_spaces.errors import BadInput
 from search_spaces.spec import DataSpec
 from tests.conftest import ROOT
-from tests.trainables.exported.test_transcode import in_the_world, through_a_file
+from tests.trainables.exported.there_and_back import in_the_world, through_a_file
 from tests.trainables.exported.training import (
     CONFIGURATIONS,
     Trained,

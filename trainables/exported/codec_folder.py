@@ -226,6 +226,9 @@ def _check_numbers(preparation: Preparation) -> None:
     root, fitted = preparation.root, preparation.feature_map
     if not ((root.steps >= 1e-9) & (root.steps <= 1e6)).all() or abs(root.height) > 1e6:
         raise ValueError("the steps or the height of the root are out of range")
+    bones = [preparation.skeleton.offsets, *preparation.skeleton.end_sites.values()]
+    if not all((np.abs(bone) <= 1e5).all() for bone in bones):
+        raise ValueError("a bone is longer than 100 km, or no number")
     turns = (fitted.mean_rotations, *(g.mean_rotations for g in fitted.geometry.values()))
     for turn in turns if fitted.kind == "expmap" else ():
         apart = np.abs(turn @ turn.swapaxes(-1, -2) - np.eye(3)).max()

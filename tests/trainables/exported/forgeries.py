@@ -61,6 +61,12 @@ def change_arrays(path: Path, change: Change) -> None:
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, path)
 
 
+def forge(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
+    alter = change_json if name.endswith(".json") else change_arrays
+    alter(folder / name, change)
+    resum(folder)
+
+
 def leaves(held: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Places of everything in a JSON document, containers too."""
     if at:
