@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search_spaces.allocation import Composition, PartPoint, best_compositions
+from analysis.allocation import Composition, PartPoint, best_compositions
 from search_spaces.errors import BadInput
 from search_spaces.record import ALLOCATION_FILE, CODEC_FOLDER, TOKENS_FILE, TRIALS_FOLDER
 

@@ -80,7 +80,7 @@ NPZ: dict[str, tuple[Any, str]] = {
     "NaN fps": ({"fps": np.nan}, "fps"),
     "Python objects": ({"names": np.array([None] * len(NAMES))}, "Python objects"),
     "flat positions": ({"positions": np.zeros((9, 60))}, "(frames, joints, 3)"),
-    "pose parameters": ({"positions": None, "poses": np.zeros((9, 165))}, "SMPL-X"),
+    "pose parameters": ({"positions": None, "poses": np.zeros((9, 100))}, "SMPL-X has 165"),
 }
 
 

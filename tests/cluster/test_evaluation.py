@@ -17,6 +17,7 @@ from analysis.log import read_log
 from analysis.points import write_tables
 from analysis.report.report import render
 from cluster.cli import main
+from search_spaces import objectives
 from search_spaces.record import (
     CLIPS_TABLE,
     CODEC_FOLDER,
@@ -30,6 +31,7 @@ from tests.cluster.codec_sweeps import Swept, shared_sweeps
 from tests.cluster.refusing import Refused
 from tests.trainables.exported.training import write_recordings
 from tests.trainables.tiny import make_clip
+from trainables.metrics import clip_pair
 from trainables.motion.bvh_writer import write_bvh
 from trainables.motion.npz import write_npz
 from trainables.motion.recordings import data_hash, load_clips
@@ -183,7 +185,11 @@ def test_the_front_or_all_points(sweeps: Sweeps, run: Callable[..., Path], tmp_p
     assert set(front.index) == set(kept) < set(every.index)
 
 
-def test_a_new_metric_of_a_plugin(sweeps: Sweeps, run: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_new_metric_of_a_plugin(
+    sweeps: Sweeps, run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (clip_pair, objectives):  # the metric goes with the test
+        monkeypatch.setattr(module, "_REGISTRY", dict(module._REGISTRY))
     swept = sweeps["removed"]
     motion = swept.test_recordings(tmp_path / "test")
     (tmp_path / "peak_gap.py").write_text(PEAK)

@@ -97,7 +97,10 @@ class KMeansCodec(Codec):
     def _cluster(self, points: np.ndarray, codes: int, runtime: Runtime) -> np.ndarray:
         """Centres (codes, dimensions) of points (frames, dimensions), both scaled."""
         iterations = int_for(self.config, "iterations", self.part)
-        backend = str(value_for(self.config, "kmeans_backend", self.part))
+        # A plugin's family may be older than the key.
+        backend = str(
+            value_for({"kmeans_backend": "auto", **self.config}, "kmeans_backend", self.part)
+        )
         work = float(len(points)) * codes * points.shape[1] * iterations
         if backend == "torch" or (backend == "auto" and work > LLOYD_WORK):
             return self._cluster_here(points, codes, iterations, runtime.device)

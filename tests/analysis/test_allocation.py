@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search_spaces.allocation import Composition, PartPoint, best_compositions
+from analysis.allocation import Composition, PartPoint, best_compositions
 
 
 def _points(rng: np.random.Generator, part: str, number: int, recordings: int) -> list[PartPoint]:
