@@ -7,8 +7,8 @@ centres have moved a little, a group is looked into again only if its distance l
 largest move is below the point's own distance (Ding et al., "Yinyang K-Means", ICML 2015).
 
 A centre that moves by s in d dimensions changes its distance to a point by far less than s unless
-it moves straight at it, so `follow` takes `DRIFT` of the move. It may miss a change, and says that
-it is not exact; whoever needs certainty calls `assign` at the end.
+it moves straight at it, so `follow` takes `DRIFT` of the move while no certainty is asked for. It
+may then miss a change.
 
 Rows are cut into the same ranges whatever the number of threads, and each range's products should
 be made by one (`kmeans` sees to that), so results are the same whatever their number.
@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-DRIFT = 0.3
-"""Share of a centre's move by which a bound is loosened; 1 makes every `follow` exact."""
+DRIFT = 0.5
+"""Share of a centre's move by which a bound is loosened where it need not be certain."""
 
 GROUP = 64
 """Centres of a group at least; a power of two."""
@@ -33,7 +33,7 @@ BOUND_BYTES = 1 << 28
 _RANGE = 8192  # rows that one thread takes at a time
 _BLOCK = 1 << 18  # products held at a time, per thread: 1 MiB
 _DENSE = 0.3  # share of groups to look into above which the whole block is done anew
-_SUM = 1 << 16
+_SUM = 1 << 12  # rows that are summed at a time, at least
 
 
 class BlockedPoints:
@@ -43,7 +43,7 @@ class BlockedPoints:
         """Keeps a copy of `points` (n, d), which should be centred, for `threads` threads."""
         self.count, self._width = points.shape
         self.labels = np.zeros(self.count, np.int32)
-        self.exact = False
+        self.exact = self._fresh = False
         self._threads = threads
         # One more feature of ones, against which stands minus half the squared norm of a centre.
         self._rows = np.empty((self.count, self._width + 1), np.float32)
@@ -69,19 +69,18 @@ class BlockedPoints:
         layout = self._layout = _Layout(centres, size)
         if self._lower.shape[1] != layout.groups:
             self._lower = np.empty((self.count, layout.groups), np.float32)
-        step = max(16, _BLOCK // layout.width)
-
-        def work(start: int, stop: int) -> None:
-            products = np.empty((min(step, stop - start), layout.width), np.float32)
-            for at in range(start, stop, step):
-                self._whole(slice(at, min(at + step, stop)), products)
-
-        self._each_range(work)
+        self._each_range(self._whole)
         self._relabel()
-        self.exact = True
+        self.exact = self._fresh = True
 
-    def _whole(self, part: slice, products: np.ndarray) -> None:
-        """Nearest centres and all bounds of some rows."""
+    def _whole(self, start: int, stop: int) -> None:
+        """Nearest centres and all bounds of a range of rows."""
+        step = max(16, _BLOCK // self._layout.width)
+        products = np.empty((min(step, stop - start), self._layout.width), np.float32)
+        for at in range(start, stop, step):
+            self._block(slice(at, min(at + step, stop)), products)
+
+    def _block(self, part: slice, products: np.ndarray) -> None:
         layout, rows = self._layout, self._rows[part]
         products = np.matmul(rows, layout.transposed, out=products[: len(rows)])
         every = np.arange(len(rows))
@@ -95,26 +94,27 @@ class BlockedPoints:
         lower = norms[:, None] - 2 * nearest
         np.sqrt(np.maximum(lower, 0, out=lower), out=self._lower[part])
 
-    def follow(self, centres: np.ndarray, drift: np.ndarray) -> None:
+    def follow(self, centres: np.ndarray, drift: np.ndarray, certain: bool) -> None:
         """See `Points`."""
         layout = self._layout
         layout.place(centres)
+        share = 1.0 if certain else DRIFT
+        if certain and not self.exact:
+            raise ValueError("labels are certain only where they were before: call assign first")
         moved = np.zeros(layout.width, np.float32)
         moved[layout.column_of] = drift
-        furthest = DRIFT * moved.reshape(-1, layout.groups).max(0)
-        own = DRIFT * moved
-        step = max(256, _BLOCK // layout.width)
+        furthest = share * moved.reshape(-1, layout.groups).max(0)
+        own = share * moved
 
         def work(start: int, stop: int) -> None:
             part = slice(start, stop)
             self._upper[part] += own[self._columns[part]]
             self._lower[part] -= furthest
-            for at in range(start, stop, step):
-                self._recheck(at, min(at + step, stop))
+            self._recheck(start, stop)
 
         self._each_range(work)
         self._relabel()
-        self.exact = DRIFT >= 1
+        self.exact, self._fresh = certain, False
 
     def _recheck(self, start: int, stop: int) -> None:
         """Looks again where the bounds do not rule out that another centre is nearer."""
@@ -122,13 +122,11 @@ class BlockedPoints:
         doubtful = start + np.flatnonzero(self._lower[start:stop].min(1) < self._upper[start:stop])
         if not len(doubtful):
             return
-        gaps = self._rows[doubtful, :-1] - layout.centres[self._columns[doubtful]]
-        upper = np.sqrt(np.einsum("nd,nd->n", gaps, gaps))
+        upper = self._to_own(doubtful)
         self._upper[doubtful] = upper
         look = self._lower[doubtful] < upper[:, None]
         if look.sum() > _DENSE * (stop - start) * layout.groups:
-            products = np.empty((stop - start, layout.width), np.float32)
-            self._whole(slice(start, stop), products)
+            self._whole(start, stop)
             return
         best, column, before = upper.copy(), self._columns[doubtful], self._columns[doubtful]
         for group in np.flatnonzero(look.any(0)):
@@ -159,7 +157,18 @@ class BlockedPoints:
 
     def first(self) -> np.ndarray:
         """See `Points`."""
+        if not self._fresh:
+
+            def work(start: int, stop: int) -> None:
+                part = slice(start, stop)
+                self._upper[part] = self._to_own(part)
+
+            self._each_range(work)
         return np.square(self._upper)
+
+    def _to_own(self, part: slice | np.ndarray) -> np.ndarray:
+        gaps = self._rows[part, :-1] - self._layout.centres[self._columns[part]]
+        return np.asarray(np.sqrt(np.einsum("nd,nd->n", gaps, gaps)))
 
     def second(self) -> np.ndarray:
         """See `Points`."""
@@ -167,19 +176,21 @@ class BlockedPoints:
 
     def sums(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Points`; only points that changed their label are moved."""
-        labels = self.labels
-        old = self._summed
-        if old is None or len(self._sums) != k:
-            self._sums = np.zeros((k, self._width))
-            changed, old = np.arange(self.count), None
-        else:
+        labels, old = self.labels, self._summed
+        if old is not None and len(self._sums) == k:
             changed = np.flatnonzero(labels != old)
-        for at in range(0, len(changed), _SUM):
-            index = changed[at : at + _SUM]
-            rows = self._rows[index, :-1].astype(np.float64)
-            self._sums += _grouped_sum(rows, labels[index], k)
-            if old is not None:
-                self._sums -= _grouped_sum(rows, old[index], k)
+        if old is None or len(self._sums) != k or len(changed) > self.count // 4:
+            self._sums = np.zeros((k, self._width))
+            step = max(_SUM, 4 * k)
+            for at in range(0, self.count, step):
+                part = slice(at, at + step)  # float32 within a block of rows: no copy is made
+                self._sums += _by_label(self._rows[part], labels[part], k)[:, :-1]
+        else:
+            for at in range(0, len(changed), _SUM):
+                index = changed[at : at + _SUM]
+                rows = self._rows[index, :-1].astype(np.float64)
+                self._sums += _by_label(rows, labels[index], k)
+                self._sums -= _by_label(rows, old[index], k)
         self._summed = labels
         return self._sums, np.bincount(labels, minlength=k)
 
@@ -292,9 +303,9 @@ def _blocks(start: int, stop: int, width: int) -> Iterator[slice]:
         yield slice(at, min(at + step, stop))
 
 
-def _grouped_sum(rows: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Sums (k, d) of rows (m, d) by label, added in the order of the rows."""
+def _by_label(rows: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Sums (k, d) of rows (m, d) of each label, added in the order and the type of the rows."""
     from scipy.sparse import csc_matrix
 
-    ones, starts = np.ones(len(rows)), np.arange(len(rows) + 1)
+    ones, starts = np.ones(len(rows), rows.dtype), np.arange(len(rows) + 1)
     return np.asarray(csc_matrix((ones, labels, starts), shape=(k, len(rows))) @ rows)

@@ -46,7 +46,7 @@ class DevicePoints:
         self.labels = self._labels.to(torch.int32).cpu().numpy()
         self.exact = True
 
-    def follow(self, centres: np.ndarray, drift: np.ndarray) -> None:
+    def follow(self, centres: np.ndarray, drift: np.ndarray, certain: bool) -> None:
         """See `Points`; leaves nothing out."""
         self.assign(centres)
 

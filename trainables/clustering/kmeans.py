@@ -92,8 +92,9 @@ def _kmeans(
     device: str,
 ) -> Clustering:
     mean = points.mean(0, dtype=np.float64)
-    centred = (points - mean).astype(np.float32)
-    limit = tol * float(centred.var(0, dtype=np.float64).mean())
+    centred = np.subtract(points, mean, dtype=np.float32, casting="same_kind")
+    variance = np.einsum("nd,nd->n", centred, centred).sum(dtype=np.float64) / centred.size
+    limit = tol * float(variance)
     size = max(SAMPLE, SAMPLE_PER_CENTRE * k)
     swaps = 0
     rounds: tuple[float, ...] = _ROUNDS
@@ -101,7 +102,7 @@ def _kmeans(
         chosen = np.sort(rng.choice(len(points), size, replace=False))
         sample = _points(centred[chosen], threads, device)
         centres, swaps = _refined(sample, draw(sample, k, rng), _ROUNDS, rng)
-        centres, _, _ = _lloyd(sample, centres, 10 * limit, _SETTLING)
+        centres, _, _ = _lloyd(sample, centres, limit, _SETTLING, certain=False)
         del sample
         everything, rounds = _points(centred, threads, device), _LAST_ROUNDS
     else:
@@ -110,7 +111,7 @@ def _kmeans(
     rounds = rounds[: (max_iter - 1) // (2 * _STEPS)]  # half of the iterations are for Lloyd
     centres, last_swaps = _refined(everything, centres, rounds, rng)
     left = max_iter - _STEPS * len(rounds)
-    centres, iterations, converged = _lloyd(everything, centres, limit, left)
+    centres, iterations, converged = _lloyd(everything, centres, limit, left, certain=True)
     counts = np.bincount(everything.labels, minlength=k)
     return Clustering(
         centres=(centres + mean).astype(np.float32),
@@ -148,26 +149,32 @@ def _refined(
 
 
 def _lloyd(
-    points: Points, centres: np.ndarray, limit: float, iterations: int
+    points: Points, centres: np.ndarray, limit: float, iterations: int, *, certain: bool
 ) -> tuple[np.ndarray, int, bool]:
-    """Iterates until the centres rest; then `points` are assigned to the centres returned."""
+    """Iterates until the centres rest; `certain`: until they rest with every point looked at.
+
+    Returns:
+        Centres, to which `points` are assigned then; iterations; whether the centres rest.
+    """
     points.assign(centres)
-    converged, done = False, 0
+    surely, done = False, 0
     while done < iterations:
         done += 1
         moved = _means(points, centres)
         drift = np.linalg.norm(moved - centres, axis=1)
         centres = moved
-        if float((drift.astype(np.float64) ** 2).sum()) > limit:
-            points.follow(centres, drift)
-            continue
-        converged = points.exact
+        rest = float((drift.astype(np.float64) ** 2).sum()) <= limit
+        if rest and (surely or not certain):
+            points.follow(centres, drift, surely)
+            return centres, done, surely
+        if rest:  # as far as was looked; from here on nothing is left out
+            points.assign(centres)
+            surely = True
+        else:
+            points.follow(centres, drift, surely)
+    if certain and not points.exact:
         points.assign(centres)
-        if converged:
-            break
-    if not points.exact:
-        points.assign(centres)
-    return centres, done, converged
+    return centres, done, False
 
 
 def _means(points: Points, centres: np.ndarray) -> np.ndarray:

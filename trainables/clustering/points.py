@@ -30,12 +30,15 @@ class Points(Protocol):
     def assign(self, centres: np.ndarray) -> None:
         """Finds the nearest centre of every point; the distances to it and to the second, too."""
 
-    def follow(self, centres: np.ndarray, drift: np.ndarray) -> None:
-        """Finds them again after each centre moved by `drift` (k,); may leave points out that
-        hardly can have changed, and then says so in `exact`."""
+    def follow(self, centres: np.ndarray, drift: np.ndarray, certain: bool) -> None:
+        """Finds them again after each centre moved by `drift` (k,).
+
+        Unless it has to be `certain`, it may leave out points that can hardly have changed. It can
+        be certain only where `exact` was so before.
+        """
 
     def first(self) -> np.ndarray:
-        """Squared distance (n,) float32 to the nearest centre; right after `assign` only."""
+        """Squared distance (n,) float32 of each point to the centre of its label."""
 
     def second(self) -> np.ndarray:
         """Squared distance (n,) float32 to the second nearest; right after `assign` only."""

@@ -57,7 +57,7 @@ def test_sums_follow_the_labels(place: str) -> None:
         sums, counts = points.sums(70)
         brute = np.zeros((70, 5))
         np.add.at(brute, points.labels, rows.astype(np.float64))
-        assert np.allclose(sums, brute, atol=1e-8)
+        assert np.allclose(sums, brute, atol=1e-3)  # float32 within a block
         assert np.array_equal(counts, np.bincount(points.labels, minlength=70))
 
 
@@ -78,7 +78,6 @@ def test_gains_and_nearer_are_those_of_brute_force(place: str) -> None:
 def test_bounds_without_relaxation_miss_nothing(
     size: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocked, "DRIFT", 1.0)
     monkeypatch.setattr(blocked, "GROUP", 8)
     rng = np.random.default_rng(3)
     rows, centres = _rows(), _rows(150, seed=1)
@@ -86,7 +85,7 @@ def test_bounds_without_relaxation_miss_nothing(
     points.assign(centres)
     for _ in range(8):
         moved = (centres + rng.normal(size=centres.shape) * size / 3).astype(np.float32)
-        points.follow(moved, np.linalg.norm(moved - centres, axis=1))
+        points.follow(moved, np.linalg.norm(moved - centres, axis=1), True)
         centres = moved
         squared = _squared(rows, centres)
         taken = squared[np.arange(len(rows)), points.labels]
@@ -101,7 +100,7 @@ def test_relaxed_bounds_miss_little_and_say_so() -> None:
     points.assign(centres)
     before = points.labels.copy()
     moved = (centres + rng.normal(size=centres.shape) * 0.05).astype(np.float32)
-    points.follow(moved, np.linalg.norm(moved - centres, axis=1))
+    points.follow(moved, np.linalg.norm(moved - centres, axis=1), False)
     assert not points.exact
     squared = _squared(rows, moved)
     nearest = squared.argmin(1)
