@@ -1,9 +1,7 @@
-"""Fronts and hypervolume of operating points, with moocore behind them.
+"""Fronts of operating points, their hypervolume as it grew, and the best point for a rate.
 
-moocore's traps are kept out here: a row with a NaN would be returned as the only non-dominated one
-and an infinite one may survive, so rows that are not finite are left out and counted; ties stay
-visible (`keep_weakly`); points outside the reference box are counted instead of vanishing. Inside,
-everything is minimised; `Objective.sign` is the only place that knows a direction.
+Rows that are not finite are left out and counted (`analysis.indicators`). Inside, everything is
+minimised; `Objective.sign` is the only place that knows a direction.
 """
 
 from __future__ import annotations
@@ -12,13 +10,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import moocore
 import numpy as np
 import pandas as pd
 
+from analysis.indicators import Hypervolume, hypervolume, nondominated
 from analysis.statistics import seed_means
 from search_spaces.errors import BadInput
 from search_spaces.objectives import Objective, objectives
+
+__all__ = [
+    "DEFAULT_RATE", "FULL_POSE", "NOMINAL_RATE", "RATES", "Front", "Hypervolume", "NoAnswer",
+    "best_at", "front", "hypervolume", "hypervolume_history", "nondominated", "objective_values",
+    "signed_reference",
+]  # fmt: skip
 
 FULL_POSE = "rmse_full_cm"
 NOMINAL_RATE = "rate_nominal_bps"
@@ -47,49 +51,12 @@ class Front:
     dropped: int
 
 
-@dataclass(frozen=True)
-class Hypervolume:
-    """Volume dominated within the reference point.
-
-    Attributes:
-        value: in the product of the objectives' units.
-        clipped: finite points that do not beat the reference point in every objective; they
-            contribute nothing.
-        dropped: rows that are not finite.
-    """
-
-    value: float
-    clipped: int = 0
-    dropped: int = 0
-
-
 class NoAnswer(BadInput):
     """No operating point is cheap enough. `nearest` is the cheapest one, where there is any."""
 
     def __init__(self, message: str, nearest: pd.Series | None = None) -> None:
         super().__init__(message)
         self.nearest = nearest
-
-
-def nondominated(values: np.ndarray) -> np.ndarray:
-    """Which rows no other row dominates, everything minimised.
-
-    Args:
-        values: float (points, objectives).
-
-    Returns:
-        bool (points,). Rows that are not finite are False and dominate nothing; of equal rows all
-        are kept.
-
-    >>> nondominated(np.array([[1, 2], [2, 1], [2, 2], [np.nan, 0]])).tolist()
-    [True, True, False, False]
-    """
-    values = _table(values)
-    finite = np.isfinite(values).all(axis=1)
-    mask = np.zeros(len(values), dtype=bool)
-    if finite.any():
-        mask[finite] = moocore.is_nondominated(values[finite].copy(), keep_weakly=True)
-    return mask
 
 
 def objective_values(
@@ -136,27 +103,6 @@ def signed_reference(
     if missing:
         raise BadInput(f"the reference point has no {', '.join(missing)}; run the sweep again")
     return np.asarray([o.sign * float(reference[o.name]) for o in _objectives(names)])
-
-
-def hypervolume(values: np.ndarray, reference: Sequence[float] | np.ndarray) -> Hypervolume:
-    """Hypervolume of points, everything minimised.
-
-    Args:
-        values: float (points, objectives).
-        reference: float (objectives,), finite; fixed per sweep, or values cannot be compared.
-
-    >>> hypervolume(np.array([[1.0, 2.0], [2.0, 1.0], [5.0, 0.0]]), [3.0, 3.0])
-    Hypervolume(value=3.0, clipped=1, dropped=0)
-    """
-    values, corner = _table(values), np.asarray(reference, dtype=float)
-    if corner.shape != (values.shape[1],) or not np.isfinite(corner).all():
-        raise BadInput(
-            f"the reference point needs {values.shape[1]} finite values, got {corner.tolist()}"
-        )
-    finite = np.isfinite(values).all(axis=1)
-    inside = finite & (np.where(np.isfinite(values), values, np.inf) < corner).all(axis=1)
-    volume = float(moocore.hypervolume(values[inside].copy(), ref=corner)) if inside.any() else 0.0
-    return Hypervolume(volume, int((finite & ~inside).sum()), int((~finite).sum()))
 
 
 def hypervolume_history(values: np.ndarray, reference: Sequence[float] | np.ndarray) -> np.ndarray:

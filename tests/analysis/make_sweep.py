@@ -303,8 +303,10 @@ class FakeSweep:
         for row in rows:
             for split in ("val", "test"):
                 for scope in ("full", *self.parts):
+                    spread = rng.normal(1, 0.1, 4)
+                    spread /= spread.mean()  # values of recordings pool to the point's score
                     for i in range(4):
-                        value = row[f"{split}_rmse_{scope}_cm"] * float(rng.normal(1, 0.1))
+                        value = row[f"{split}_rmse_{scope}_cm"] * float(spread[i])
                         records.append((trial, row["point"], f"{split}-{i:02d}", "ada", split,
                                         scope, f"rmse_{scope}_cm", value, 600))  # fmt: skip
         place = folder / TRIALS_FOLDER / trial
