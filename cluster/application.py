@@ -57,3 +57,7 @@ Plugins = Annotated[
     ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a sweep.")]
+NoClips = Annotated[
+    bool,
+    typer.Option("--no-clips", help="Leave motion of the recordings out of pages and uploads."),
+]

@@ -10,7 +10,11 @@ from typing import Any
 
 import typer
 
-from cluster import codec_commands, sweep_commands  # noqa: F401 -- their commands join the app
+from cluster import (  # their commands join the app
+    codec_commands,  # noqa: F401
+    sweep_commands,  # noqa: F401
+    track_commands,  # noqa: F401
+)
 from cluster.application import app
 from cluster.usage import wrong_use
 from search_spaces.errors import BadInput
@@ -21,8 +25,8 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 
 
 _ORDER = (
-    "sweep", "resume", "report", "best", "allocate", "export", "encode", "decode", "evaluate",
-    "inspect", "trial", "spaces",
+    "sweep", "resume", "report", "track", "dashboard", "best", "allocate", "export", "encode",
+    "decode", "evaluate", "inspect", "trial", "spaces",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

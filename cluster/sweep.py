@@ -24,6 +24,7 @@ from cluster.session import check_reachable
 from cluster.store import Store, take_back
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
+from search_spaces.data_terms import TERMS_FILE, read_terms
 from search_spaces.errors import BadInput
 from search_spaces.objectives import objectives
 from search_spaces.record import (
@@ -200,7 +201,8 @@ def _begin(
     from trainables.exported.prepared import save_prepared
 
     save_prepared(data, store.folder / PREPARATION_FOLDER)
-    store.append("data", facts=data.facts.model_dump(mode="json"))
+    terms = read_terms(spec.data.path).model_dump(mode="json")
+    store.append("data", facts=data.facts.model_dump(mode="json"), terms=terms)
     store.append("bounds", rows=bounds)
 
 
@@ -272,8 +274,12 @@ def _on_ray(
             run_trials(books, job, run.concurrency, ray.cluster_resources())
 
 
-def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> Path:
+def publish(
+    folder: Path, console: Console, tracked: Tracking | None = None, *, clips: bool = True
+) -> Path:
     """Tables, figures and the report, made anew from the store; prints the front.
+
+    Motion stands on the page unless `clips` is False or the sweep was run with `--no-clips`.
 
     Raises:
         BadInput: no sweep there, or a plugin whose metric or codec it speaks of is gone.
@@ -288,7 +294,7 @@ def publish(folder: Path, console: Console, tracked: Tracking | None = None) -> 
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
     tables = write_tables(folder)
-    report = build_report(folder)
+    report = build_report(folder, clips=clips)
     print_front(tables, log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     if is_study(log) and (study := build_study(folder)) is not None:
@@ -303,6 +309,8 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
     from trainables.motion.dataset import prepare
 
     console.print(f"reading motion: {spec.data.path}", highlight=False, soft_wrap=True)
+    if not read_terms(spec.data.path).redistribute:
+        console.print(f"  note: {TERMS_FILE} says redistribute: no; clips stay out of uploads")
     data = prepare(spec.data)
     facts = data.facts
     for said in facts.warnings:

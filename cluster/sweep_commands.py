@@ -11,6 +11,7 @@ import typer
 from cluster.application import (
     Data,
     Folder,
+    NoClips,
     Plugins,
     Preset,
     RestSkeleton,
@@ -57,8 +58,9 @@ def sweep(
         int | None, typer.Option(min=0, help="Failed trials that leave the exit code at 0.")
     ] = None,
     track: Annotated[
-        str | None, typer.Option(help="Mirror the sweep in an experiment tracker: wandb.")
+        str | None, typer.Option(help="Mirror it meanwhile: wandb, tensorboard or mlflow.")
     ] = None,
+    no_clips: NoClips = False,
 ) -> None:
     """Run a sweep: trials on Ray, the front, the report.
 
@@ -80,6 +82,7 @@ def sweep(
             retries=retries,
             max_failures=max_failures,
             track=track,
+            clips=False if no_clips else None,
         ),
     }
     spec = _spec(preset, size, settings, overrides, name, plugin)
@@ -112,11 +115,31 @@ def resume(
 
 
 @app.command()
-def report(folder: Folder) -> None:
-    """Rebuild tables, figures and the report from the store."""
+def report(
+    folder: Folder,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Serve the page on this machine and keep it up to date."),
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of --watch; a free one if left out.")
+    ] = None,
+    no_clips: NoClips = False,
+) -> None:
+    """Rebuild tables, figures and the report from the store, or watch a sweep that runs.
+
+    Example: ratefront report sweeps/first --watch
+    """
+    if watch:
+        from cluster.watching import watch_sweep
+
+        watch_sweep(folder.absolute(), port, console, clips=not no_clips)
+        return
+    if port is not None:
+        raise BadInput("--port is the port of --watch; add --watch, or leave it out")
     from cluster.sweep import publish
 
-    publish(folder.absolute(), console)
+    publish(folder.absolute(), console, clips=not no_clips)
 
 
 @app.command()

@@ -111,6 +111,8 @@ class RunSpec(_Model):
     """Failed trials that leave the exit code at 0."""
     track: str = ""
     """Experiment tracker that the log is mirrored in (`wandb`); none where left out."""
+    clips: bool = True
+    """Whether pages and uploads may hold motion of the recordings."""
 
 
 class SweepSpec(_Model):

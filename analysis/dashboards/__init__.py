@@ -21,13 +21,29 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _wandb() -> Tracker:
+def _wandb(clips: bool) -> Tracker:
     from analysis.dashboards.wandb import Wandb  # brings pandas; the command line starts without
 
-    return Wandb()
+    return Wandb(clips=clips)
 
 
-TRACKERS: dict[str, Callable[[], Tracker]] = {"wandb": _wandb}
+def _tensorboard(clips: bool) -> Tracker:
+    from analysis.dashboards.tensorboard import TensorBoard
+
+    return TensorBoard(clips=clips)
+
+
+def _mlflow(clips: bool) -> Tracker:
+    from analysis.dashboards.mlflow import MLflow
+
+    return MLflow(clips=clips)
+
+
+TRACKERS: dict[str, Callable[[bool], Tracker]] = {
+    "wandb": _wandb,
+    "tensorboard": _tensorboard,
+    "mlflow": _mlflow,
+}
 """Trackers by the name that `--track` takes."""
 
 
@@ -43,8 +59,12 @@ def check_tracker(name: str) -> None:
         raise BadInput(f"no tracker {name!r}; {guess}there are {', '.join(TRACKERS)}")
 
 
-def make_tracker(name: str) -> Tracker:
+def make_tracker(name: str, *, clips: bool = True) -> Tracker:
     """A tracker by name.
+
+    Args:
+        name: one of `TRACKERS`.
+        clips: whether motion may be uploaded, where the sweep and its data allow it.
 
     Raises:
         BadInput: there is none of that name.
@@ -52,7 +72,7 @@ def make_tracker(name: str) -> Tracker:
     if not name:
         raise BadInput(f"no tracker is named; there are {', '.join(TRACKERS)}")
     check_tracker(name)
-    return TRACKERS[name]()
+    return TRACKERS[name](clips)
 
 
 class Tracking:

@@ -41,6 +41,7 @@ class Overview:
         front: rows of that front by rising rate, means over seeds where there are several.
         rate: the rate that was searched.
         distortion: the first distortion that was searched.
+        others: rows of the front of the rate and each other distortion, by its name.
         history: hypervolume against the number of trials that gave points, one step for each.
         summary: totals: `trials_done` (and each other status), `operating_points`, `front_points`,
             `hypervolume`, `warnings`.
@@ -50,6 +51,7 @@ class Overview:
     front: pd.DataFrame
     rate: Objective
     distortion: Objective
+    others: dict[str, pd.DataFrame]
     history: History | None
     summary: dict[str, Any]
 
@@ -75,7 +77,8 @@ def overview(log: Log) -> Overview:
         summary["hypervolume"] = findings.hypervolume.value
     summary["warnings"] = findings.warnings
     history = thinned(findings.history) if findings.history else None
-    return Overview(points, front, log.rate, distortion, history, summary)
+    others = {n: rows for n, rows in fronts.items() if n != distortion.name}
+    return Overview(points, front, log.rate, distortion, others, history, summary)
 
 
 def _members(points: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
@@ -99,11 +102,18 @@ def thinned(history: History, most: int = MAX_HISTORY) -> History:
     return History(history.value[last], history.trials[last], history.seconds[last])
 
 
-def front_chart(seen: Overview) -> go.Figure:
-    """All points over rate and distortion, a colour for each codec, and the front as a line."""
+def front_chart(seen: Overview, other: str = "") -> go.Figure:
+    """All points over rate and distortion, a colour for each codec, and the front as a line.
+
+    Args:
+        seen: a sweep.
+        other: which of `others` is shown; the first distortion where left out.
+    """
     import plotly.graph_objects as go
 
-    x, y = seen.rate.column("val"), seen.distortion.column("val")
+    distortion = Objective(other) if other else seen.distortion
+    front = seen.others[other] if other else seen.front
+    x, y = seen.rate.column("val"), distortion.column("val")
     figure = go.Figure()
     # Lists, since Plotly writes arrays in a binary form that older pages of trackers cannot read.
     points = seen.points if {x, y} <= set(seen.points.columns) else seen.points.iloc[:0]
@@ -114,11 +124,11 @@ def front_chart(seen: Overview) -> go.Figure:
         figure.add_scatter(x=own[x].tolist(), y=own[y].tolist(), mode="markers", text=said,
                            name=codec_label(codec), marker={"color": look.light},
                            customdata=own["point"].tolist())  # fmt: skip
-    if len(points) and len(seen.front):
-        figure.add_scatter(x=seen.front[x].tolist(), y=seen.front[y].tolist(), mode="lines",
+    if len(points) and len(front):
+        figure.add_scatter(x=front[x].tolist(), y=front[y].tolist(), mode="lines",
                            name="front", line={"color": "#444444", "shape": "hv"})  # fmt: skip
     figure.update_layout(
-        title=f"{objective_label(seen.distortion.name)} on validation",
+        title=f"{objective_label(distortion.name)} on validation",
         xaxis={"title": f"{objective_label(x)} ({unit_label(x)})", "type": "log"},
         yaxis={"title": f"{objective_label(y)} ({unit_label(y)})"},
         template="none",

@@ -32,7 +32,8 @@ class Trial:
 
     Attributes:
         name: its identity in the sweep.
-        proposed: the event that proposed it: `config`, `seed`, `codec`, `config_hash`.
+        proposed: the event that proposed it: `config`, `seed`, `codec`, `config_hash`. A refused
+            trial was never proposed to anyone; its one event says all of this.
         progress: rows of its learning curve by rising `share`, each share once, the last report.
         points: rows of its operating points by rising `depth`, each depth once, the last report.
         end: the event that ended it: a status of `STATUSES`, `reason`, `seconds`.
@@ -55,6 +56,16 @@ class Trial:
         return str(self.end.get("reason") or "")
 
     @property
+    def ended(self) -> float:
+        """When it ended, in seconds since 1970."""
+        return float(self.end.get("time") or 0.0)
+
+    @property
+    def began(self) -> float:
+        """When it was proposed, in seconds since 1970; its end where the log does not say."""
+        return float(self.proposed.get("time") or self.ended)
+
+    @property
     def config(self) -> dict[str, Any]:
         """Its flat configuration."""
         return dict(self.proposed.get("config") or {})
@@ -71,6 +82,11 @@ class Tracker(Protocol):
     @property
     def name(self) -> str:
         """What it is called on the command line and in `tracking.json`."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where to look at what was mirrored; "" where that is not known."""
         ...
 
     def start(self, head: Log) -> None:
@@ -163,7 +179,7 @@ class _Open:
     def ended(self, name: str, end: Event) -> Trial:
         progress = tuple(row for _, row in sorted(self.progress.items()))
         points = tuple(row for _, row in sorted(self.points.items()))
-        return Trial(name, self.proposed, progress, points, end)
+        return Trial(name, self.proposed or end, progress, points, end)
 
 
 class Mirror:
@@ -174,12 +190,13 @@ class Mirror:
     """
 
     def __init__(self, folder: Path, tracker: Tracker) -> None:
-        """Mirrors the log of `folder`; the tracker is started when the first trial has ended."""
+        """Mirrors the log of `folder`; the tracker is started when there is something for it."""
         self._folder, self._tracker = folder, tracker
         self._head: dict[str, Event] = {}
         self._open: dict[str, _Open] = {}
         self._ended: dict[str, None] = {}
         self._ledger: Ledger | None = None
+        self._started = False
         self.written = 0
 
     def feed(self, event: Event) -> None:
@@ -200,8 +217,9 @@ class Mirror:
             trial.points[int(event["row"].get("depth") or 0)] = event["row"]
         elif kind in STATUSES:
             self._ended[name] = None
-            ledger = self._started()
+            ledger = self._known()
             if name not in ledger.trials:
+                self._start()
                 self._tracker.trial(trial.ended(name, event))
                 ledger.trials[name] = None
                 ledger.write()
@@ -213,19 +231,26 @@ class Mirror:
         """Mirrors the sweep as a whole, unless no trial has ended since that was done last."""
         if not self._ended:
             return
-        ledger = self._started()
+        ledger = self._known()
         if ledger.analysis != len(self._ended):
+            self._start()
             self._tracker.finish(read_log(self._folder))
             ledger.analysis = len(self._ended)
             ledger.write()
 
-    def _started(self) -> Ledger:
+    def _known(self) -> Ledger:
         if self._ledger is None:
-            head = Log(self._folder, tuple(self._head[k] for k in _HEAD if k in self._head))
-            ledger = Ledger(self._folder, self._tracker.name, sweep_identity(head))
-            self._tracker.start(head)
-            self._ledger = ledger
+            self._ledger = Ledger(self._folder, self._tracker.name, sweep_identity(self._begun()))
         return self._ledger
+
+    def _begun(self) -> Log:
+        return Log(self._folder, tuple(self._head[k] for k in _HEAD if k in self._head))
+
+    def _start(self) -> None:
+        """Starts the tracker before the first thing that it has not got yet."""
+        if not self._started:
+            self._tracker.start(self._begun())
+            self._started = True
 
 
 def mirror(folder: Path | str, tracker: Tracker) -> int:

@@ -26,8 +26,14 @@ from analysis.dashboards.tracker import (
     run_identity,
     sweep_identity,
 )
+from analysis.dashboards.uploads import (
+    codec_folders,
+    deepest_rows,
+    on_a_front,
+    shared_page,
+)
 from analysis.log import Log
-from search_spaces.record import REPORT_FILE
+from search_spaces.record import POINT_KEYS, REPORT_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +47,7 @@ WHOLE = 1000
 """Step at which a trial has spent its whole training budget: steps are the share in per mille."""
 HTML_LIMIT = 10_000_000
 """Bytes up to which the report is shown in the run; a larger one becomes an artifact."""
+_OF_A_CODEC = ("rate_", "val_rate_", "val_rmse_", "codec_bytes", "parameters")
 _TAG_LENGTH = 64
 _NAME_LENGTH = 128
 
@@ -50,12 +57,18 @@ class Wandb:
 
     name = "wandb"
 
-    def __init__(self) -> None:
-        """Imports nothing yet."""
+    def __init__(self, *, clips: bool = True) -> None:
+        """Imports nothing yet; without `clips` no page with motion is uploaded."""
+        self._clips = clips
         self._wandb: Any = None
         self._head: Log
         self._folder = ""
         self._abandoned = False
+
+    @property
+    def place(self) -> str:
+        """Where offline runs lie; online, W&B's own pages."""
+        return self._folder and f"{self._folder} (offline runs go up with 'wandb sync')"
 
     def start(self, head: Log) -> None:
         """Imports wandb and finds its mode and key, asking nobody.
@@ -113,9 +126,9 @@ class Wandb:
             )
 
     def finish(self, log: Log) -> None:
-        """Writes the run of the sweep: all points, the front, its chart, hypervolume, the report.
+        """Writes the run of the sweep: points, fronts, charts, hypervolume, report, codecs.
 
-        The report holds clips of the motion where it was built with them.
+        Codecs are those of trials on a front; the report holds no motion where that stays here.
         """
         seen = overview(log)
         config = {
@@ -143,13 +156,18 @@ class Wandb:
                     "front": self._table(seen.front),
                     "front_chart": self._wandb.Plotly(front_chart(seen)),
                 }
-            report = log.folder / REPORT_FILE
-            if report.is_file() and report.stat().st_size <= HTML_LIMIT:
+                for name in seen.others:
+                    shown[f"front_chart_{name}"] = self._wandb.Plotly(front_chart(seen, name))
+            report = shared_page(log, self._clips)
+            if report is not None and report.stat().st_size <= HTML_LIMIT:
                 shown["report"] = self._wandb.Html(str(report), inject=False)
             if shown:
                 run.log(shown, step=last + 1)
-            if report.is_file() and "report" not in shown:
+            if report is not None and "report" not in shown:
                 self._log_report(run, report)
+            rows = deepest_rows(seen.points)
+            for trial in on_a_front(seen):
+                self._log_codec(run, trial, rows[trial], codec_folders(log, trial))
             run.summary.update(finite(seen.summary))
 
     def close(self) -> None:
@@ -183,13 +201,12 @@ class Wandb:
         *,
         failed: bool = False,
     ) -> Iterator[Any]:
-        identity = sweep_identity(self._head)
         Path(self._folder).mkdir(parents=True, exist_ok=True)
         run = self._wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             id=run_identity(self._head, name),
             name=name[:_NAME_LENGTH],
-            group=f"{self._head.name[: _NAME_LENGTH - 7]}-{identity[:6]}",
+            group=group_name(self._head),
             job_type=kind,
             tags=list(dict.fromkeys(str(t)[:_TAG_LENGTH] for t in tags if t)),
             config=finite(config),
@@ -255,10 +272,30 @@ class Wandb:
         columns, rows = cells(frame)
         return self._wandb.Table(columns=columns, data=rows)
 
+    def _log_codec(
+        self, run: Any, trial: str, row: Mapping[str, Any], folders: Mapping[str, Path]
+    ) -> None:
+        if not folders:
+            return
+        told = {k: v for k, v in finite(row).items() if isinstance(v, str | int | float)}
+        # Validation alone, as a codec is chosen; wandb takes a hundred values at most.
+        said = {k: v for k, v in told.items() if k in POINT_KEYS or k.startswith(_OF_A_CODEC)}
+        said = dict(list(said.items())[:100])
+        name = f"codec-{run_identity(self._head, trial)}"
+        artifact = self._wandb.Artifact(name, type="model", description=trial, metadata=said)
+        for folder, place in folders.items():
+            artifact.add_dir(str(place), name=folder)
+        run.log_artifact(artifact)
+
     def _log_report(self, run: Any, report: Path) -> None:
         artifact = self._wandb.Artifact(f"report-{sweep_identity(self._head)}", type="report")
         artifact.add_file(str(report), name=REPORT_FILE)
         run.log_artifact(artifact)
+
+
+def group_name(log: Log) -> str:
+    """Group of a sweep's runs."""
+    return f"{log.name[: _NAME_LENGTH - 7]}-{sweep_identity(log)[:6]}"
 
 
 def _goal(sign: int) -> str:

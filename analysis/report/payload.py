@@ -27,8 +27,13 @@ from search_spaces.record import MEAN_POSE, SETTING
 SHOWN_SPLITS = ("val", "test")
 
 
-def payload(findings: Findings) -> dict[str, Any]:
-    """All numbers of the page."""
+def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
+    """All numbers of the page.
+
+    Args:
+        findings: of the sweep.
+        clips: whether motion of the recordings may stand on the page; the entry `clips` says so.
+    """
     shown = shown_metrics(findings.means)
     rates = {k: n for k, n in RATES.items() if Objective(n).column("val") in findings.means.columns}
     drawn = {n: find_metric(n)[0] for n in shown}
@@ -61,6 +66,7 @@ def payload(findings: Findings) -> dict[str, Any]:
         "history": _history(findings),
         "dimensions": _dimensions(findings),
         "seeds": findings.seeds,
+        "clips": clips,
     }
 
 

@@ -16,6 +16,7 @@ from analysis.evaluations import read_evaluations
 from analysis.findings import Findings, full_pose_front
 from analysis.labels import codec_label, number, objective_label, part_label, quantity
 from analysis.log import read_log
+from analysis.motion_shown import clips_asked, notice
 from analysis.palette import looks
 from analysis.points import write_tables
 from analysis.report.payload import payload
@@ -27,11 +28,15 @@ from search_spaces.record import FIGURES_FOLDER, REPORT_FILE
 __all__ = ["build_report"]
 
 
-def build_report(folder: Path | str) -> Path:
+def build_report(folder: Path | str, *, clips: bool = True) -> Path:
     """Makes the tables, figures and report of a sweep anew.
 
     The page depends on the log and the folders of trials and evaluations alone: the same sweep
     gives the same bytes.
+
+    Args:
+        folder: the sweep directory.
+        clips: whether the page may hold motion; never where the sweep was run with `--no-clips`.
 
     Returns:
         Path of `report.html`.
@@ -48,13 +53,13 @@ def build_report(folder: Path | str) -> Path:
     write_figures(findings, folder / FIGURES_FOLDER)
     target = folder / REPORT_FILE
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(findings), encoding="utf-8")
+    temporary.write_text(render(findings, clips=clips), encoding="utf-8")
     os.replace(temporary, target)
     return target
 
 
-def render(findings: Findings) -> str:
-    """The page."""
+def render(findings: Findings, *, clips: bool = True) -> str:
+    """The page; without motion where `clips` is False or the sweep was run so."""
     # plotly is slow to import, and only this needs it.
     from plotly.offline import get_plotlyjs
 
@@ -65,6 +70,7 @@ def render(findings: Findings) -> str:
                             "quantity": quantity}  # fmt: skip
     template = environment.from_string(_own("template.html.j2"))
     evaluations = read_evaluations(findings.log.folder)
+    clips = clips and clips_asked(findings.log)
     return template.render(
         f=findings,
         log=findings.log,
@@ -74,6 +80,7 @@ def render(findings: Findings) -> str:
         front=full_pose_front(findings),
         table=front_table(findings),
         tokens_per_code=TOKENS_PER_CODE,
+        motion_notice=notice(findings.log, clips),
         rates=rate_table(findings),
         bars=rate_bars(findings),
         evaluations=[evaluation_table(findings, e) for e in evaluations.read],
@@ -83,7 +90,7 @@ def render(findings: Findings) -> str:
         css=Markup(_own("report.css")),
         scripts=[Markup(_own(name)) for name in ("plots.js", "page.js")],
         plotly=Markup(get_plotlyjs()),
-        data=Markup(embedded(payload(findings))),
+        data=Markup(embedded(payload(findings, clips=clips))),
     )
 
 

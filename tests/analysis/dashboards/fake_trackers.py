@@ -28,6 +28,10 @@ class Keeping:
     trials: list[Trial] = field(default_factory=list)
     heads: list[Log] = field(default_factory=list)
 
+    @property
+    def place(self) -> str:
+        return "nowhere"
+
     def start(self, head: Log) -> None:
         self.calls.append("start")
         self.heads.append(head)
@@ -106,9 +110,11 @@ def make_log(folder: Path, **settings: Any) -> list[str]:
     """Writes an invented sweep whose neural codecs have learning curves; gives its lines back."""
     sweep = FakeSweep(**{"trials": 16, "clips": False, **settings})
     sweep.write(folder, np.random.default_rng(0))
-    events = []
+    events: list[dict[str, Any]] = []
     codecs: dict[str, str] = {}
     for event in sweep.events:
+        if event["event"] == "refused":  # one event, as the proposer writes it
+            event = {**events.pop(), **event}
         events.append(event)
         if event["event"] == "proposed":
             codecs[event["trial"]] = event["codec"]

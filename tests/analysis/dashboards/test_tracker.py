@@ -127,9 +127,11 @@ def test_a_sweep_without_an_end_has_nothing_to_mirror(tmp_path: Path) -> None:
 def test_an_unknown_tracker_is_bad_input_that_lists_them() -> None:
     check_tracker("")
     check_tracker("wandb")
-    with pytest.raises(BadInput, match=r"'wandbb'; did you mean wandb\? there are wandb"):
+    with pytest.raises(
+        BadInput, match=r"'wandbb'; did you mean wandb\? there are wandb, tensorboard, mlflow"
+    ):
         check_tracker("wandbb")
-    with pytest.raises(BadInput, match="there are wandb"):
+    with pytest.raises(BadInput, match="there are wandb, tensorboard, mlflow"):
         tracking("mlfow", Path("nowhere"), print)
-    with pytest.raises(BadInput, match="there are wandb"):
+    with pytest.raises(BadInput, match="there are wandb, tensorboard, mlflow"):
         make_tracker("")

@@ -20,6 +20,7 @@ from analysis.findings import History
 from analysis.log import read_log
 from analysis.points import points_frame, trials_frame
 from search_spaces.record import LOG_FILE, REPORT_FILE
+from tests.analysis.dashboards.contract import Seen, TrackerContract, text
 from tests.analysis.dashboards.fake_trackers import SHARES, cut, make_log
 from tests.analysis.dashboards.wandb_files import Written, written_runs
 
@@ -211,13 +212,13 @@ def test_a_large_report_is_an_artifact(
 def test_after_a_resume_ids_are_equal_and_no_trial_is_written_twice(
     tmp_path: Path, offline: Path
 ) -> None:
-    lines = make_log(tmp_path / "sweep")
+    lines = make_log(tmp_path / "sweep", trials=5)
     log = tmp_path / "sweep" / LOG_FILE
-    log.write_text("".join(lines[: cut(lines, 6) + 2]))
+    log.write_text("".join(lines[: cut(lines, 2) + 2]))
     with pytest.raises(KeyboardInterrupt), tracking("wandb", log.parent, print):
         raise KeyboardInterrupt
     first = written_runs(offline)
-    assert len(first) == 6
+    assert len(first) == 2
     log.write_text("".join(lines))
     said: list[str] = []
     with tracking("wandb", log.parent, said.append) as tracked:
@@ -225,11 +226,44 @@ def test_after_a_resume_ids_are_equal_and_no_trial_is_written_twice(
     tracked.finish()
     assert said == []
     both = written_runs(offline)
-    assert len(both) == 17
+    assert len(both) == 6
     assert {r.id for r in both} == {run_identity(read_log(log.parent), r.name) for r in both}
-    assert len({r.id for r in both}) == 17
+    assert len({r.id for r in both}) == 6
     assert {r.id for r in first} < {r.id for r in both}
     assert not [t for t in threading.enumerate() if "wandb" in t.name.lower()]
+
+
+class TestWandb(TrackerContract):
+    name = "wandb"
+    module = "wandb"
+    forgetful = False  # offline folders cannot be asked what they hold
+
+    @classmethod
+    def environment(cls, place: Path) -> dict[str, str]:
+        return _environment(place)
+
+    @classmethod
+    def read(cls, folder: Path, place: Path) -> list[Seen]:
+        found = []
+        for run in written_runs(place / "wandb-dir"):
+            if run.job_type != "trial":
+                continue
+            config = {k: text(v) for k, v in run.config.items()}
+            values = {k: v for k, v in run.summary.items() if isinstance(v, int | float)}
+            rows = [r for r in run.history if "curve/val_rmse_full_cm" in r]
+            curve = {r["share_permille"]: r["curve/val_rmse_full_cm"] for r in rows}
+            found.append(Seen(run.id, run.name, run.summary["status"], config, values, curve))
+        return sorted(found, key=lambda seen: seen.trial)
+
+    def hypervolumes(self, folder: Path, place: Path) -> list[list[float]]:
+        whole = [r for r in written_runs(place / "wandb-dir") if r.job_type == "analysis"]
+        whole.sort(key=lambda r: r.summary["operating_points"])
+        assert len({r.id for r in whole}) == 1
+        return [[r["hypervolume"] for r in w.history if "hypervolume" in r] for w in whole]
+
+    def codecs(self, folder: Path, place: Path) -> dict[str, set[str]] | None:
+        whole = [r for r in written_runs(place / "wandb-dir") if r.job_type == "analysis"]
+        return max(whole, key=lambda r: r.summary["operating_points"]).codecs
 
 
 def test_without_a_wandb_dir_it_lies_in_the_sweep_folder(

@@ -33,6 +33,7 @@ class Written:
     summary: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     artifacts: list[str] = field(default_factory=list)
+    codecs: dict[str, set[str]] = field(default_factory=dict)
     exit_code: int | None = None
 
     def table(self, key: str) -> tuple[list[str], list[list[Any]]]:
@@ -73,6 +74,9 @@ def _run(path: Path) -> Written:
             run.metrics[metric.name or metric.glob_name] = metric
         elif kind == "artifact":
             run.artifacts.append(record.artifact.type)
+            if record.artifact.type == "model":
+                paths = {entry.path for entry in record.artifact.manifest.contents}
+                run.codecs[record.artifact.description] = paths
         elif kind == "exit":
             run.exit_code = record.exit.exit_code
     return run
