@@ -1,0 +1,138 @@
+"""One cell is one (task, arm, seed): run once, written as one file, never run twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.search.arms import make_arm
+from benchmarks.search.problem import Scale, Task
+from benchmarks.search.scoring import share_to_reach, times, volume_over_time
+from cluster.replay.simulator import simulate
+
+PACKAGES = (
+    "optuna", "ray", "numpy", "scipy", "moocore", "syne-tune", "neural-pipeline-search",
+    "ax-platform", "botorch", "smac", "deephyper",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run's identity."""
+
+    task: str
+    arm: str
+    seed: int
+    workers: int
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.task}--{self.arm}--s{self.seed}--w{self.workers}"
+
+
+def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
+    """Runs a cell unless its file is there; returns the file."""
+    path = folder / f"{cell.name}.json.gz"
+    if path.is_file():
+        return path
+    arm = make_arm(cell.arm, task, scale, cell.seed, cell.workers)
+    horizon = scale.horizon(cell.workers)
+    began = time.time()
+    trace = simulate(
+        task, arm, workers=cell.workers, horizon=horizon, seed=cell.seed, charge_asking=True
+    )
+    found = {
+        "task": cell.task, "arm": cell.arm, "seed": cell.seed, "workers": cell.workers,
+        "reference": list(scale.reference), "volume": scale.volume, "horizon": horizon,
+        "asked": trace.asked, "finished": trace.finished, "stopped": trace.stopped,
+        "asking_seconds": trace.asking_seconds, "slowest_ask": trace.slowest_ask,
+        "wall_seconds": time.time() - began,
+        "versions": _versions(), "machine": platform.platform(), "cores": os.cpu_count(),
+        "events": trace.rows,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".part-{os.getpid()}")
+    with gzip.open(part, "wt") as out:
+        json.dump(found, out, default=float)
+    part.replace(path)
+    return path
+
+
+def read_cell(path: Path) -> dict[str, Any]:
+    """A cell's file."""
+    with gzip.open(path, "rt") as source:
+        found: dict[str, Any] = json.load(source)
+    return found
+
+
+def points_of(cell: Mapping[str, Any]) -> list[tuple[float, bool, np.ndarray]]:
+    """(time, whether a trial's end, points) in order of time."""
+    return [
+        (e["time"], e["event"] == "done", np.asarray(e["points"], float))
+        for e in cell["events"]
+        if e["event"] != "asked"
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A cell's numbers; volumes are shares of the random sample's.
+
+    Attributes:
+        anytime: (times,) volume of every report so far.
+        finals: (times,) volume of trials' ends so far.
+    """
+
+    anytime: np.ndarray
+    finals: np.ndarray
+    cell: Mapping[str, Any]
+
+    @property
+    def area(self) -> float:
+        """Mean of the anytime volume over log-spaced times."""
+        return float(self.anytime.mean())
+
+    @property
+    def final(self) -> float:
+        """Volume of the ends at the end."""
+        return float(self.finals[-1])
+
+    def share(self, goal: float, *, finals: bool = False) -> float:
+        """Share of the budget at which a volume (share of the sample's) is reached."""
+        reference = tuple(self.cell["reference"])
+        return share_to_reach(
+            points_of(self.cell), reference, goal * self.cell["volume"], self.cell["horizon"],
+            finals=finals,
+        )  # fmt: skip
+
+
+def scored(cell: Mapping[str, Any]) -> Scored:
+    """Volumes over time of a cell."""
+    at = times(cell["horizon"])
+    reference = tuple(cell["reference"])
+    points = points_of(cell)
+    anytime, finals = (
+        volume_over_time(points, reference, at, finals=f) / cell["volume"] for f in (False, True)
+    )
+    return Scored(anytime, finals, cell)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

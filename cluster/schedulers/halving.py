@@ -1,0 +1,76 @@
+"""Asynchronous successive halving by non-dominated rank.
+
+At each rung a trial goes on where it stands among the best 1 / eta of those that reported there so
+far, itself included [ASHA's stopping form, Li et al. 2020, with the rank of `ranking`]. Trials of
+one shot, which report nothing on the way, enter no rung. A trial that would add to the front of
+finished ones is never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cluster.schedulers.ranking import layers, positions
+
+RUNGS = (1 / 27, 1 / 9, 1 / 3)
+
+
+class SuccessiveHalving:
+    """The rule, seeded."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        eta: float = 3.0,
+        rungs: Sequence[float] = RUNGS,
+        fewest: int = 3,
+    ) -> None:
+        """Starts with empty rungs.
+
+        Args:
+            seed: decides exact ties.
+            eta: one in `eta` goes on.
+            rungs: shares of a trial's budget.
+            fewest: reports at a rung before anything is stopped there.
+        """
+        self._seed = seed
+        self._eta = eta
+        self._fewest = fewest
+        self.rungs = tuple(sorted(rungs))
+        self._reports: dict[float, dict[int, np.ndarray]] = {}
+        self._finished: list[np.ndarray] = []
+
+    def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
+        """Whether it is among the best of its rung; what diverged is not."""
+        points = _finite(points)
+        if not len(points):
+            return False
+        rung = self._reports.setdefault(share, {})
+        rung[trial] = points
+        if len(rung) < self._fewest or self._adds(points):
+            return True
+        keys = [self._key(t) for t in rung]
+        place = positions(list(rung.values()), keys)[list(rung).index(trial)]
+        return bool(place < max(1.0, len(rung) / self._eta))
+
+    def ended(self, trial: int, points: np.ndarray | None) -> None:
+        """What finished makes the front that nothing better is stopped under."""
+        if points is not None:
+            self._finished.append(_finite(points))
+
+    def _adds(self, points: np.ndarray) -> bool:
+        if not any(map(len, self._finished)):
+            return False
+        pooled = np.concatenate([*self._finished, points])
+        equal = (points[:, None] == pooled[None, : -len(points)]).all(-1).any(1)
+        return bool(((layers(pooled)[-len(points) :] == 0) & ~equal).any())
+
+    def _key(self, trial: int) -> int:
+        return int(np.random.SeedSequence([self._seed, trial]).generate_state(1)[0])
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    return points[np.isfinite(points).all(axis=1)]

@@ -1,0 +1,1 @@
+"""Search that uses the exactly known rate: model, acquisition, searcher."""

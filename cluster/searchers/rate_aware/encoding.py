@@ -1,0 +1,205 @@
+"""Configurations of a conditional space as points of a unit cube.
+
+One coordinate for each numeric key, whatever codec it belongs to, so that what is learnt of one
+codec's codebook size tells about another's; one coordinate for each value of a key without an
+order. A key that a configuration lacks stands in the middle, so that between two codecs it is the
+codec's own coordinates that tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import qmc
+
+from search_spaces.space import Config, Parameter, Space, Value, distinct
+
+MIDDLE = 0.5
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """Where one key stands: a column, or one for each of its values."""
+
+    name: str
+    column: int
+    values: tuple[Value, ...] = ()
+    """Values without an order."""
+    places: tuple[float, ...] = ()
+    """Numeric values that stand at even distances, where neither scale fits."""
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+
+    @cached_property
+    def numeric(self) -> bool:
+        return not self.values
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        return (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+
+    @property
+    def width(self) -> int:
+        return len(self.values) or 1
+
+    def unit(self, value: Value) -> float:
+        number = float(value)
+        if self.places:
+            return float(np.interp(number, self.places, np.linspace(0, 1, len(self.places))))
+        low, high = self.ends
+        place = math.log(number) if self.log else number
+        return (place - low) / (high - low) if high > low else MIDDLE
+
+    def number(self, unit: float) -> float:
+        if self.places:
+            return float(np.interp(unit, np.linspace(0, 1, len(self.places)), self.places))
+        low, high = self.ends
+        place = low + unit * (high - low)
+        return math.exp(place) if self.log else place
+
+
+class Encoding:
+    """Between configurations of a space and vectors."""
+
+    def __init__(self, space: Space, levels: int = 1) -> None:
+        """For a space whose trials give up to `levels` points each (prefixes of a codec)."""
+        self.space = space
+        self._axes: dict[str, _Axis] = {}
+        self._own = {p.label: _axis(p.name, 0, [p]) for p in space.parameters}
+        self._ordered = {p.label: _sorted(p.choices) for p in space.parameters if p.choices}
+        column = 0
+        for name in dict.fromkeys(p.name for p in space.parameters):
+            axis = _axis(name, column, [p for p in space.parameters if p.name == name])
+            self._axes[name] = axis
+            column += axis.width
+        self._level_column = column if levels > 1 else None
+        self._log_levels = math.log(levels) if levels > 1 else 1.0
+        self.dimensions = column + (levels > 1)
+        names = list(self._axes)
+        groups = [names.index(a.name) for a in self._axes.values() for _ in range(a.width)]
+        self.groups = np.array(groups + [len(names)] * (levels > 1), dtype=int)
+
+    def encode(self, config: Config, levels: Sequence[int] = (1,)) -> np.ndarray:
+        """(levels, dimensions): a configuration at each number of levels decoded."""
+        row = np.full(self.dimensions, MIDDLE)
+        for axis in self._axes.values():
+            known = axis.name in config
+            if axis.numeric:
+                if known:
+                    row[axis.column] = axis.unit(config[axis.name])
+                continue
+            place = slice(axis.column, axis.column + axis.width)
+            # Two values of a key stand 1 apart, whatever the number of its values.
+            row[place] = (
+                [math.sqrt(0.5) * (v == config[axis.name]) for v in axis.values] if known else 0.0
+            )
+        if len(levels) == 1:
+            rows = row[None]
+        else:
+            rows = np.tile(row, (len(levels), 1))
+        if self._level_column is not None:
+            rows[:, self._level_column] = [math.log(q) / self._log_levels for q in levels]
+        return rows
+
+    def numeric_columns(self, config: Config, but: frozenset[str]) -> list[int]:
+        """Columns along which a configuration may be moved, keys in `but` left alone."""
+        return [
+            self._axes[p.name].column
+            for p in self.space.active(config)
+            if p.name not in but and self._axes[p.name].numeric
+        ]
+
+    def moved(self, config: Config, row: np.ndarray, but: frozenset[str]) -> Config:
+        """The nearest configuration whose numeric keys stand where `row` says."""
+        fresh = dict(config)
+        for parameter in self.space.active(config):
+            axis = self._axes[parameter.name]
+            if axis.numeric and parameter.name not in but:
+                fresh[parameter.name] = _nearest(parameter, axis, float(row[axis.column]))
+        return fresh
+
+    @property
+    def labels(self) -> int:
+        """Coordinates of the cube that `at` reads: one for each parameter of the space."""
+        return len(self.space.parameters)
+
+    def at(self, cube: np.ndarray) -> Config:
+        """The configuration at a point of [0, 1]^labels, its coordinates read as quantiles."""
+        config = self.space.start()
+        for parameter, unit in zip(self.space.parameters, cube, strict=True):
+            if parameter.active(config):
+                config[parameter.name] = self.quantile(parameter, float(unit))
+        return config
+
+    def quantile(self, parameter: Parameter, unit: float) -> Value:
+        """A parameter's value at a share of its range; choices are equally likely."""
+        if parameter.choices is not None:
+            choices = self._ordered[parameter.label]
+            return choices[min(int(unit * len(choices)), len(choices) - 1)]
+        return _nearest(parameter, self._own[parameter.label], unit)
+
+    def perturbed(self, config: Config, rng: np.random.Generator, spread: float) -> Config:
+        """A neighbour: about a third of its keys redrawn near where they stand."""
+        fresh = self.space.start()
+        share = max(0.35, 1.0 / max(len(config), 1))
+        for parameter in self.space.parameters:
+            if not parameter.active(fresh):
+                continue
+            kept = parameter.name in config and parameter.contains(config[parameter.name])
+            if kept and rng.random() >= share:
+                fresh[parameter.name] = config[parameter.name]
+                continue
+            axis = self._axes[parameter.name]
+            if kept and axis.numeric:
+                own = self._own[parameter.label]
+                unit = own.unit(config[parameter.name]) + spread * rng.standard_normal()
+                fresh[parameter.name] = _nearest(parameter, own, min(max(unit, 0.0), 1.0))
+            else:
+                fresh[parameter.name] = self.quantile(parameter, rng.random())
+        return fresh
+
+
+def sobol(dimensions: int, count: int, seed: int) -> np.ndarray:
+    """(count, dimensions) points of a scrambled Sobol sequence."""
+    power = max(0, math.ceil(math.log2(max(count, 1))))
+    return np.asarray(qmc.Sobol(dimensions, seed=seed).random_base2(power)[:count])
+
+
+def _sorted(choices: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(sorted(choices)) if all(_number(c) for c in choices) else choices
+
+
+def _axis(name: str, column: int, variants: Sequence[Parameter]) -> _Axis:
+    listed = distinct([c for p in variants for c in p.choices or ()])
+    if not all(_number(c) for c in listed):
+        ends = [v for p in variants if p.choices is None for v in (p.low or 0.0, p.high or 0.0)]
+        return _Axis(name, column, values=(*listed, *ends))
+    numbers = sorted({float(c) for c in listed})
+    numbers += [float(v or 0.0) for p in variants if p.choices is None for v in (p.low, p.high)]
+    low, high = min(numbers), max(numbers)
+    ranged = [p for p in variants if p.choices is None]
+    log = any(p.log for p in ranged) or (not ranged and low > 0 and high >= 8 * low)
+    if not ranged and not log and len(numbers) > 2:
+        return _Axis(name, column, places=tuple(numbers), low=low, high=high)
+    return _Axis(name, column, low=low, high=high, log=log and low > 0)
+
+
+def _nearest(parameter: Parameter, axis: _Axis, unit: float) -> Value:
+    number = axis.number(min(max(unit, 0.0), 1.0))
+    if parameter.choices is not None:
+        return min(parameter.choices, key=lambda c: abs(axis.unit(c) - unit))
+    low, high = float(parameter.low or 0), float(parameter.high or 0)
+    number = min(max(number, low), high)
+    if not parameter.integer:
+        return number
+    step = parameter.step or 1
+    return int(min(low + step * round((number - low) / step), high - (high - low) % step))

@@ -1,0 +1,91 @@
+"""Logarithm of the expected volume that an uncertain point, or set of points, adds to a staircase.
+
+For a normal value N(mu, sigma^2) at an exactly known rate the expectation is the finite sum over
+steps of width times expected improvement, EI(b) = sigma h((b - mu) / sigma) with
+h(z) = phi(z) + z Phi(z). A residual codec gives a point for every depth: of these the deepest that
+fits a rate is the best one, so point q counts between its own rate and that of point q + 1. That is
+exact where the value falls with depth, and a lower bound elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import erfcx, log_ndtr, ndtr
+
+_ROOT = np.sqrt(np.pi / 2)
+_LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+def log_h(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ln h(z), Phi(z) / h(z) and phi(z) / h(z), accurate in both tails."""
+    z = np.asarray(z, float)
+    log_phi = -0.5 * z * z - _LOG_ROOT_2PI
+    out = np.empty_like(z)
+    by_cdf, by_pdf = np.empty_like(z), np.empty_like(z)
+    high = z > -1.0
+    if high.any():
+        x = z[high]
+        phi, cdf = np.exp(log_phi[high]), ndtr(x)
+        h = phi + x * cdf
+        out[high], by_cdf[high], by_pdf[high] = np.log(h), cdf / h, phi / h
+    low = ~high
+    if low.any():
+        x = z[low]
+        u = _ROOT * erfcx(-x / np.sqrt(2))  # Phi / phi
+        inverse = 1.0 / (x * x)
+        series = inverse * (1 - inverse * (3 - inverse * (15 - 105 * inverse)))
+        g = np.where(x < -50.0, series, 1 + x * u)  # h / phi, which cancels far out
+        out[low] = log_phi[low] + np.log(g)
+        by_cdf[low], by_pdf[low] = u / g, 1.0 / g
+    return out, by_cdf, by_pdf
+
+
+def expected_gain(
+    mean: np.ndarray, sd: np.ndarray, levels: np.ndarray, widths: np.ndarray
+) -> np.ndarray:
+    """Expected volume under each point: (points,), from (points, steps) widths."""
+    z = (levels[None] - mean[:, None]) / sd[:, None]
+    return np.sum(widths * sd[:, None] * np.exp(log_h(z)[0]), axis=1)
+
+
+def log_expected_gain(
+    mean: np.ndarray,
+    sd: np.ndarray,
+    levels: np.ndarray,
+    widths: np.ndarray,
+    owner: np.ndarray,
+    owners: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ln of the expected volume of each set of points, and its slopes.
+
+    Args:
+        mean: (points,) posterior means.
+        sd: (points,) posterior standard deviations, positive.
+        levels: (steps,) of the staircase.
+        widths: (points, steps), from `Staircase.widths`.
+        owner: (points,) number of the set that each point belongs to, ascending.
+        owners: how many sets.
+
+    Returns:
+        (owners,) values, -inf where a set has no width; (points,) slopes by mean; (points,) by sd.
+    """
+    z = (levels[None] - mean[:, None]) / sd[:, None]
+    log_value, by_cdf, by_pdf = log_h(z)
+    with np.errstate(divide="ignore"):
+        terms = np.log(widths) + np.log(sd)[:, None] + log_value
+    top = np.full(owners, -np.inf)
+    np.maximum.at(top, owner, terms.max(axis=1, initial=-np.inf))
+    shift = np.where(np.isfinite(top), top, 0.0)[owner]
+    shares = np.exp(terms - shift[:, None])
+    total = np.bincount(owner, shares.sum(axis=1), owners)
+    with np.errstate(divide="ignore"):
+        value = np.log(total) + np.where(np.isfinite(top), top, 0.0)
+    shares /= np.where(total > 0, total, 1.0)[owner][:, None]
+    by_mean = -np.sum(shares * by_cdf, axis=1) / sd
+    by_sd = np.sum(shares * by_pdf, axis=1) / sd
+    return value, by_mean, by_sd
+
+
+def log_probability_below(mean: np.ndarray, sd: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """ln P(value < level)."""
+    return np.asarray(log_ndtr((level - mean) / sd))

@@ -1,0 +1,120 @@
+"""What the model has seen of each trial, and which of it becomes its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+
+import numpy as np
+
+from cluster.searchers.rate_aware.encoding import Encoding
+from cluster.searchers.rate_aware.gaussian_process import Inputs
+from search_spaces.space import Config
+
+SHORTEST = 1 / 52
+"""Share of a budget that stands at t = 0 on the logarithmic axis."""
+MOST_ROWS = 260
+FEW_TRIALS = 120
+"""Above this many trials only the last two rungs of each become rows."""
+
+
+class State(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(eq=False)
+class Seen:
+    """One trial.
+
+    Attributes:
+        config: its proposal.
+        rates: (points,) known objective of each of its points.
+        x: (picked, dimensions) its points that the model sees, encoded.
+        picked: their places among its points.
+        curve: (share of the budget, (points,) values) in order of shares.
+    """
+
+    config: Config
+    rates: np.ndarray
+    x: np.ndarray
+    picked: list[int]
+    state: State = State.RUNNING
+    curve: list[tuple[float, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """Share of its budget at its last report."""
+        return self.curve[-1][0] if self.curve else 0.0
+
+    def best(self, *, finished_only: bool) -> np.ndarray:
+        """(n, 2) points that it has to offer."""
+        curve = self.curve
+        if finished_only:
+            curve = curve[-1:] if self.state is State.DONE else []
+        found = [np.column_stack([self.rates, values]) for _, values in curve]
+        return np.concatenate(found) if found else np.zeros((0, 2))
+
+
+def on_axis(share: float) -> float:
+    """Share of a budget -> t: 1 at its end, 0 at a fifty-second of it."""
+    return 1 - math.log(max(share, SHORTEST)) / math.log(SHORTEST)
+
+
+def softened(values: np.ndarray, ceiling: float) -> np.ndarray:
+    """Values above a ceiling, diverged ones included, pressed into the 0.7 above it."""
+    values = np.where(np.isfinite(values), values, ceiling + 10.0)
+    return np.where(values > ceiling, ceiling + 0.7 * np.tanh((values - ceiling) / 0.7), values)
+
+
+@cache
+def chosen_levels(count: int) -> list[int]:
+    """Places of at most four of a trial's points: the last, the first, and two between."""
+    last = count - 1
+    return sorted({last, 0, round(last / 3), round(2 * last / 3)})
+
+
+def rows(
+    seen: Sequence[Seen], encoding: Encoding, ceiling: float, most: int = MOST_ROWS
+) -> tuple[Inputs, np.ndarray, int]:
+    """What the process is fitted to: inputs, values, and how many rows there were before the cap.
+
+    Over the cap the ends of finished trials stay first, then the best values, then an even spread.
+    """
+    reported = [s for s in seen if s.curve]
+    few = len(reported) <= FEW_TRIALS
+    x: list[np.ndarray] = []
+    t: list[float] = []
+    y: list[np.ndarray] = []
+    final: list[int] = []
+    for one in reported:
+        picked = one.picked
+        for share, values in one.curve if few else one.curve[-2:]:
+            x.append(one.x)
+            t.extend([on_axis(share)] * len(picked))
+            y.append(values[picked])
+            # The whole codec's end counts as final; prefixes give way first.
+            final.extend(
+                (one.state is State.DONE and share >= 1.0) * (1 + (i == picked[-1])) for i in picked
+            )
+    if not x:
+        return Inputs(np.zeros((0, encoding.dimensions)), np.zeros(0)), np.zeros(0), 0
+    inputs = Inputs(np.vstack(x), np.array(t))
+    values = softened(np.concatenate(y), ceiling)
+    total = len(values)
+    if total <= most:
+        return inputs, values, total
+    rank = np.array(final)
+    order = np.lexsort((values, -rank))
+    firm = order[: int(0.7 * most)]
+    rest = np.setdiff1d(np.arange(total), firm)
+    spread = rest[np.linspace(0, len(rest) - 1, most - len(firm)).astype(int)]
+    kept = np.sort(np.concatenate([firm, spread]))
+    return Inputs(inputs.x[kept], inputs.t[kept]), values[kept], total
