@@ -14,9 +14,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from analysis.allocated import RATES, gains_over
 from analysis.allocation import Composition, PartPoint, best_compositions
 from search_spaces.errors import BadInput
-from search_spaces.record import ALLOCATION_FILE, CODEC_FOLDER, TOKENS_FILE, TRIALS_FOLDER
+from search_spaces.record import (
+    ALLOCATION_FILE,
+    CODEC_FOLDER,
+    REPORT_FILE,
+    TOKENS_FILE,
+    TRIALS_FOLDER,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +42,9 @@ _WORTH_A_LINE = 0.005
 def allocate(folder: Path, which: str, console: Console) -> Path:
     """Finds and verifies compositions; writes `allocation.csv` into the sweep and prints gains.
 
+    A report that is there (and the study, where the sweep is one) is made anew, with what was
+    gained.
+
     Args:
         folder: a sweep directory whose motion is still where it was.
         which: rate that is shared, `nominal` or `model`; both add over parts.
@@ -43,7 +53,7 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
     Raises:
         BadInput: no sweep, motion that changed, fewer than two parts, or no such rate.
     """
-    if which not in ("nominal", "model"):
+    if which not in RATES:
         raise BadInput(f"--rate {which}: must be nominal or model, which add over parts")
     from analysis.log import read_log
     from analysis.points import points_frame
@@ -57,6 +67,8 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
     frame = points_frame(log)
     if log.facts is None or frame.empty:
         raise BadInput(f"{folder}: has no finished operating point; let a trial end first")
+    if "val_rmse_full_cm" not in frame:
+        raise BadInput(f"{folder}: its motion is not in metres; only such rates can be shared")
     if len(log.facts.parts) < 2:
         raise BadInput(f"{folder}: codes one part, so there is nothing to share")
     data = prepare(parse_spec(log.sweep["spec"], str(folder)).data)
@@ -75,12 +87,23 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
             parts[part].append(PartPoint(str(row["point"]), rate, alone.squared))
     found = _thinned(best_compositions(parts, unavoidable(data, "val")))
     rows = [_verified(data, decoded, composition, which) for composition in found]
-    table = _with_equal_bits(rows, frame, which)
+    table = _with_equal_bits(rows, frame, which).assign(points_counted=len(frame))
     place = log.folder / ALLOCATION_FILE
     table.to_csv(place, index=False)
-    _print(table, log.facts.part_names, which, console)
+    _print(table, frame, log.facts.part_names, which, console)
     console.print(f"allocation: {place}", highlight=False, soft_wrap=True)
+    if (log.folder / REPORT_FILE).is_file():
+        _show(folder, log, console)
     return place
+
+
+def _show(folder: Path, log: Log, console: Console) -> None:
+    from analysis.report import build_report
+    from analysis.study.page import build_study, is_study
+
+    console.print(f"report: {build_report(folder)}", highlight=False, soft_wrap=True)
+    if is_study(log) and (study := build_study(folder)) is not None:
+        console.print(f"study: {study}", highlight=False, soft_wrap=True)
 
 
 def _rate_column(which: str, part: str) -> str:
@@ -88,7 +111,7 @@ def _rate_column(which: str, part: str) -> str:
 
 
 def _total_column(which: str) -> str:
-    return "rate_nominal_bps" if which == "nominal" else "val_rate_model_bps"
+    return RATES[which]
 
 
 class _Decoded:
@@ -145,7 +168,9 @@ def _verified(
     """A composition decoded together: what it is, what was predicted, what came out."""
     from trainables.composition import composed_scores
 
-    row: dict[str, Any] = {"composed": True, "predicted_rmse_full_cm": 100 * composition.rmse}
+    # Parts that all come from one point are that point, and nothing was composed.
+    composed = len(set(composition.points.values())) > 1
+    row: dict[str, Any] = {"composed": composed, "predicted_rmse_full_cm": 100 * composition.rmse}
     for part, point in composition.points.items():
         row[f"{part}_point"] = point
         row[f"{part}_bps"] = composition.rates[part]
@@ -181,7 +206,13 @@ def _with_equal_bits(rows: list[dict[str, Any]], frame: pd.DataFrame, which: str
     return table
 
 
-def _print(table: pd.DataFrame, parts: tuple[str, ...], which: str, console: Console) -> None:
+def _print(
+    table: pd.DataFrame,
+    frame: pd.DataFrame,
+    parts: tuple[str, ...],
+    which: str,
+    console: Console,
+) -> None:
     shown = Table(
         f"{which} bits/s", *parts, "alike cm", "composed cm", "less by", "hands cm",
         "test: alike", "composed",
@@ -198,6 +229,17 @@ def _print(table: pd.DataFrame, parts: tuple[str, ...], which: str, console: Con
         )  # fmt: skip
     console.print(shown)
     off = (table["predicted_rmse_full_cm"] / table["val_rmse_full_cm"] - 1).abs().max()
+    gains = gains_over(frame, table, parts, which)
+    if gains:
+        less = 100 * sum(g.less_val for g in gains) / len(gains)
+        tested = 100 * sum(g.less_test for g in gains) / len(gains)
+        saved = 100 * sum(g.saved for g in gains) / len(gains)
+        console.print(
+            f"against the sweep's own front ({len(gains)} points), at the same bits: "
+            f"{less:.1f} % less RMSE on validation, {tested:.1f} % on test; at the same RMSE: "
+            f"{saved:.1f} % fewer bits",
+            highlight=False,
+        )
     console.print(
         f"{len(table)} compositions decoded; predictions were off by {100 * off:.2g} % at most",
         highlight=False,

@@ -1,7 +1,7 @@
 """Cells of the comparison: codec, codebook size and depth, with what was measured of each.
 
-Trained codecs only at their full depth: a prefix of a deeper codec is another codec than one that
-was trained at that depth, and the paper trains each.
+Trained codecs only at their full depth and after all of their training: a prefix of a deeper codec
+is another codec than one that was trained at that depth, and the paper trains each.
 """
 
 from __future__ import annotations
@@ -50,35 +50,93 @@ class Cell:
         return f"D={self.codebook_size}, Q={self.depth}"
 
 
+@dataclass(frozen=True)
+class Absent:
+    """A cell without a finished point.
+
+    Attributes:
+        cell: which.
+        status: refused, failed or stopped.
+        reason: as the log says it.
+    """
+
+    cell: Cell
+    status: str
+    reason: str
+
+
 class Comparison:
     """What a sweep says of the cells.
 
     Attributes:
         cells: those that have a finished point, by rising bits.
         pairs: bits -> the paper's K-Means and RQ-VAE cell, where the sweep has both.
+        absent: cells that were tried and have no finished point, by rising bits.
+        other_settings: finished points left out since their cell was first tried otherwise.
     """
 
-    def __init__(self, points: pd.DataFrame, clips: pd.DataFrame) -> None:
-        """Takes rows as in `points.csv` and `clips.parquet`."""
+    def __init__(
+        self, points: pd.DataFrame, clips: pd.DataFrame, trials: pd.DataFrame | None = None
+    ) -> None:
+        """Takes rows as in `points.csv`, `clips.parquet` and `trials.csv`."""
         whole = points[points["codec"].isin(CODECS) & ~points["is_prefix"].astype(bool)]
+        if "share" in whole:
+            whole = whole[whole["share"] >= 1]
+        every = [_cell(row, "levels") for row in whole[_KEYS].to_dict("records")]
+        first = _first_settings(every, whole)
+        whole = whole[first]
+        self.other_settings = len(first) - sum(first)
         self._seed = dict(zip(whole["point"], whole["seed"], strict=True))
-        self._cell = {row["point"]: _cell(row) for row in whole[_KEYS].to_dict("records")}
-        held_out = clips[clips["split"].isin(HELD_OUT) & clips["point"].isin(set(self._cell))]
-        self._clips = held_out
-        self.cells = tuple(sorted(set(self._cell.values())))
+        of_cell = [cell for cell, kept in zip(every, first, strict=True) if kept]
+        self._cell: dict[str, Cell] = dict(zip(whole["point"], of_cell, strict=True))
+        self._clips = clips[clips["split"].isin(HELD_OUT) & clips["point"].isin(set(self._cell))]
+        self.points = whole
+        self.cells = tuple(sorted(set(of_cell)))
+        self.absent = _absent(trials, self.cells)
         self.pairs = {bits: pair for bits, pair in paper_pairs().items()
                       if set(pair) <= set(self.cells)}  # fmt: skip
 
     @cached_property
     def recordings(self) -> int:
-        """Held-out recordings."""
-        return int(self._clips[["split", "recording"]].drop_duplicates().shape[0])
+        """Held-out recordings; one that a split in time puts into both splits counts once."""
+        return int(self._clips["recording"].nunique())
+
+    @cached_property
+    def signers(self) -> int:
+        """People in them, as far as names tell; 0 where they do not."""
+        return int(self._clips["signer"].dropna().nunique()) if "signer" in self._clips else 0
 
     @cached_property
     def seeds(self) -> int:
         """Most seeds that a cell has."""
         counts = pd.Series(list(self._cell.values())).value_counts()
         return int(counts.max()) if len(counts) else 0
+
+    @cached_property
+    def unit(self) -> str:
+        """Unit of distances: cm unless the motion is not in metres."""
+        return self.metric("rmse_full").split("_")[2]
+
+    @cached_property
+    def original_jerk(self) -> float:
+        """Jerk of the held-out motion itself, m/s³, mean over recordings; NaN where unknown."""
+        known = [(f"{s}_jerk_original_mps3", s) for s in HELD_OUT]
+        known = [(c, s) for c, s in known if c in self.points and self.points[c].notna().any()]
+        weights = [self._clips[self._clips["split"] == s]["recording"].nunique() for _, s in known]
+        if not sum(weights):
+            return math.nan
+        values = [float(self.points[c].dropna().iloc[0]) for c, _ in known]
+        return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+
+    def metric(self, stem: str) -> str:
+        """The name that a metric has here: `rmse_full` is `rmse_full_cm` where motion is metric."""
+        known = self._metrics
+        longer = (name for name in known if name.startswith(f"{stem}_"))
+        return stem if stem in known else next(longer, f"{stem}_cm")
+
+    @cached_property
+    def _metrics(self) -> list[str]:
+        return sorted(set(self._clips["metric"]))
 
     def values(self, cell: Cell, metric: str) -> pd.DataFrame:
         """A metric of a cell: recordings x seeds, cells that are missing not a number."""
@@ -90,9 +148,11 @@ class Comparison:
         rows = self._clips.assign(
             cell=[self._cell[p].key for p in self._clips["point"]],
             seed=self._clips["point"].map(self._seed),
-            name=self._clips["split"] + "/" + self._clips["recording"],
         )
-        table = rows.pivot_table(index=["cell", "metric", "name"], columns="seed", values="value")
+        # Blocks of one recording in both splits are averaged: they are no two recordings.
+        table = rows.pivot_table(
+            index=["cell", "metric", "recording"], columns="seed", values="value"
+        )
         return {
             (str(key[0]), str(key[1])): part.droplevel([0, 1]).dropna(how="all", axis=1)
             for key, part in table.groupby(level=[0, 1])
@@ -100,17 +160,47 @@ class Comparison:
 
     def at(self, bits: float) -> Sequence[Cell]:
         """All cells of so many bits, the paper's first."""
-        pair = self.pairs.get(bits, ())
-        others = [c for c in self.cells if c.bits == bits and c not in pair]
-        return [*pair, *others]
+        own = [c for c in paper_pairs().get(bits, ()) if c in self.cells]
+        return [*own, *(c for c in self.cells if c.bits == bits and c not in own)]
+
+    @cached_property
+    def rates(self) -> tuple[float, ...]:
+        """Bits per frame and stream that some cell has, rising."""
+        return tuple(sorted({c.bits for c in (*self.cells, *(a.cell for a in self.absent))}))
 
 
 _KEYS = ["point", "codec", "codebook_size", "levels"]
 
 
-def _cell(row: Mapping[Hashable, Any]) -> Cell:
-    size, depth = int(row["codebook_size"]), int(row["levels"])
+def _cell(row: Mapping[Hashable, Any], depth_key: str) -> Cell:
+    size, depth = int(row["codebook_size"]), int(row[depth_key])
     return Cell(round(depth * math.log2(size), 9), str(row["codec"]), size, depth)
+
+
+def _first_settings(cells: Sequence[Cell], points: pd.DataFrame) -> list[bool]:
+    """Which points have the settings that their cell was tried with first.
+
+    Two settings of one cell are two codecs; a mean over them would be neither.
+    """
+    hashes = points["config_hash"] if "config_hash" in points else [""] * len(points)
+    first: dict[Cell, str] = {}
+    return [first.setdefault(c, h) == h for c, h in zip(cells, hashes, strict=True)]
+
+
+def _absent(trials: pd.DataFrame | None, finished: Sequence[Cell]) -> tuple[Absent, ...]:
+    if trials is None or trials.empty:
+        return ()
+    found: dict[Cell, Absent] = {}
+    ended = trials[trials["codec"].isin(CODECS) & (trials["status"] != "done")]
+    for row in ended.to_dict("records"):
+        depth = row.get("quantizer_depth", 1)
+        row["quantizer_depth"] = 1 if row["codec"] == "kmeans" or pd.isna(depth) else depth
+        if pd.isna(row.get("codebook_size")):
+            continue
+        cell = _cell(row, "quantizer_depth")
+        if cell not in finished:
+            found.setdefault(cell, Absent(cell, str(row["status"]), str(row["reason"] or "")))
+    return tuple(found[cell] for cell in sorted(found))
 
 
 def paper_pairs() -> dict[float, tuple[Cell, Cell]]:

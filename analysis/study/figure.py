@@ -1,111 +1,165 @@
-"""The paper's Figure 1 from our runs: RMSE against bits, and what depth does at equal bits."""
+"""The paper's Figure 1 from our runs, its Table 2 as curves, and what depth does at equal bits."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import FAINT, INK, STYLE
+from analysis.figures import FAINT, INK
+from analysis.inline_svg import INLINE_STYLE
 from analysis.labels import codec_label
 from analysis.palette import looks
 from analysis.published import published
 from analysis.study.cells import CODECS, Cell, Comparison
+from analysis.study.claims import differences
+from analysis.study.levels import ladders
 from analysis.study.paired import summary
 
 PANELS = (
-    ("rmse_full_cm", "Full pose, unaligned"),
-    ("rmse_body_cm", "Body, Kabsch-aligned"),
-    ("rmse_hands_cm", "Hands, Kabsch-aligned"),
+    ("rmse_full", "Full pose, unaligned"),
+    ("rmse_body", "Body, Kabsch-aligned"),
+    ("rmse_hands", "Hands, Kabsch-aligned"),
 )
+BITS_AXIS = "bits per frame and stream"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDTH = 9.6
 
 
-def rmse_figure(comparison: Comparison) -> Figure:
-    """Three panels: RMSE of the paper's pairs with both standard errors."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.1))
-        for number, (metric, title) in enumerate(PANELS):
-            axes = figure.add_axes((0.055 + number * 0.327, 0.17, 0.275, 0.70))
-            _curves(axes, comparison, metric)
-            axes.set_title(title)
-            axes.set_xlabel("bits per frame and stream")
+def rmse_figure(comparison: Comparison, bounds: Mapping[str, Mapping[str, float]]) -> Figure:
+    """RMSE of the paper's pairs with both standard errors; below, the paired differences.
+
+    Args:
+        comparison: with at least one pair.
+        bounds: name of a bound -> metric -> value.
+    """
+    panels = [p for p in PANELS if _has(comparison, p[0])]
+    with rc_context(INLINE_STYLE):
+        figure = Figure(figsize=(WIDTH, 5.2))
+        for number, (stem, title) in enumerate(panels):
+            left, wide = 0.06 + number * 0.327, 0.27
+            above = figure.add_axes((left, 0.435, wide, 0.455))
+            _curves(above, comparison, stem)
+            for name, values in bounds.items():
+                if (value := values.get(comparison.metric(stem))) is not None:
+                    above.axhline(value, color=FAINT, lw=0.9, ls="--", label=name)
+            above.set_title(title)
+            below = figure.add_axes((left, 0.09, wide, 0.255))
+            _gaps(below, comparison, stem)
+            below.set_xlabel(BITS_AXIS)
             if number == 0:
-                axes.set_ylabel("RMSE (cm)")
-                axes.legend(loc="best")
+                above.set_ylabel(f"RMSE ({comparison.unit})")
+                below.set_ylabel(f"difference ({comparison.unit})")
+                _legend_above(figure, above)
     return figure
 
 
 def hull_figure(comparison: Comparison) -> Figure:
-    """Wrist hull % of the pairs beside the paper's, and of other depths at equal bits."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.4))
-        left = figure.add_axes((0.065, 0.15, 0.41, 0.73))
+    """Wrist hull % of the pairs beside the paper's, and the jerk of both beside the original's."""
+    with rc_context(INLINE_STYLE):
+        figure = Figure(figsize=(WIDTH, 3.5))
+        left = figure.add_axes((0.06, 0.14, 0.42, 0.69))
+        right = figure.add_axes((0.565, 0.14, 0.42, 0.69))
         _curves(left, comparison, "hull_pct")
-        table = published("klezovich")
-        for codec, rows in table.groupby("codec", sort=False):
+        for codec, rows in published("klezovich").groupby("codec", sort=False):
             look = looks(CODECS)[str(codec)]
             left.plot(rows["bits_per_frame"], rows["hull_percent"], color=look.light, ls=":",
                       marker="*", mfc="none", ms=8, lw=1,
-                      label=f"{codec_label(str(codec))}, paper (other data)")  # fmt: skip
-        left.axhline(100, color=FAINT, lw=0.8, ls="--")
-        left.set_title("Wrist hull, % of the original")
-        left.set_xlabel("bits per frame and stream")
-        left.legend(loc="best", fontsize=7)
-        right = figure.add_axes((0.56, 0.15, 0.42, 0.73))
-        _depths(right, comparison, "hull_pct")
-        right.axhline(100, color=FAINT, lw=0.8, ls="--")
-        right.set_title("The same by levels, RQ-VAE")
-        right.set_xlabel("levels Q (codes per level follow from the bits)")
+                      label=f"{codec_label(str(codec))}, paper")  # fmt: skip
+        left.axhline(100, color=FAINT, lw=0.9, ls="--", label="the original")
+        left.set_title("Wrist hull, % of the original's")
+        left.set_xlabel(BITS_AXIS)
+        _bits_axis(left, sorted({float(b) for b in published("klezovich")["bits_per_frame"]}))
+        _legend_above(figure, left)
+        _curves(right, comparison, "jerk_mps3")
+        if math.isfinite(comparison.original_jerk):
+            right.axhline(comparison.original_jerk, color=FAINT, lw=0.9, ls="--")
+        right.set_ylim(bottom=0)
+        right.set_title("Jerk, m/s³")
+        right.set_xlabel(BITS_AXIS)
     return figure
 
 
-def svg(figure: Figure, name: str) -> str:
-    """A figure as an SVG element with ids of its own, the same bytes for the same figure."""
-    buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    text = buffer.getvalue()
-    return re.sub(
-        r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%"', text[text.index("<svg") :], count=1
-    )
+def levels_figure(comparison: Comparison) -> Figure:
+    """RQ-VAE by levels, a line for each number of bits: full pose, hands and hull."""
+    panels = [
+        ("rmse_full", f"Full pose RMSE ({comparison.unit})"),
+        ("rmse_hands", f"Hands RMSE ({comparison.unit})"),
+        ("hull_pct", "Wrist hull, % of the original's"),
+    ]
+    panels = [p for p in panels if _has(comparison, p[0])]
+    colour = looks(CODECS)["rqvae"].light
+    with rc_context(INLINE_STYLE):
+        figure = Figure(figsize=(WIDTH, 3.3))
+        for number, (stem, title) in enumerate(panels):
+            axes = figure.add_axes((0.06 + number * 0.327, 0.155, 0.27, 0.67))
+            found = ladders(comparison)
+            for place, (bits, cells) in enumerate(found.items()):
+                values = [summary(comparison.values(c, comparison.metric(stem))) for c in cells]
+                depth = [c.depth + 0.05 * (place - (len(found) - 1) / 2) for c in cells]
+                axes.errorbar(
+                    depth, [s.mean for s in values], [_finite(s.se_seeds) for s in values],
+                    marker=MARKERS[place % len(MARKERS)], ms=4.5, lw=1.2, capsize=2, color=colour,
+                    alpha=0.4 + 0.6 * (place + 1) / len(found), label=f"{bits:g} bits",
+                )  # fmt: skip
+            if stem == "hull_pct":
+                axes.axhline(100, color=FAINT, lw=0.9, ls="--")
+            axes.set_xticks(sorted({c.depth for cells in found.values() for c in cells}))
+            axes.set_title(title)
+            axes.set_xlabel("levels Q")
+            if number == 0:
+                _legend_above(figure, axes)
+    return figure
 
 
-def _curves(axes: Axes, comparison: Comparison, metric: str) -> None:
+def _curves(axes: Axes, comparison: Comparison, stem: str) -> None:
+    metric = comparison.metric(stem)
     for place, codec in enumerate(CODECS):
         look = looks(CODECS)[codec]
         cells = [pair[place] for pair in comparison.pairs.values()]
         found = [summary(comparison.values(cell, metric)) for cell in cells]
-        shift = (place - 0.5) * 0.08
-        bits = [cell.bits + shift for cell in cells]
+        bits = [cell.bits + (place - 0.5) * 0.14 for cell in cells]
         means = [s.mean for s in found]
         axes.errorbar(bits, means, [_finite(s.se_recordings) for s in found], color=look.light,
-                      marker=look.marker, ms=5, lw=1.3, capsize=3,
+                      marker=look.marker, ms=4.5, lw=1.3, elinewidth=0.9, capsize=3,
                       label=codec_label(codec))  # fmt: skip
         axes.errorbar(bits, means, [_finite(s.se_seeds) for s in found], fmt="none",
-                      ecolor=look.light, elinewidth=3.2, alpha=0.35)  # fmt: skip
-    axes.set_xticks([cell.bits for cell in (p[0] for p in comparison.pairs.values())])
+                      ecolor=look.light, elinewidth=3.6)  # fmt: skip
+    _bits_axis(axes, list(comparison.pairs))
 
 
-def _depths(axes: Axes, comparison: Comparison, metric: str) -> None:
-    shades = (0.35, 0.55, 0.75, 1.0)
-    for shade, bits in zip(shades, comparison.pairs, strict=False):
-        cells = [c for c in comparison.at(bits) if c.codec == "rqvae"]
-        cells = sorted(cells, key=lambda c: c.depth)
-        if len(cells) < 2:
+def _gaps(axes: Axes, comparison: Comparison, stem: str) -> None:
+    """Paired differences with their intervals; filled where they are clear."""
+    found = differences(comparison, stem)
+    axes.axhline(0, color=INK, lw=0.9)
+    for bits, d in found.items():
+        if math.isnan(d.mean):
             continue
-        found = [summary(comparison.values(cell, metric)) for cell in cells]
-        axes.errorbar([c.depth for c in cells], [s.mean for s in found],
-                      [_finite(s.se_seeds) for s in found], marker="s", ms=4, lw=1.2,
-                      color=looks(CODECS)["rqvae"].light, alpha=shade, capsize=2)  # fmt: skip
-        last = found[-1]
-        axes.annotate(f"{bits:g} bits", (cells[-1].depth, last.mean), xytext=(5, 0),
-                      textcoords="offset points", fontsize=7.5, color=INK, va="center")  # fmt: skip
-    axes.margins(x=0.12)
+        if math.isfinite(d.low):
+            axes.plot([bits, bits], [d.low, d.high], color=INK, lw=1.1)
+        axes.plot(bits, d.mean, "o", ms=5, color=INK, mfc=INK if d.clear else "none")
+    axes.margins(y=0.18)
+    _bits_axis(axes, list(found))
+
+
+def _legend_above(figure: Figure, axes: Axes) -> None:
+    """A legend over all panels, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.05, 1.01),
+                  ncols=len(labels), fontsize=8)  # fmt: skip
+
+
+def _bits_axis(axes: Axes, bits: Sequence[float]) -> None:
+    axes.set_xticks(bits)
+    axes.set_xlim(min(bits) - 0.6, max(bits) + 0.6)
+
+
+def _has(comparison: Comparison, stem: str) -> bool:
+    metric = comparison.metric(stem)
+    return any(not comparison.values(c, metric).empty for c in comparison.cells)
 
 
 def _finite(error: float) -> float:
@@ -114,4 +168,4 @@ def _finite(error: float) -> float:
 
 def cells_of(comparison: Comparison) -> Sequence[Cell]:
     """Cells in the order of the page: by bits, the paper's first."""
-    return [cell for bits in comparison.pairs for cell in comparison.at(bits)]
+    return [cell for bits in comparison.rates for cell in comparison.at(bits)]

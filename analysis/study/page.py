@@ -4,141 +4,160 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
-from analysis.labels import codec_label
+from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.log import Log, read_log
-from analysis.points import clips_frame, points_frame
-from analysis.published import KLEZOVICH_STREAMS, published
-from analysis.study.cells import Cell, Comparison
-from analysis.study.claims import FAILED, HELD, differences, judge
-from analysis.study.figure import cells_of, hull_figure, rmse_figure, svg
-from analysis.study.paired import Difference, Summary, summary
-from search_spaces.record import STUDY_FILE
+from analysis.points import clips_frame, configuration_columns, points_frame, trials_frame
+from analysis.report.allocation import allocation_section
+from analysis.study.cells import CODECS, HELD_OUT, Comparison
+from analysis.study.claims import FAILED, HELD, judge
+from analysis.study.figure import hull_figure, levels_figure, rmse_figure
+from analysis.study.levels import ladders
+from analysis.study.tables import COLUMNS, cell_rows, claim_rows, level_tables, measured, pair_rows
+from search_spaces.record import BOUNDS, FIGURES_FOLDER, STUDY_FILE
 
-COLUMNS = (
-    ("rmse_full_cm", "full, cm", 2),
-    ("rmse_body_cm", "body, cm", 2),
-    ("rmse_hands_cm", "hands, cm", 3),
-    ("hull_pct", "hull, %", 1),
-    ("jerk_mps3", "jerk, m/s³", 0),
-)
+STUDIES = ("klezovich/table1", "klezovich/study")
+"""Presets that hold the paper's paired comparison."""
 
 
 def is_study(log: Log) -> bool:
     """Whether a sweep is one of the paper's comparisons."""
-    return str(log.sweep.get("preset", "")).startswith("klezovich/")
+    return str(log.sweep.get("preset", "")) in STUDIES
 
 
 def build_study(folder: Path | str) -> Path | None:
-    """Makes the page of a sweep anew; None where no pair of the paper's is finished."""
+    """Makes the page of a sweep anew, and its figures; None where no cell is finished.
+
+    It stands where cells are missing: they are named with the reason, and a claim that needs them
+    cannot be said.
+    """
     log = read_log(folder)
     points = points_frame(log)
     if points.empty:
         return None
-    comparison = Comparison(points, clips_frame(log))
-    if not comparison.pairs:
+    comparison = Comparison(points, clips_frame(log), trials_frame(log))
+    if not comparison.cells:
         return None
+    figures = _figures(log, comparison)
+    _write_figures(figures, log.folder / FIGURES_FOLDER)
     target = log.folder / STUDY_FILE
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, comparison), encoding="utf-8")
+    temporary.write_text(render(log, comparison, points, figures), encoding="utf-8")
     os.replace(temporary, target)
     return target
 
 
-def render(log: Log, comparison: Comparison) -> str:
+Drawn = dict[str, tuple[Callable[[], Figure], str]]
+"""Name -> how it is drawn, and what it shows."""
+
+
+def render(log: Log, comparison: Comparison, points: pd.DataFrame, figures: Drawn) -> str:
     """The page."""
     environment = Environment(
         loader=PackageLoader("analysis.study", "template"),
-        autoescape=select_autoescape(default=True),
+        autoescape=select_autoescape(default=True, default_for_string=True,
+                                     enabled_extensions=("j2",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    style = (files("analysis.report") / "report.css").read_text(encoding="utf-8")
+    )  # fmt: skip
     facts = log.facts
-    shown = [c for c in COLUMNS if _measured(comparison, c[0])]
-    has_hull = _measured(comparison, "hull_pct")
-    hull = Markup(svg(hull_figure(comparison), "hull")) if has_hull else ""
+    shown = [c for c in COLUMNS if measured(comparison, c[0])]
     return environment.get_template("study.html.j2").render(
-        css=Markup(style),
+        css=Markup((files("analysis.report") / "report.css").read_text(encoding="utf-8")),
         name=log.name,
         size=str(log.sweep.get("size", "")),
         facts=facts,
         comparison=comparison,
-        verdicts=judge(comparison),
+        verdicts=[(v, claim_rows(v)) for v in judge(comparison)],
         held=HELD,
         failed=FAILED,
-        rmse=Markup(svg(rmse_figure(comparison), "rmse")),
-        hull=hull,
+        figures={n: Markup(inline_svg(draw(), n, said)) for n, (draw, said) in figures.items()},
         columns=shown,
-        rows=[_row(comparison, cell, shown) for cell in cells_of(comparison)],
-        pairs=_pairs(comparison, shown),
+        rows=cell_rows(comparison, shown),
+        pairs=pair_rows(comparison, shown),
+        levels=level_tables(comparison),
+        bounds=_bounds(log, comparison),
         fps=facts.fps if facts else math.nan,
-        streams=KLEZOVICH_STREAMS,
-        config=_training(log),
+        streams=len(facts.parts) if facts else 1,
+        settings=_settings(log, comparison),
+        allocation=allocation_section(log, points),
+        unit=comparison.unit,
     )
 
 
-def _measured(comparison: Comparison, metric: str) -> bool:
-    first = next(iter(comparison.pairs.values()))[0]
-    return not math.isnan(summary(comparison.values(first, metric)).mean)
+def _figures(log: Log, comparison: Comparison) -> Drawn:
+    found: Drawn = {}
+    if comparison.pairs:
+        bounds = _bounds(log, comparison)
+        # The mean pose lies far above every codec and would flatten what is compared.
+        near = {n: v for n, v in bounds.items() if n == BOUNDS[1]}
+        found["study_rmse"] = (partial(rmse_figure, comparison, near),
+                               "RMSE against bits of K-Means and RQ-VAE, and their paired "
+                               "differences; the tables below hold the numbers")  # fmt: skip
+        if measured(comparison, "hull_pct"):
+            found["study_hull"] = (partial(hull_figure, comparison),
+                                   "Wrist hull percentage beside the paper's, and jerk beside the "
+                                   "original's")  # fmt: skip
+    if ladders(comparison):
+        found["study_levels"] = (partial(levels_figure, comparison),
+                                 "RQ-VAE at equal bits by number of levels")  # fmt: skip
+    return found
 
 
-def _row(comparison: Comparison, cell: Cell, shown: list[tuple[str, str, int]]) -> dict[str, Any]:
-    """One cell of Tables 1 and 2: ours with both errors, the paper's hull where it has it."""
-    theirs = published("klezovich")
-    same = theirs[
-        (theirs["codec"] == cell.codec)
-        & (theirs["codebook_size"] == cell.codebook_size)
-        & (theirs["quantizers"] == cell.depth)
-    ]
-    return {
-        "bits": cell.bits,
-        "codec": codec_label(cell.codec),
-        "family": cell.codec,
-        "label": cell.label,
-        "paper": float(same["hull_percent"].iloc[0]) if len(same) else None,
-        "of_paper": bool(len(same)),
-        "values": [_said(summary(comparison.values(cell, m)), digits) for m, _, digits in shown],
-    }
+def _write_figures(figures: Drawn, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with rc_context(INLINE_STYLE):
+        for name, (draw, _) in figures.items():
+            draw().savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
 
 
-def _pairs(comparison: Comparison, shown: list[tuple[str, str, int]]) -> list[dict[str, Any]]:
-    found = [(differences(comparison, metric), digits) for metric, _, digits in shown]
-    return [
-        {"bits": bits, "values": [_difference(by[bits], digits) for by, digits in found]}
-        for bits in comparison.pairs
-    ]
+def _bounds(log: Log, comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Mean pose and nearest training frame -> metric -> mean over held-out recordings."""
+    facts, found = log.facts, {}
+    if facts is None:
+        return {}
+    weights = {s: len(getattr(facts, s).recordings) or 1 for s in HELD_OUT}
+    for row in log.bounds:
+        if row.get("codec") not in BOUNDS:
+            continue
+        values = {}
+        for stem, *_ in COLUMNS:
+            metric = comparison.metric(stem)
+            known = [(s, row.get(f"{s}_{metric}")) for s in HELD_OUT]
+            given = [(weights[s], float(v)) for s, v in known if v is not None]
+            if given:
+                values[metric] = sum(w * v for w, v in given) / sum(w for w, _ in given)
+        found[str(row["codec"])] = values
+    return found
 
 
-def _said(found: Summary, digits: int) -> dict[str, str]:
-    return {
-        "mean": _number(found.mean, digits),
-        "recordings": _number(found.se_recordings, digits + 1),
-        "seeds": _number(found.se_seeds, digits + 1),
-    }
+def _settings(log: Log, comparison: Comparison) -> dict[str, str]:
+    """What the paper leaves open, as it was here: codec -> settings that all of its cells share."""
+    said = {}
+    for codec in CODECS:
+        rows = comparison.points[comparison.points["codec"] == codec]
+        names = [c for c in configuration_columns(rows) if c not in _CELL_KEYS]
+        alike = {c: rows[c].dropna().unique() for c in names}
+        said[codec] = ", ".join(
+            f"{c.replace('_', ' ')} {_brief(v[0])}" for c, v in alike.items() if len(v) == 1
+        )
+    return {codec: words for codec, words in said.items() if words}
 
 
-def _difference(found: Difference, digits: int) -> dict[str, Any]:
-    return {
-        "mean": f"{found.mean:+.{digits}f}",
-        "interval": f"{found.low:+.{digits}f} to {found.high:+.{digits}f}",
-        "p": f"{found.p:.2g}",
-        "clear": found.p < 0.05,
-    }
+_CELL_KEYS = ("codec", "codebook_size", "quantizer_depth")
 
 
-def _number(value: float, digits: int) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _training(log: Log) -> str:
-    """What the paper leaves open, as it was set here."""
-    fixed = log.sweep.get("spec", {}).get("space", {}).get("fixed", {})
-    return ", ".join(f"{key} {value}" for key, value in fixed.items())
+def _brief(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,10 @@
-"""Two codecs at equal bits, recording by recording: differences, intervals, and an exact test.
+"""Two codecs at equal bits, recording by recording: differences, exact intervals, exact tests.
 
-The unit is the recording: frames of one are not independent. Values of several seeds are averaged
-within a recording first; how far seeds differ is told apart from how far recordings do.
+The unit is the recording: frames of one are not independent, nor are blocks of one that a split in
+time puts into validation and test. Values of several seeds are averaged within a recording first. A
+second test asks whether other trainings of the same two cells could differ as much: the trainings
+are the units there. A difference counts only where both say so, since either alone could be luck
+(of the recordings drawn, or of the seeds drawn).
 """
 
 from __future__ import annotations
@@ -10,19 +13,23 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from analysis.statistics import mean_and_error
 
+SIGNIFICANT = 0.05
 EXACT = 14
 """Recordings up to which every one of the 2^n sign flips is tried."""
 
 FLIPS = 20_000
-RESAMPLES = 4_000
+"""Sign patterns, or groupings of trainings, that are drawn where not all are tried."""
+GROUPINGS = 5_000
+"""Groupings of trainings up to which all are tried."""
 SEED = 20_260
-"""Of sign flips and resamples beyond those that are all tried: a page made twice is the same."""
+"""Of what is drawn: a page made twice is the same."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +71,42 @@ class Difference:
 
     Attributes:
         mean: of the differences.
-        low, high: 95 % interval from resampled recordings.
-        p: two-sided, of a sign-flip test; 1 where nothing differs.
+        low, high: exact 95 % interval over recordings; infinite with fewer than six.
+        p_recordings: two-sided, of the sign-flip test over recordings.
+        p_seeds: two-sided, of regrouping trainings; not a number with one training of either.
         recordings: pairs.
-        least_p: the smallest p that so few recordings can give.
+        seeds: trainings of the codec that has fewer.
+        least_recordings, least_seeds: the smallest p that so few can give.
+        relative: the mean in shares of the first codec's mean.
+        standardised: the mean over the standard deviation of differences (Cohen's d of pairs).
     """
 
     mean: float
     low: float
     high: float
-    p: float
+    p_recordings: float
+    p_seeds: float
     recordings: int
-    least_p: float
+    seeds: int
+    least_recordings: float
+    least_seeds: float
+    relative: float
+    standardised: float
+
+    @property
+    def p(self) -> float:
+        """The larger of both; not a number where one cannot be had."""
+        return float(np.maximum(self.p_recordings, self.p_seeds))
+
+    @property
+    def least(self) -> float:
+        """The smallest `p` that so few recordings and seeds can give."""
+        return max(self.least_recordings, self.least_seeds)
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is no luck of recordings nor of seeds, at 5 %."""
+        return self.p < SIGNIFICANT
 
 
 def summary(values: pd.DataFrame) -> Summary:
@@ -89,43 +120,56 @@ def summary(values: pd.DataFrame) -> Summary:
 
 def difference(first: pd.DataFrame, second: pd.DataFrame) -> Difference:
     """Second less first, over the recordings that both have; tables (recordings x seeds)."""
-    pairs = pd.concat([first.mean(axis=1), second.mean(axis=1)], axis=1, join="inner").dropna()
-    values = (pairs.iloc[:, 1] - pairs.iloc[:, 0]).to_numpy(float)
-    if not len(values):
-        return Difference(math.nan, math.nan, math.nan, math.nan, 0, 1.0)
+    return contrast([first], [second])
+
+
+def contrast(
+    firsts: Sequence[pd.DataFrame], seconds: Sequence[pd.DataFrame], less: float = 0.0
+) -> Difference:
+    """Second less first, and less a constant, averaged over pairs of tables (recordings x seeds).
+
+    Only recordings that every table has a finite value of are counted.
+    """
+    tables = [_finite(t) for t in (*firsts, *seconds)]
+    shared = sorted(set.intersection(*(set(t.index) for t in tables))) if tables else []
+    if not shared:
+        nothing = math.nan
+        return Difference(nothing, nothing, nothing, nothing, nothing, 0, 0, 1.0, 1.0, nothing,
+                          nothing)  # fmt: skip
+    first = _averaged(tables[: len(firsts)], shared)
+    second = _averaged(tables[len(firsts) :], shared)
+    values = second.mean(axis=1) - first.mean(axis=1) - less
     low, high = interval(values)
+    a, b = first.mean(axis=0), second.mean(axis=0) - less
+    base = float(first.mean())
+    spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
     return Difference(
-        float(values.mean()), low, high, sign_flip_p(values), len(values), 2.0 ** (1 - len(values))
+        mean=float(values.mean()),
+        low=low,
+        high=high,
+        p_recordings=sign_flip_p(values),
+        p_seeds=regrouping_p(a, b),
+        recordings=len(values),
+        seeds=min(len(a), len(b)),
+        least_recordings=2.0 ** (1 - len(values)),
+        least_seeds=_least_regrouping(len(a), len(b)),
+        relative=float(values.mean()) / base if base else math.nan,
+        standardised=float(values.mean()) / spread if spread else math.nan,
     )
 
 
-def ratio(firsts: Sequence[pd.DataFrame], seconds: Sequence[pd.DataFrame]) -> tuple[float, ...]:
-    """First over second, means over recordings, averaged over pairs of tables: value, low, high.
-
-    Recordings are resampled together over all pairs, since they are the same.
-    """
-    columns = [
-        pd.concat([a.mean(axis=1), b.mean(axis=1)], axis=1, join="inner")
-        for a, b in zip(firsts, seconds, strict=True)
-    ]
-    together = pd.concat(columns, axis=1, join="inner").dropna().to_numpy(float)
-    if not len(together):
-        return (math.nan, math.nan, math.nan)
-
-    rng = np.random.default_rng(SEED)
-    drawn = rng.integers(len(together), size=(RESAMPLES, len(together)))
-    means = np.concatenate([together.mean(axis=0)[None], together[drawn].mean(axis=1)])
-    ratios = (means[:, 0::2] / means[:, 1::2]).mean(axis=1)
-    low, high = np.quantile(ratios[1:], (0.025, 0.975))
-    return float(ratios[0]), float(low), float(high)
-
-
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of a mean."""
-    rng = np.random.default_rng(SEED)
-    drawn = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return float(low), float(high)
+    """95 % interval of a centre: all centres that the sign-flip test does not reject.
+
+    Its ends are order statistics of the means of all subsets (Hartigan, 1969: typical values), so
+    it holds exactly what it says wherever the sign flips do, and a p below 5 % never stands beside
+    an interval that holds zero. With fewer than six values nothing bounds it.
+    """
+    subsets = _subsets(len(values))
+    subsets = subsets[subsets.any(axis=1)]
+    means = np.sort(subsets @ values / subsets.sum(axis=1))
+    out = int(SIGNIFICANT / 2 * (len(means) + 1))
+    return (-math.inf, math.inf) if out < 1 else (float(means[out - 1]), float(means[-out]))
 
 
 def sign_flip_p(values: np.ndarray) -> float:
@@ -134,23 +178,72 @@ def sign_flip_p(values: np.ndarray) -> float:
     Exact up to `EXACT` differences, else from `FLIPS` drawn sign patterns (and the one observed).
     """
     observed = abs(values.sum()) - 1e-12 * np.abs(values).sum()
+    flipped = np.abs((1 - 2 * _subsets(len(values))) @ values) >= observed
     if len(values) <= EXACT:
-        signs = np.array(list(itertools.product((-1, 1), repeat=len(values))))
-        return float((np.abs(signs @ values) >= observed).mean())
-    rng = np.random.default_rng(SEED)
-    signs = rng.choice((-1, 1), size=(FLIPS, len(values)))
-    return float((1 + (np.abs(signs @ values) >= observed).sum()) / (1 + FLIPS))
+        return float(flipped.mean())
+    return float((1 + flipped.sum()) / (1 + len(flipped)))
+
+
+def regrouping_p(first: np.ndarray, second: np.ndarray) -> float:
+    """Two-sided p of a difference of means where any training could have been of either group.
+
+    Exact up to `GROUPINGS` groupings, else from `FLIPS` drawn ones (and the one observed); not a
+    number with a single training on either side, which tells nothing of others.
+    """
+    n, m = len(first), len(second)
+    if min(n, m) < 2:
+        return math.nan
+    both = np.concatenate([first, second])
+    observed = abs(float(second.mean() - first.mean())) - 1e-12 * float(np.abs(both).sum())
+    exact = math.comb(n + m, n) <= GROUPINGS
+    groups = _groups(n, m) if exact else _drawn_groups(n, m)
+    sums = both[groups].sum(axis=1)
+    gaps = np.abs((both.sum() - sums) / m - sums / n) >= observed
+    return float(gaps.mean()) if exact else float((1 + gaps.sum()) / (1 + len(gaps)))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: the same order, each at least as large."""
-    order = np.argsort(ps)
-    corrected = np.empty(len(ps))
+    """Holm's step-down correction: the same order, each at least as large; NaN counts as 1."""
+    given = np.where(np.isnan(np.asarray(ps, float)), 1.0, np.asarray(ps, float))
+    corrected = np.empty(len(given))
     most = 0.0
-    for rank, i in enumerate(order):
-        most = max(most, min(1.0, (len(ps) - rank) * ps[i]))
+    for rank, i in enumerate(np.argsort(given)):
+        most = max(most, min(1.0, (len(given) - rank) * given[i]))
         corrected[i] = most
     return [float(p) for p in corrected]
+
+
+@lru_cache(maxsize=8)
+def _subsets(n: int) -> np.ndarray:
+    """(subsets, n) zeros and ones: all of them up to `EXACT`, else drawn."""
+    if n <= EXACT:
+        return np.array(list(itertools.product((0, 1), repeat=n)), float).reshape(-1, n)
+    return np.random.default_rng(SEED).integers(0, 2, size=(FLIPS, n)).astype(float)
+
+
+def _groups(n: int, m: int) -> np.ndarray:
+    return np.array(list(itertools.combinations(range(n + m), n)))
+
+
+def _drawn_groups(n: int, m: int) -> np.ndarray:
+    rng = np.random.default_rng(SEED)
+    return np.argsort(rng.random((FLIPS, n + m)), axis=1)[:, :n]
+
+
+def _least_regrouping(n: int, m: int) -> float:
+    if min(n, m) < 2:
+        return 1.0
+    return max((2.0 if n == m else 1.0) / math.comb(n + m, n), 1 / (1 + FLIPS))
+
+
+def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    return table.replace([np.inf, -np.inf], np.nan).dropna(how="all", axis=1).dropna(how="any")
+
+
+def _averaged(tables: Sequence[pd.DataFrame], recordings: list[str]) -> np.ndarray:
+    """(recordings, seeds): the mean over tables, seeds in their order, as many as all have."""
+    seeds = min(t.shape[1] for t in tables)
+    return np.mean([t.loc[recordings].to_numpy(float)[:, :seeds] for t in tables], axis=0)
 
 
 def _means(table: np.ndarray, axis: int) -> np.ndarray:

@@ -1,0 +1,205 @@
+"""Rows of the study's tables, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.labels import codec_label
+from analysis.published import published
+from analysis.study.cells import Cell, Comparison
+from analysis.study.claims import Verdict, differences
+from analysis.study.figure import cells_of
+from analysis.study.levels import Effect, against_shallowest, effects, paper_steps
+from analysis.study.paired import Difference, Summary, summary
+
+Column = tuple[str, str, str, int]
+COLUMNS: tuple[Column, ...] = (
+    ("rmse_full", "full pose", "", 2),
+    ("rmse_body", "body", "", 2),
+    ("rmse_hands", "hands", "", 3),
+    ("hull_pct", "hull", "%", 1),
+    ("jerk_mps3", "jerk", "m/s³", 0),
+)
+"""Metric, heading, unit ("" is that of distances), decimals."""
+
+
+def measured(comparison: Comparison, stem: str) -> bool:
+    """Whether some cell has a finite value of a metric."""
+    metric = comparison.metric(stem)
+    return any(math.isfinite(summary(comparison.values(c, metric)).mean)
+               for c in comparison.cells)  # fmt: skip
+
+
+def cell_rows(comparison: Comparison, shown: Sequence[Column]) -> list[dict[str, Any]]:
+    """Every cell by bits, the paper's first; those that are absent with the reason."""
+    finished = [_row(comparison, cell, shown) for cell in cells_of(comparison)]
+    absent = [
+        {
+            **_identity(a.cell),
+            "values": None,
+            "status": a.status,
+            "reason": f"{a.status}: {a.reason}".rstrip(": "),
+        }
+        for a in comparison.absent
+    ]
+    ordered = sorted(
+        [*finished, *absent],
+        key=lambda r: (r["bits"], not r["of_paper"], r["family"] != "kmeans", r["depth"]),
+    )
+    for before, row in zip([None, *ordered], ordered, strict=False):
+        row["first"] = before is None or before["bits"] != row["bits"]
+    return ordered
+
+
+def _identity(cell: Cell) -> dict[str, Any]:
+    theirs = published("klezovich")
+    same = theirs[
+        (theirs["codec"] == cell.codec)
+        & (theirs["codebook_size"] == cell.codebook_size)
+        & (theirs["quantizers"] == cell.depth)
+    ]
+    return {
+        "bits": cell.bits,
+        "codec": codec_label(cell.codec),
+        "family": cell.codec,
+        "label": cell.label,
+        "depth": cell.depth,
+        "of_paper": bool(len(same)),
+        "paper_hull": float(same["hull_percent"].iloc[0]) if len(same) else None,
+        "paper_rate": float(same["rate_nominal_bps_per_stream"].iloc[0]) if len(same) else None,
+        "status": "done",
+        "reason": "",
+    }
+
+
+def _row(comparison: Comparison, cell: Cell, shown: Sequence[Column]) -> dict[str, Any]:
+    """One cell: ours with both errors, the paper's numbers where it has some."""
+    found = {
+        stem: _said(summary(comparison.values(cell, comparison.metric(stem))), digits)
+        for stem, _, _, digits in shown
+    }
+    return {**_identity(cell), "values": found}
+
+
+def pair_rows(comparison: Comparison, shown: Sequence[Column]) -> list[dict[str, Any]]:
+    """RQ-VAE less K-Means at each rate of the paper's pairs."""
+    found = [(differences(comparison, stem), digits) for stem, _, _, digits in shown]
+    return [
+        {"bits": bits, "values": [said_difference(by[bits], digits) for by, digits in found]}
+        for bits in comparison.pairs
+    ]
+
+
+def claim_rows(verdict: Verdict) -> list[dict[str, Any]]:
+    """The tests behind a verdict, as text; ratios instead of differences of logarithms."""
+    return [
+        {
+            "title": group.title,
+            "items": [
+                (label, _ratio(d) if group.unit == "×" else
+                 said_difference(d, group.digits, group.unit))
+                for label, d in group.items
+            ],
+        }
+        for group in verdict.evidence
+    ]  # fmt: skip
+
+
+def level_tables(comparison: Comparison) -> list[dict[str, Any]]:
+    """Per metric: both effects, the paper's steps, and deeper cells against the shallowest."""
+    tables = []
+    for stem, title, unit, digits in COLUMNS[:4]:
+        found = effects(comparison, stem)
+        if found is None or not measured(comparison, stem):
+            continue
+        unit = unit or comparison.unit
+        unit = "points" if unit == "%" else unit
+        tables.append(
+            {
+                "title": title,
+                "unit": unit,
+                "cells": found.cells,
+                "bit": _effect(found.bit, digits + 1),
+                "level": _effect(found.level, digits + 1),
+                "unexplained": f"{found.unexplained:.{digits}f}",
+                "steps": [
+                    {
+                        "words": f"{s.start.label} to {s.end.label}",
+                        "measured": said_difference(s.measured, digits),
+                        "by_bits": f"{s.by_bits:+.{digits}f}",
+                        "by_levels": f"{s.by_levels:+.{digits}f}",
+                    }
+                    for s in paper_steps(comparison, stem, found)
+                ],
+                "deeper": [
+                    {"bits": bits, "cell": cell.label, "value": said_difference(d, digits)}
+                    for bits, cells in against_shallowest(comparison, stem).items()
+                    for cell, d in cells
+                ],
+            }
+        )
+    return tables
+
+
+def said_difference(found: Difference, digits: int, unit: str = "") -> dict[str, Any]:
+    """A difference as text: mean, interval, share, d, and both p."""
+    bounded = math.isfinite(found.low)
+    return {
+        "mean": _signed(found.mean, digits) + (f" {unit}" if unit else ""),
+        "interval": f"{_signed(found.low, digits)} to {_signed(found.high, digits)}"
+        if bounded else "unbounded",
+        "relative": f"{_signed(100 * found.relative, 0)} %",
+        "d": _signed(found.standardised, 1),
+        "p_recordings": _p(found.p_recordings),
+        "p_seeds": _p(found.p_seeds),
+        "passes": found.clear,
+    }  # fmt: skip
+
+
+def _ratio(found: Difference) -> dict[str, Any]:
+    bounded = math.isfinite(found.low)
+    return {
+        "mean": f"× {math.exp(found.mean):.2f}" if math.isfinite(found.mean) else "–",
+        "interval": f"{math.exp(found.low):.2f} to {math.exp(found.high):.2f}"
+        if bounded else "unbounded",
+        "relative": "",
+        "d": _signed(found.standardised, 1),
+        "p_recordings": _p(found.p_recordings),
+        "p_seeds": _p(found.p_seeds),
+        "passes": found.clear,
+    }  # fmt: skip
+
+
+def _effect(found: Effect, digits: int) -> dict[str, str]:
+    bounded = math.isfinite(found.low)
+    return {
+        "mean": _signed(found.mean, digits),
+        "interval": f"{_signed(found.low, digits)} to {_signed(found.high, digits)}"
+        if bounded else "unbounded",
+        "p": _p(found.p),
+        "seeds": _number(found.se_seeds, digits),
+    }  # fmt: skip
+
+
+def _said(found: Summary, digits: int) -> dict[str, str]:
+    return {
+        "mean": _number(found.mean, digits),
+        "recordings": _number(found.se_recordings, digits + 1 if digits < 3 else digits),
+        "seeds": _number(found.se_seeds, digits + 1 if digits < 3 else digits),
+    }
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return "–" if not math.isfinite(value) else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
