@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from search_spaces.errors import BadInput
-from search_spaces.spec import PROCEDURAL, read_yaml
+from search_spaces.spec import read_yaml
 
 TERMS_FILE = "ratefront.yaml"
 
@@ -39,13 +39,10 @@ def read_terms(path: str | Path) -> DataTerms:
     Raises:
         BadInput: a file that cannot be read, or says something else.
     """
-    if str(path) in ("", *PROCEDURAL):
-        return DataTerms()
     place = Path(path).expanduser()
-    if place.is_dir():
-        files = sorted(place.rglob(TERMS_FILE))
-    else:
-        files = [place.parent / TERMS_FILE] if place.is_file() else []
+    if not str(path) or not place.exists():  # nothing, or motion that is computed
+        return DataTerms()
+    files = sorted(place.rglob(TERMS_FILE)) if place.is_dir() else [place.parent / TERMS_FILE]
     said = [_read(file) for file in files if file.is_file()]
     return next((t for t in said if not t.redistribute), said[0] if said else DataTerms())
 
