@@ -24,6 +24,7 @@ from analysis.palette import looks
 from analysis.published import klezovich_hull
 from analysis.rates import has_trivial
 from search_spaces.record import MEAN_POSE
+from search_spaces.units import APPROX_SKELETON, UNIT_WORDS
 
 INK, FAINT = "#1b2430", "#8b95a1"
 STYLE = {
@@ -81,7 +82,7 @@ def _figures(findings: Findings) -> Iterator[tuple[str, Figure]]:
 
 def _stem(objective: str) -> str:
     """`rmse_full_cm` as `full`: figures are named after the part where RMSE is meant."""
-    name = objective.rsplit("_", 1)[0]
+    name = objective.removesuffix(f"_{APPROX_SKELETON}").rsplit("_", 1)[0]
     return name.removeprefix("rmse_")
 
 
@@ -221,6 +222,8 @@ def _stamp(axes: Axes, findings: Findings) -> None:
         return
     parts = ", ".join(part_label(p) for p in facts.part_names)
     words = [facts.name, parts, f"{facts.fps:g} fps", f"root {facts.root}"]
+    words += [UNIT_WORDS[facts.unit]] * (facts.unit != "m")
+    words += ["bones of average proportions"] * facts.approx_skeleton
     words += ["within-recording split"] * (facts.split == "time")
     words += ["synthetic motion"] * facts.synthetic
     words += [f"mean ± SE over {findings.seeds} seeds"] * (findings.seeds > 1)

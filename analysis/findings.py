@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.fronts import (
-    FULL_POSE,
     Hypervolume,
     front,
+    full_pose_of,
     hypervolume,
     hypervolume_history,
     objective_values,
@@ -94,6 +94,11 @@ class Findings:
     def distortions(self) -> list[Objective]:
         """Distortions that have a front."""
         return front_objectives(self.log, self.tables.points)
+
+    @cached_property
+    def full_pose(self) -> str:
+        """Full-pose RMSE, as the unit of the data names it."""
+        return full_pose_of(self.means.columns)
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
@@ -245,17 +250,17 @@ class Findings:
         return list(dict.fromkeys(found))
 
     def _worse_than_mean_pose(self) -> list[str]:
-        column = f"val_{FULL_POSE}"
+        column = f"val_{self.full_pose}"
         mean = next((b.get(column) for b in self.bounds if b.get("codec") == MEAN_POSE), None)
         if mean is None or column not in self.means.columns:
             return []
         worse = self.means[self.means[column].astype(float) > float(mean)]
         if worse.empty:
             return []
-        held = len(worse.index.intersection(self.front_of(FULL_POSE).index))
+        held = len(worse.index.intersection(self.front_of(self.full_pose).index))
         return [
             f"{_points(len(worse))} ({held} of the front) {_are(len(worse))} worse than the mean "
-            f"pose, which costs 0 bits: {quantity(float(mean), FULL_POSE)} on validation."
+            f"pose, which costs 0 bits: {quantity(float(mean), self.full_pose)} on validation."
         ]
 
     def _cautions(self) -> list[str]:
@@ -322,4 +327,5 @@ def varied(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 def full_pose_front(findings: Findings) -> pd.DataFrame:
     """Front over the rate and full-pose RMSE; empty where no point has it."""
     named = [o.name for o in findings.distortions]
-    return findings.front_of(FULL_POSE) if FULL_POSE in named else findings.means.iloc[:0]
+    name = findings.full_pose
+    return findings.front_of(name) if name in named else findings.means.iloc[:0]

@@ -7,8 +7,9 @@ minimised; `Objective.sign` is the only place that knows a direction.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,13 @@ import pandas as pd
 from analysis.indicators import Hypervolume, hypervolume, nondominated
 from analysis.statistics import seed_means
 from search_spaces.errors import BadInput
-from search_spaces.objectives import Objective, objectives
+from search_spaces.objectives import Objective, in_unit, objectives
+from search_spaces.units import YARDSTICKS
 
 __all__ = [
     "DEFAULT_RATE", "FULL_POSE", "NOMINAL_RATE", "RATES", "Front", "Hypervolume", "NoAnswer",
-    "best_at", "front", "hypervolume", "hypervolume_history", "nondominated", "objective_values",
-    "signed_reference",
+    "best_at", "front", "full_pose_of", "hypervolume", "hypervolume_history", "judged",
+    "nondominated", "objective_values", "signed_reference",
 ]  # fmt: skip
 
 FULL_POSE = "rmse_full_cm"
@@ -34,6 +36,20 @@ RATES = {
 }
 DEFAULT_RATE = "stream"
 """What a bitrate means where nobody says which: bytes of files on disk."""
+
+
+def full_pose_of(columns: Iterable[Any]) -> str:
+    """Full-pose RMSE as points of a sweep name it, by the unit of their data.
+
+    Args:
+        columns: of points, or objective names.
+
+    >>> full_pose_of(["rate_nominal_bps", "val_rmse_full_px"]), full_pose_of([])
+    ('rmse_full_px', 'rmse_full_cm')
+    """
+    there = {str(column).removeprefix("val_") for column in columns}
+    names = (in_unit(FULL_POSE, yardstick) for yardstick in YARDSTICKS)
+    return next((name for name in names if name in there), FULL_POSE)
 
 
 @dataclass(frozen=True)
@@ -120,22 +136,21 @@ def hypervolume_history(values: np.ndarray, reference: Sequence[float] | np.ndar
     return history
 
 
-def best_at(
-    frame: pd.DataFrame, rate: float, which: str = DEFAULT_RATE, objective: str = FULL_POSE
-) -> pd.Series:
-    """The operating point of lowest distortion at or under a total rate, judged on validation.
-
-    Test columns are taken away before anything is compared, and the answer has none. Several seeds
-    of a configuration are judged by their mean (`seed_means`).
+def judged(
+    frame: pd.DataFrame, which: str, objective: str | Objective
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Points as a question about the best of them may see them: without test, seeds averaged.
 
     Args:
         frame: rows as in `points.csv`.
-        rate: bits per second, summed over parts.
         which: a key of `RATES`.
-        objective: the distortion to be lowest in.
+        objective: a distortion.
+
+    Returns:
+        Rows, and their rate and distortion, signed so that lower is better: float (rows, 2).
 
     Raises:
-        NoAnswer: every point costs more, or there is none; `nearest` is the cheapest.
+        NoAnswer: there is no point, or none with both.
         BadInput: no such rate, or the sweep was recorded before it was measured.
     """
     if which not in RATES:
@@ -149,10 +164,33 @@ def best_at(
             f"no operating point of this sweep has a {which} rate, since it was recorded before "
             "that was measured; add --rate nominal"
         )
+    objective = objective or full_pose_of(untested.columns)
     values = objective_values(untested, [RATES[which], objective])
+    if not np.isfinite(values).all(axis=1).any():
+        raise NoAnswer(f"no operating point has a finite {RATES[which]} and {_name(objective)}")
+    return untested, values
+
+
+def best_at(
+    frame: pd.DataFrame, rate: float, which: str = DEFAULT_RATE, objective: str = ""
+) -> pd.Series:
+    """The operating point of lowest distortion at or under a total rate, judged on validation.
+
+    Test columns are taken away before anything is compared, and the answer has none. Several seeds
+    of a configuration are judged by their mean (`seed_means`).
+
+    Args:
+        frame: rows as in `points.csv`.
+        rate: bits per second, summed over parts.
+        which: a key of `RATES`.
+        objective: the distortion to be lowest in; full-pose RMSE where left out.
+
+    Raises:
+        NoAnswer: every point costs more, or there is none; `nearest` is the cheapest.
+        BadInput: no such rate, or the sweep was recorded before it was measured.
+    """
+    untested, values = judged(frame, which, objective)
     finite = np.isfinite(values).all(axis=1)
-    if not finite.any():
-        raise NoAnswer(f"no operating point has a finite {RATES[which]} and {objective}")
     order = [i for i in np.lexsort((values[:, 0], values[:, 1])) if finite[i]]
     for i in order:
         if values[i, 0] <= rate:
@@ -164,6 +202,10 @@ def best_at(
         f"{nearest['point']} ({nearest['codec']}) at {math.ceil(values[cheapest, 0] * 10) / 10:g}",
         nearest,
     )
+
+
+def _name(objective: str | Objective) -> str:
+    return objective.name if isinstance(objective, Objective) else objective
 
 
 def _objectives(names: Sequence[str | Objective]) -> tuple[Objective, ...]:

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.objectives import Scope, find_metric
+from search_spaces.units import APPROX_SKELETON
 
 CODECS = {"kmeans": "K-Means", "rqvae": "RQ-VAE", "temporal_rvq": "Temporal RVQ"}
-UNITS = {"bps": "bits/s", "cm": "cm", "pct": "%", "mps3": "m/s³", "codes": "codes"}
+UNITS = {
+    "bps": "bits/s", "cm": "cm", "pct": "%", "mps3": "m/s³", "codes": "codes", "px": "px",
+    "pxps3": "px/s³", "sw": "shoulder widths", "swps3": "shoulder widths/s³",
+}  # fmt: skip
 SCOPES = {"full": "full pose", "hands": "hands"}
 
 
@@ -24,9 +28,14 @@ def part_label(part: str) -> str:
 
 
 def unit_label(objective: str) -> str:
-    """Unit of an objective or column, as it is printed."""
+    """Unit of an objective or column, as it is printed.
+
+    >>> unit_label("rmse_full_px"), unit_label("rmse_full_cm_approx_skeleton")
+    ('px', 'cm on average bones')
+    """
     unit = find_metric(objective)[0].unit
-    return UNITS.get(unit, unit)
+    bare = unit.removesuffix(f"_{APPROX_SKELETON}")
+    return UNITS.get(bare, bare) + (" on average bones" if bare != unit else "")
 
 
 def objective_label(objective: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.fronts import FULL_POSE, front
+from analysis.fronts import FULL_POSE, front, full_pose_of
 from analysis.log import Event, Log, read_log
 from analysis.rates import beside_nominal
 from analysis.statistics import is_rate, is_score, seed_means
@@ -27,6 +27,7 @@ from search_spaces.objectives import (
     RATE_NOMINAL,
     RMSE,
     Objective,
+    in_unit,
     objectives,
 )
 from search_spaces.record import (
@@ -159,6 +160,8 @@ def front_objectives(log: Log, points: pd.DataFrame) -> list[Objective]:
     """Distortions that get a front over the rate: full pose, parts, hull, and what was searched."""
     parts = log.facts.part_names if log.facts else ()
     names = [FULL_POSE, *(RMSE.objective(p) for p in (*parts, "hands")), HULL_ERROR.objective()]
+    if log.facts is not None:
+        names = [in_unit(name, log.facts.yardstick) for name in names]
     searched = [o.name for o in log.objectives if not is_rate(o.name)]
     wanted = objectives(dict.fromkeys([*names, *searched]))
     return [o for o in wanted if o.column("val") in points.columns]
@@ -186,10 +189,11 @@ def write_tables(folder: Path | str) -> Tables:
     _write(log.folder / POINTS_CSV, partial(points.to_csv, index=False))
     _write(log.folder / POINTS_TABLE, partial(_storable(points).to_parquet, index=False))
     _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
-    full = fronts.get(FULL_POSE, means.iloc[:0])
+    full_pose = full_pose_of(points.columns)
+    full = fronts.get(full_pose, means.iloc[:0])
     _write(log.folder / FRONT_TABLE, partial(full.to_csv, index=False))
     for name, rows in fronts.items():
-        if name != FULL_POSE:
+        if name != full_pose:
             place = log.folder / FRONT_TABLE.replace(".csv", f"_{name}.csv")
             _write(place, partial(rows.to_csv, index=False))
     return Tables(trials, points, clips, fronts)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.application import Folder, Plugins, app, console
+from cluster.application import Folder, Plugins, RestSkeleton, app, console
 from search_spaces.errors import BadInput
 
 Codec = Annotated[
@@ -69,6 +69,7 @@ def encode(
     tokens: Annotated[
         str, typer.Option(help="jsonl: write token ids for language models instead of files.")
     ] = "",
+    rest_skeleton: RestSkeleton = None,
     plugin: Plugins = None,
 ) -> None:
     """Encode motion files with an exported codec.
@@ -79,7 +80,8 @@ def encode(
     from trainables.plugins import load_plugins
 
     load_plugins(map(str, plugin or ()))
-    run(codec, source, _needed(out, "the file or folder to write"), tokens, console)
+    target = _needed(out, "the file or folder to write")
+    run(codec, source, target, tokens, console, rest_skeleton or "")
 
 
 @app.command()
@@ -116,6 +118,7 @@ def evaluate(
     points: Annotated[
         str, typer.Option(help="Of a sweep: front (its front alone) or all points.")
     ] = "front",
+    rest_skeleton: RestSkeleton = None,
     plugin: Plugins = None,
 ) -> None:
     """Score finished codecs on other motion, or with a new metric; overwrites nothing.
@@ -126,7 +129,7 @@ def evaluate(
     from trainables.plugins import load_plugins
 
     load_plugins(map(str, plugin or ()))
-    run(folder, data, tuple(metric or ()), points, console)
+    run(folder, data, tuple(metric or ()), points, console, rest_skeleton or "")
 
 
 @app.command()
@@ -139,6 +142,7 @@ def inspect(
         Path | None, typer.Option(help="Of .rft files: the motion (or folder) they were made of.")
     ] = None,
     max_seconds: MaxSeconds = 3600.0,
+    rest_skeleton: RestSkeleton = None,
     plugin: Plugins = None,
 ) -> None:
     """Say what files hold: motion's joints, parts and oddities; rates and tokens of an .rft."""
@@ -159,9 +163,13 @@ def inspect(
             raise
         motion = []
     for file in motion:
-        console.print(describe(inspect_file(file)), highlight=False, soft_wrap=True)
+        console.print(
+            describe(inspect_file(file, rest_skeleton=rest_skeleton or "")),
+            highlight=False,
+            soft_wrap=True,
+        )
     if encoded:
-        inspect_streams(path, codec, original, max_seconds, console)
+        inspect_streams(path, codec, original, max_seconds, console, rest_skeleton or "")
 
 
 def _needed(out: Path | None, what: str) -> Path:

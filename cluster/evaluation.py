@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from search_spaces.errors import BadInput
-from search_spaces.objectives import find_metric
+from search_spaces.objectives import find_metric, in_unit
 from search_spaces.record import EVALUATIONS_FOLDER, LOG_FILE, PREPARATION_FOLDER
+from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,12 @@ class Target:
 
 
 def evaluate(
-    folder: Path, data: Path, metrics: tuple[str, ...], points: str, console: Console
+    folder: Path,
+    data: Path,
+    metrics: tuple[str, ...],
+    points: str,
+    console: Console,
+    rest_skeleton: str = "",
 ) -> Path:
     """Scores codecs on a folder of motion; returns the folder of the evaluation.
 
@@ -58,6 +64,7 @@ def evaluate(
         metrics: objectives to keep, all where empty.
         points: of a sweep: `front` or `all`.
         console: where to say what came out.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
 
     Raises:
         BadInput: neither sweep nor codec, motion that does not fit, or no such metric.
@@ -70,7 +77,13 @@ def evaluate(
 
     sweep = (folder / LOG_FILE).is_file()
     preparation, targets = _of_sweep(folder, points) if sweep else _of_codec(folder)
-    motion = other_motion(preparation, data)
+    motion = other_motion(preparation, data, rest_skeleton)
+    for name in metrics:
+        if (right := in_unit(name, motion.yardstick)) != name:
+            raise BadInput(
+                f"--metric {name}: this motion is scored in {UNIT_WORDS[motion.yardstick.unit]}"
+                f"{' on bones of average proportions' * motion.approx_skeleton}; name it {right}"
+            )
     for said in motion.notes:
         console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
     rows: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from analysis.log import Log
     from search_spaces.data_facts import DataFacts
 
-SAME_DATA = ("data_hash", "split_hash", "features", "root", "fps", "part_names")
+SAME_DATA = ("data_hash", "split_hash", "features", "root", "fps", "unit", "part_names")
 """Facts that must not change between a sweep and its resumption."""
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from cluster.transcoding import streams
 from search_spaces.errors import BadInput
+from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
     from trainables.bitstream.container import Container
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def inspect_streams(
-    path: Path, codec_folder: Path | None, original: Path | None, limit: float, console: Console
+    path: Path,
+    codec_folder: Path | None,
+    original: Path | None,
+    limit: float,
+    console: Console,
+    rest_skeleton: str = "",
 ) -> None:
     """Prints what is known of files.
 
@@ -36,6 +42,7 @@ def inspect_streams(
             is one; needs the codec.
         limit: seconds of the longest recording that is read.
         console: where to print.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
 
     Raises:
         BadInput: a file is damaged, or the codec or the original is another one.
@@ -55,7 +62,7 @@ def inspect_streams(
         name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else ""
         if originals and name not in originals:
             raise BadInput(f"{original}: holds no {name!r} to compare with; give its folder")
-        _inspect(file, codec, originals.get(name), limit, console)
+        _inspect(file, codec, originals.get(name), limit, console, rest_skeleton)
 
 
 def _originals(path: Path, original: Path | None) -> dict[str, Path]:
@@ -73,7 +80,12 @@ def _originals(path: Path, original: Path | None) -> dict[str, Path]:
 
 
 def _inspect(
-    path: Path, codec: ExportedCodec | None, original: Path | None, limit: float, console: Console
+    path: Path,
+    codec: ExportedCodec | None,
+    original: Path | None,
+    limit: float,
+    console: Console,
+    rest_skeleton: str,
 ) -> None:
     from trainables.bitstream.container import read_container
 
@@ -94,7 +106,7 @@ def _inspect(
     recording = CodedRecording(container.header, tokens)
     _print_tokens(codec, recording, console)
     if original is not None:
-        _print_distortion(codec, recording, original, console)
+        _print_distortion(codec, recording, original, console, rest_skeleton)
 
 
 def described(container: Container) -> list[str]:
@@ -124,6 +136,8 @@ def described(container: Container) -> list[str]:
         lines.append(f"  bones     its own, {len(header.offsets)} joints")
     if header.start is not None:
         lines.append("  root      coded, with its place in the world")
+    if header.unit != "m":
+        lines.append(f"  unit      {UNIT_WORDS[header.unit]}")
     return lines
 
 
@@ -163,11 +177,15 @@ def _print_tokens(codec: ExportedCodec, recording: CodedRecording, console: Cons
 
 
 def _print_distortion(
-    codec: ExportedCodec, recording: CodedRecording, original: Path, console: Console
+    codec: ExportedCodec,
+    recording: CodedRecording,
+    original: Path,
+    console: Console,
+    rest_skeleton: str,
 ) -> None:
     from trainables.exported.distortion import distortions
 
-    at_codec, at_source = distortions(codec, recording, original)
+    at_codec, at_source = distortions(codec, recording, original, rest_skeleton)
     header = recording.header
     table = Table(
         "distortion", f"at {header.fps:g} fps (codec)", f"at {header.source_fps:g} fps (source)"

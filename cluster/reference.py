@@ -45,7 +45,7 @@ def reference_point(
 
 def _worst(objective: Objective) -> float:
     # A metric that the mean pose does not define (no wrists, say) gets its unit's natural corner.
-    return 100.0 if objective.metric.unit == "pct" else 1.0
+    return 100.0 if objective.metric.unit.startswith("pct") else 1.0
 
 
 def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:

@@ -66,7 +66,8 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
     columns = [
         c for c in rows[0]
         if c in ("depth", "rate_nominal_bps", "train_seconds") or c.startswith(("val_r", "test_r"))
-        or c in ("val_hull_pct", "val_jerk_mps3", "val_jerk_original_mps3") or _of_a_plugin(c)
+        or (c.startswith(("val_hull_pct", "val_jerk_")) and "_error_" not in c)
+        or _of_a_plugin(c)
     ]  # fmt: skip
     table = Table("", *(f"depth {row['depth']}" for row in rows))
     for column in columns:

@@ -9,8 +9,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from analysis.fronts import FULL_POSE
-from analysis.labels import codec_label
+from analysis.fronts import full_pose_of
+from analysis.labels import codec_label, unit_label
 from analysis.log import Log
 from analysis.points import Tables
 from analysis.rates import ratio_column, share_column
@@ -23,8 +23,8 @@ _COLUMNS = (
     ("stream", "val_rate_stream_bps", "{:.0f}"),
     ("÷ nom.", ratio_column("val"), "{:.2f}"),
     ("head %", share_column("val"), "{:.1f}"),
-    ("val cm", "val_rmse_full_cm", "{:.2f}"),
-    ("test cm", "test_rmse_full_cm", "{:.2f}"),
+    ("val", "val_full_pose", "{:.2f}"),
+    ("test", "test_full_pose", "{:.2f}"),
     ("hull %", "test_hull_pct", "{:.0f}"),
     ("codes", "codebook_size", "{:.0f}"),
     ("levels", "depth", "{:.0f}"),
@@ -38,11 +38,19 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     Rates are on validation; a sweep that was recorded before files were measured has no stream
     rate, and then no column for it.
     """
-    front = tables.fronts.get(FULL_POSE, pd.DataFrame())
+    full_pose = full_pose_of(tables.points.columns)
+    front = tables.fronts.get(full_pose, pd.DataFrame())
     if front.empty:
         console.print("no operating point: the report says what was refused or failed and why")
         return
-    shown = [c for c in _COLUMNS if c[1] in front.columns]
+    unit = unit_label(full_pose).partition(" on ")[0].replace("shoulder widths", "sw")
+    columns = [
+        (f"{title} {unit}", name.replace("full_pose", full_pose), form)
+        if name.endswith("full_pose")
+        else (title, name, form)
+        for title, name, form in _COLUMNS
+    ]
+    shown = [c for c in columns if c[1] in front.columns]
     if front.get("compression", pd.Series(dtype=float)).isna().all():
         shown = [c for c in shown if c[1] != "compression"]
     table = Table(
@@ -54,7 +62,7 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     for row in front.to_dict("records"):
         table.add_row(*(_cell(row[name], name, form) for _, name, form in shown))
     console.print(table)
-    for standing in dominators(tables.points, (log.rate, FULL_POSE)):
+    for standing in dominators(tables.points, (log.rate, full_pose)):
         for sentence in standing.sentences:
             console.print(sentence, highlight=False)
 

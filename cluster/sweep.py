@@ -39,9 +39,11 @@ from search_spaces.spec import (
     SweepSpec,
     check_spec,
     drop_objectives,
+    objectives_in,
     parse_spec,
     read_yaml,
 )
+from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
     from analysis.log import Log
@@ -315,8 +317,10 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
     facts = data.facts
     for said in facts.warnings:
         console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
+    names, read = objectives_in(spec, facts.yardstick)
+    spec = spec.model_copy(update={"objectives": names})
     kept, dropped = drop_objectives(spec, facts.part_names)
-    for said in dropped:
+    for said in (*read, *dropped):
         console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
     if len(kept) < 2:
         raise BadInput(f"fewer than two objectives are left of {', '.join(spec.objectives)}")
@@ -324,7 +328,7 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
     console.print(
         f"  {facts.train.frames} training, {facts.val.frames} validation, {facts.test.frames} test "
         f"frames at {facts.fps:g} fps, split {how}; parts {', '.join(facts.part_names)}; "
-        f"root {facts.root}",
+        f"root {facts.root}{_odd(facts)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -332,6 +336,14 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
     absolute = {n: str(Path(p).absolute()) for n, p in places.items() if p not in ("", EMBEDDED)}
     data_spec = spec.data.model_copy(update=absolute)
     return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
+
+
+def _odd(facts: DataFacts) -> str:
+    """What is not as in most data: the unit, a flat picture, joints that were not seen."""
+    said = f"; {UNIT_WORDS[facts.unit]}" if facts.unit != "m" else ""
+    said += "; two-dimensional" if facts.dimensions == 2 else ""
+    said += "; bones of average proportions" if facts.approx_skeleton else ""
+    return said + (f"; {100 * facts.unseen:.1f} % of joints unseen" if facts.unseen else "")
 
 
 def _load_plugins(spec: SweepSpec) -> None:

@@ -32,7 +32,14 @@ class Task:
     name: str
 
 
-def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Console) -> None:
+def encode(
+    codec_folder: Path,
+    source: Path,
+    out: Path,
+    tokens: str,
+    console: Console,
+    rest_skeleton: str = "",
+) -> None:
     """Motion files -> `.rft` files, or one file of tokens as JSON lines.
 
     Args:
@@ -41,6 +48,7 @@ def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Co
         out: the file to write; a folder where `source` is one. With tokens, always a file.
         tokens: "" or "jsonl".
         console: where to say what was written.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
     """
     from trainables.exported.codec_folder import load_exported
     from trainables.exported.token_lines import token_line
@@ -56,7 +64,7 @@ def encode(codec_folder: Path, source: Path, out: Path, tokens: str, console: Co
     lines = []
     size, seconds = 0, 0.0
     for task in _progress(tasks, console):
-        clip = read_clip(task.source, task.name)
+        clip = read_clip(task.source, task.name, rest_skeleton=rest_skeleton)
         with _named(task.source):
             recording, _ = encode_clip(codec, clip, scored=False)
         if tokens:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from search_spaces.units import Unit, Yardstick
+
+_USUAL = {"unit": "m", "dimensions": 3, "approx_skeleton": False, "unseen": 0.0}
+"""Facts that are left out where they are as in most data: there, a record reads as it always did,
+and a codec's identity, which is over its facts too, stays."""
+
+
+def _without_usual(said: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {k: v for k, v in said.items() if k not in keys or v != _USUAL[k]}
 
 
 class PartFacts(BaseModel):
@@ -16,6 +28,12 @@ class PartFacts(BaseModel):
     dimensions: int
     """Features per frame that are not constant on train."""
     scored_joints: int
+    unseen: float = 0.0
+    """Share of the places of its coded joints, over all frames, that were not seen."""
+
+    @model_serializer(mode="wrap")
+    def _serialised(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_usual(dump(self), ("unseen",))
 
 
 class DroppedPart(BaseModel):
@@ -68,6 +86,23 @@ class DataFacts(BaseModel):
     data_hash: str = ""
     split_hash: str = ""
     warnings: tuple[str, ...] = Field(default=())
+    unit: Unit = "m"
+    """Of positions: metres, pixels, or shoulder widths."""
+    dimensions: int = 3
+    """Axes that motion has: 2 where all of it lies in the plane of a picture."""
+    approx_skeleton: bool = False
+    """Whether positions stand on bones of average proportions, which are nobody's."""
+    unseen: float = 0.0
+    """Share of the places of coded joints, over all frames, that were not seen."""
+
+    @model_serializer(mode="wrap")
+    def _serialised(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_usual(dump(self), ("unit", "dimensions", "approx_skeleton", "unseen"))
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What names of metrics say of the data."""
+        return Yardstick(self.unit, self.approx_skeleton)
 
     @property
     def part_names(self) -> tuple[str, ...]:

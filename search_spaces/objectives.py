@@ -3,17 +3,20 @@
 A metric is defined once here (or by a plugin, through `register_metric`) and measured in
 `trainables.metrics`. A *column* is where its value stands in a record: measured metrics carry the
 split (`val_rmse_full_cm`), metrics known before training do not (`rate_nominal_bps`). An
-*objective* is a column name without its split: `rmse_body_cm`, `rate_nominal_bps`.
+*objective* is a column name without its split: `rmse_body_cm`, `rate_nominal_bps`. Metrics are
+defined for metres; on data in another unit they go by names of their own (`rmse_body_px`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 
 from search_spaces.errors import BadInput
+from search_spaces.units import YARDSTICKS, Yardstick
 
 SPLITS = ("train", "val", "test")
 
@@ -67,6 +70,16 @@ class Metric:
     version: int = 1
     pooling: str = "mean over recordings"
 
+    @property
+    def of_positions(self) -> bool:
+        """Whether it hangs on where joints are; rates and the use of codes do not."""
+        return self.scope in (Scope.POSE, Scope.TOTAL) and self.unit != "bps"
+
+    def measured_in(self, yardstick: Yardstick) -> Metric:
+        """The same metric on data of another unit; itself where nothing of it changes."""
+        unit = yardstick.unit_of(self.unit) if self.of_positions else self.unit
+        return self if unit == self.unit else replace(self, unit=unit)
+
     def objective(self, scope_name: str = "") -> str:
         """Name of the value for a part, `full`, `hands`, or the total where left out."""
         return "_".join(p for p in (self.stem, scope_name, self.unit) if p)
@@ -109,7 +122,7 @@ def find_metric(objective: str) -> tuple[Metric, str]:
     head, _, tail = objective.partition("_")
     name = tail if head in SPLITS else objective
     # Longest stem first: `rate_nominal` must not be read as scope `nominal` of a stem `rate`.
-    for metric in sorted(_REGISTRY.values(), key=lambda m: -len(m.stem)):
+    for metric in _in_all_units(metrics()):
         if name == metric.objective():
             return metric, ""
         head, tail = f"{metric.stem}_", f"_{metric.unit}"
@@ -123,6 +136,33 @@ def find_metric(objective: str) -> tuple[Metric, str]:
         f"no metric {objective!r}; {guess}there are {', '.join(known)} (of a part: its name in "
         "place of full or body)"
     )
+
+
+@lru_cache(maxsize=4)
+def _in_all_units(registered: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    """Metrics in every unit that data may have, longest stem first."""
+    found = [each for m in registered for each in map(m.measured_in, YARDSTICKS)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda m: -len(m.stem)))
+
+
+def in_unit(objective: str, yardstick: Yardstick) -> str:
+    """The objective or column of the same metric and part on data measured otherwise.
+
+    >>> in_unit("rmse_full_cm", Yardstick("px")), in_unit("val_jerk_swps3", Yardstick())
+    ('rmse_full_px', 'val_jerk_mps3')
+    >>> in_unit("rate_nominal_bps", Yardstick("px"))
+    'rate_nominal_bps'
+
+    Raises:
+        BadInput: no metric has that name.
+    """
+    metric, scope = find_metric(objective)
+    head, _, _ = objective.partition("_")
+    split = f"{head}_" if head in SPLITS else ""
+    for defined in _REGISTRY.values():
+        if defined.stem == metric.stem and metric in map(defined.measured_in, YARDSTICKS):
+            return split + defined.measured_in(yardstick).objective(scope)
+    return objective
 
 
 def _example_name(metric: Metric) -> str:

@@ -76,7 +76,9 @@ def load_spec(
     except ValidationError as error:
         raise BadInput(f"{preset}: {explained(error, 'space')}") from None
     apply_settings(document, settings)
-    return parse_spec(document, preset)
+    spec = parse_spec(document, preset)
+    typed = any(text.partition("=")[0].strip() == "objectives" for text in settings)
+    return spec.with_typed_objectives() if typed else spec
 
 
 def _place(preset: str) -> tuple[Path, str]:

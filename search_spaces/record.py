@@ -37,9 +37,11 @@ TOKEN_MODELS_FILE = "token_models.safetensors"
 TOKENS_FILE = "tokens.npz"
 """`<split>/<part>/<recording>` -> int32 (tokens, levels)."""
 RECONSTRUCTIONS_FILE = "reconstructions.npz"
-"""`<recording>/depth<q>` -> float32 (frames, joints, 3) metres, test split."""
+"""`<recording>/depth<q>` -> float32 (frames, joints, 3) in the data's unit (`DataFacts.unit`), test
+split."""
 ERRORS_FILE = "errors.npz"
-"""`<split>/depth<q>/joint_error_cm` -> float32 (joints,), mean distance per joint; `joints`."""
+"""`<split>/depth<q>/joint_error_cm` (`_px`, `_sw`) -> float32 (joints,), mean distance per joint
+over frames that show it; `joints`."""
 TRIAL_CLIPS_FILE = "clips.parquet"
 CURVE_FILE = "curve.json"
 """List of {share, seconds, loss, val_...} at each rung of a trained codec."""

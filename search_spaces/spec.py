@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -19,11 +20,15 @@ from pydantic import (
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, there_are
-from search_spaces.objectives import Objective, find_metric
+from search_spaces.objectives import Objective, find_metric, in_unit
 from search_spaces.space import Config, Parameter, Space, Value
+from search_spaces.units import UNIT_WORDS, Yardstick
 
 SPEC_VERSION = 1
 EMBEDDED = "embedded"
+EMBEDDED_FLAT = "embedded:2d"
+"""The procedural signer as a camera in front of it sees it: x and y alone."""
+PROCEDURAL = (EMBEDDED, EMBEDDED_FLAT)
 Size = Literal["debug", "reduced", "full"]
 SIZES: tuple[Size, ...] = ("debug", "reduced", "full")
 DEFAULT_PARTS = {"body": "required", "right_hand": "optional", "left_hand": "optional"}
@@ -66,6 +71,8 @@ class DataSpec(_Model):
     on_bad_file: Literal["error", "skip"] = "error"
     rest_skeleton: str = ""
     """BVH file with the bones for SMPL-X rotations, which hold none; average ones where empty."""
+    unit: Literal["auto", "m", "px", "sw"] = "auto"
+    """auto: the files' own. sw: each recording over its median distance between the shoulders."""
 
     @field_validator("shares")
     @classmethod
@@ -130,6 +137,7 @@ class SweepSpec(_Model):
     run: RunSpec = RunSpec()
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
     plugins: tuple[str, ...] = ()
+    _objectives_typed: bool = PrivateAttr(default=False)
 
     @field_validator("objectives")
     @classmethod
@@ -145,6 +153,12 @@ class SweepSpec(_Model):
         family = family_of({**self.space.fixed, **proposal})
         fixed = {k: v for k, v in self.space.fixed.items() if family.key_of(k)}
         return family.complete({**fixed, **proposal})
+
+    def with_typed_objectives(self) -> SweepSpec:
+        """The same, remembering that a person wrote the objectives: theirs are not renamed."""
+        same = self.model_copy()
+        same._objectives_typed = True
+        return same
 
     def dump(self) -> str:
         """The text of `sweep.yaml`."""
@@ -285,3 +299,22 @@ def drop_objectives(spec: SweepSpec, parts: tuple[str, ...]) -> tuple[tuple[str,
         else:
             kept.append(name)
     return tuple(kept), said
+
+
+def objectives_in(spec: SweepSpec, yardstick: Yardstick) -> tuple[tuple[str, ...], list[str]]:
+    """Objectives as the data's own unit names them, and a sentence where that changed one.
+
+    Raises:
+        BadInput: a person named one that these data do not have.
+    """
+    names = tuple(in_unit(name, yardstick) for name in spec.objectives)
+    renamed = {old: new for old, new in zip(spec.objectives, names, strict=True) if old != new}
+    if not renamed:
+        return names, []
+    bones = " on bones of average proportions" if yardstick.approx_skeleton else ""
+    what = f"this motion is in {UNIT_WORDS[yardstick.unit]}{bones}"
+    if spec._objectives_typed:
+        old, new = next(iter(renamed.items()))
+        raise BadInput(f"objective {old}: {what}; name it {new}")
+    pairs = ", ".join(f"{old} is read as {new}" for old, new in renamed.items())
+    return names, [f"{what}: {pairs}"]

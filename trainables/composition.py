@@ -16,7 +16,7 @@ import numpy as np
 
 from trainables.codecs.codec import Codec, Tokens
 from trainables.evaluate import pair_of
-from trainables.metrics.clip_pair import score_clip
+from trainables.metrics.clip_pair import ClipPair, score_clip
 from trainables.metrics.pose import joint_distances
 from trainables.motion.dataset import MotionData
 from trainables.motion.preparation import SplitClip
@@ -83,7 +83,7 @@ def composed_scores(
     for i, clip in enumerate(data.splits[split]):
         features = {**clip.features, **{part: p.features[i] for part, p in parts.items()}}
         decoded = data.reconstruct(clip, features, clip.root_tokens)
-        rows.append(score_clip(pair_of(data.preparation, clip, decoded, data.fps)))
+        rows.append(score_clip(_pair(data, clip, decoded)))
     return {
         f"{split}_{name}": float(np.nanmean([row[name] for row in rows]))
         for name in rows[0]
@@ -93,5 +93,10 @@ def composed_scores(
 
 def _squared_error(data: MotionData, clip: SplitClip, features: Mapping[str, np.ndarray]) -> float:
     decoded = data.reconstruct(clip, features, clip.root_tokens)
-    pair = pair_of(data.preparation, clip, decoded, data.fps)
-    return float((joint_distances(pair.original, pair.reconstruction) ** 2).mean())
+    pair = _pair(data, clip, decoded)
+    squared = joint_distances(pair.original, pair.reconstruction) ** 2
+    return float((squared if pair.seen is None else squared[pair.seen]).mean())
+
+
+def _pair(data: MotionData, clip: SplitClip, decoded: np.ndarray) -> ClipPair:
+    return pair_of(data.preparation, clip, decoded, data.fps, data.facts.yardstick)

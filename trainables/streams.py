@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from trainables.bitstream.container import Header, Start
+from trainables.bitstream.header import STARTS_PER_UNIT
 from trainables.bitstream.recording import (
     ROOT,
     Models,
@@ -46,10 +47,11 @@ def recording_header(
         codec, skeleton: identities; zeros where only the size counts.
     """
     fps = preparation.coded_fps
-    start = None
+    start, lift = None, 0
     if ROOT in tokens:
         x, z, heading = clip.path.start
-        start = Start.at(x, z, heading % math.tau)
+        start = Start.at(x, z, heading % math.tau, preparation.unit)
+        lift = round(STARTS_PER_UNIT[preparation.unit] * clip.path.lift)
     return Header(
         codec_hash=codec,
         skeleton_hash=skeleton,
@@ -62,6 +64,8 @@ def recording_header(
         parts=part_streams(tokens, models, compression),
         offsets=preparation.bone_steps(clip.offsets),
         start=start,
+        unit=preparation.unit,
+        lift=lift,
     )
 
 

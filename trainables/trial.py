@@ -188,7 +188,8 @@ def _score(
             row.update(scores.row)
             ids = {"trial": task.trial, "point": row["point"]}
             clips.extend({**ids, **clip} for clip in scores.clips)
-            errors[f"{split}/depth{depth}/joint_error_cm"] = scores.joint_error_cm.astype("f4")
+            unit = data.facts.yardstick.column_unit
+            errors[f"{split}/depth{depth}/joint_error_{unit}"] = scores.joint_error.astype("f4")
             if split == "test" and depth == levels:
                 rebuilt = {f"{r}/depth{depth}": a for r, a in scores.reconstructions.items()}
         row.update(train_seconds=curve[-1]["train_seconds"], parameters=parameters)

@@ -7,7 +7,7 @@ given to a general compressor as well: what the coder is worth at the same disto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,9 @@ KEY_BITS = 8
 HELD_FRAMES = (2, 8, 30)
 
 PCA_STEPS_CM = (8.0, 4.0, 2.0, 1.0, 0.5)
+PCA_SHARES = (0.32, 0.16, 0.08, 0.04, 0.02)
+"""Steps of data in pixels or shoulder widths, of the spread of the first part's joints: for bodies
+in metres these are about the steps in centimetres."""
 
 FIT_FRAMES = 20_000
 """Of train that components, ranges and tables are fitted on: the middle of every recording, so much
@@ -62,8 +65,14 @@ def _points(data: MotionData) -> Iterator[tuple[list[Codecs], str]]:
         yield [each(Uniform, bits)], f"{bits} bits"
     for n in HELD_FRAMES:
         yield [each(HoldLast, KEY_BITS, n), each(Interpolated, KEY_BITS, n)], f"every {n} frames"
-    for cm in PCA_STEPS_CM:
-        yield [each(PcaScalar, cm / 100)], f"steps of {cm:g} cm"
+    if data.facts.unit == "m":
+        for cm in PCA_STEPS_CM:
+            yield [each(PcaScalar, cm / 100)], f"steps of {cm:g} cm"
+        return
+    spread = next(iter(data.parts.values())).position_scale
+    for share in PCA_SHARES:
+        step = float(f"{share * spread:.2g}")
+        yield [each(PcaScalar, step)], f"steps of {step:g} {data.facts.unit}"
 
 
 def some_train(data: MotionData) -> MotionData:
@@ -79,10 +88,26 @@ def some_train(data: MotionData) -> MotionData:
             part,
             features=np.concatenate([clip.features[name] for clip in train]),
             lengths=tuple(clip.frames for clip in train),
+            seen=_rows_of(part.seen, data.splits["train"], train),
         )
         for name, part in data.parts.items()
     }
     return replace(data, parts=parts, splits={**data.splits, "train": train})
+
+
+def _rows_of(
+    rows: np.ndarray | None, whole: Sequence[SplitClip], middles: Sequence[SplitClip]
+) -> np.ndarray | None:
+    """Rows (frames, ...) of all of train, cut to the middles of its recordings."""
+    if rows is None:
+        return None
+    starts = np.cumsum([0, *(clip.frames for clip in whole)])
+    return np.concatenate(
+        [
+            rows[start + (clip.frames - cut.frames) // 2 :][: cut.frames]
+            for start, clip, cut in zip(starts[:-1], whole, middles, strict=True)
+        ]
+    )
 
 
 def _middle(clip: SplitClip, frames: int) -> SplitClip:
@@ -90,7 +115,8 @@ def _middle(clip: SplitClip, frames: int) -> SplitClip:
     within = slice(first, first + frames)
     root = None if clip.root_tokens is None else clip.root_tokens[within]
     features = {name: f[within] for name, f in clip.features.items()}
-    return replace(clip, features=features, root_tokens=root)
+    seen = None if clip.seen is None else clip.seen[within]
+    return replace(clip, features=features, root_tokens=root, seen=seen)
 
 
 def _rows(data: MotionData, decoders: list[Codecs], setting: str) -> list[Row]:

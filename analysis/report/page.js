@@ -15,7 +15,7 @@ function fillControls() {
     for (const m of data.metrics.filter((m) => m.group === name)) group.append(new Option(`${m.label} (${m.unit})`, m.name));
     $("metric").append(group);
   }
-  if (metricOf.rmse_full_cm) state.metric = "rmse_full_cm";
+  if (metricOf[data.full_pose]) state.metric = data.full_pose;
   $("metric").value = state.metric;
   for (const r of data.rates) {
     const label = document.createElement("label");

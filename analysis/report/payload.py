@@ -21,7 +21,15 @@ from analysis.points import configuration_columns
 from analysis.published import klezovich_hull
 from analysis.rates import has_trivial
 from analysis.statistics import is_metric, is_rate
-from search_spaces.objectives import Direction, Metric, Objective, Scope, find_metric, metrics
+from search_spaces.objectives import (
+    Direction,
+    Metric,
+    Objective,
+    Scope,
+    find_metric,
+    in_unit,
+    metrics,
+)
 from search_spaces.record import MEAN_POSE, SETTING
 
 SHOWN_SPLITS = ("val", "test")
@@ -58,6 +66,7 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
             for k, rate in rates.items()
         },
         "small": _small_multiples(findings, list(shown)),
+        "full_pose": findings.full_pose,
         "bounds": _bounds(findings, [*shown, *rates.values()]),
         "baselines": [_values(row, [*shown, *rates.values()]) for row in findings.baselines],
         "trivial": _trivial(findings, [*shown, *rates.values()]),
@@ -152,8 +161,15 @@ def _known(name: str) -> bool:
 
 
 def _small_multiples(findings: Findings, shown: list[str]) -> list[str]:
-    names = [o.name for o in findings.distortions if o.name != FULL_POSE]
-    return [n for n in dict.fromkeys([*names, "hull_pct", "jerk_mps3"]) if n in shown]
+    names = [o.name for o in findings.distortions if o.name != findings.full_pose]
+    more = (_here(findings, "hull_pct"), _here(findings, "jerk_mps3"))
+    return [n for n in dict.fromkeys([*names, *more]) if n in shown]
+
+
+def _here(findings: Findings, objective: str) -> str:
+    """An objective, named for metres, as the unit of the sweep's data names it."""
+    facts = findings.log.facts
+    return objective if facts is None else in_unit(objective, facts.yardstick)
 
 
 def _bounds(findings: Findings, names: list[str]) -> list[dict[str, Any]]:
@@ -211,13 +227,14 @@ def _published(shown: list[str]) -> dict[str, Any]:
 def _references(findings: Findings, shown: list[str]) -> dict[str, Any]:
     """Lines that a metric should come close to, per split."""
     found: dict[str, Any] = {}
-    if "hull_pct" in shown:
-        found["hull_pct"] = {"label": "the original's hull", "val": 100, "test": 100}
-    column = "{}_jerk_original_mps3".format
-    if "jerk_mps3" in shown and column("val") in findings.means.columns:
+    hull, jerk = _here(findings, "hull_pct"), _here(findings, "jerk_mps3")
+    if hull in shown:
+        found[hull] = {"label": "the original's hull", "val": 100, "test": 100}
+    column = f"{{}}_{jerk.replace('jerk_', 'jerk_original_', 1)}".format
+    if jerk in shown and column("val") in findings.means.columns:
         means = {s: findings.means.get(column(s), pd.Series(dtype=float)) for s in SHOWN_SPLITS}
         lines = {s: plain(v.astype(float).mean()) for s, v in means.items()}
-        found["jerk_mps3"] = {"label": "the original's jerk", **lines}
+        found[jerk] = {"label": "the original's jerk", **lines}
     return found
 
 
@@ -243,8 +260,9 @@ def _dimensions(findings: Findings) -> list[dict[str, Any]]:
         return []
     config = varied(means, [*configuration_columns(means), "depth"])
     config.sort(key=lambda c: (c != "codec", c == "depth"))
-    outcomes = [findings.log.rate.column("val"), f"val_{FULL_POSE}", "val_rmse_hands_cm",
-                "val_hull_error_pct", "train_seconds"]  # fmt: skip
+    scored = (FULL_POSE, "rmse_hands_cm", "hull_error_pct")
+    outcomes = [findings.log.rate.column("val"), *(f"val_{_here(findings, n)}" for n in scored),
+                "train_seconds"]  # fmt: skip
     return [_dimension(means, c) for c in [*config, *varied(means, outcomes)]]
 
 

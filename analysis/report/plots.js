@@ -229,7 +229,7 @@ function historyPlot(div, clock) {
 function parallelPlot(div, state) {
   const t = theme(), layout = layoutOf(t, false), dims = data.dimensions, traces = [];
   const scales = dims.map(scaleOf);
-  const front = new Set((data.fronts[data.rate] || {}).rmse_full_cm || []);
+  const front = new Set((data.fronts[data.rate] || {})[data.full_pose] || []);
   const onFront = (i) => front.has(i);
   for (const strong of [false, true]) {
     for (const codec of data.codecs) {

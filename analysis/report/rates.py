@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.findings import Findings, full_pose_front
-from analysis.fronts import FULL_POSE, NOMINAL_RATE
+from analysis.fronts import NOMINAL_RATE
 from analysis.labels import number, point_label, quantity
 from analysis.rates import few_tokens, ratio_column, share_column
 from analysis.report.payload import plain
@@ -41,7 +41,7 @@ def rate_table(findings: Findings) -> dict[str, Any] | None:
     if not len(front) or not counted:
         return None
     columns = [NOMINAL_RATE, *counted]
-    distortion = f"{SPLIT}_{FULL_POSE}"
+    distortion = f"{SPLIT}_{findings.full_pose}"
     tokens = f"{SPLIT}_tokens"
     head = [("Codec", "")]
     head += [(_bare(heading(c)[0]), _note(c)) for c in columns]

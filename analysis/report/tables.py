@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.evaluations import Evaluation
 from analysis.findings import Findings, full_pose_front
-from analysis.fronts import FULL_POSE, NOMINAL_RATE
+from analysis.fronts import NOMINAL_RATE
 from analysis.labels import (
     codec_label,
     error_number,
@@ -40,7 +40,7 @@ def front_table(findings: Findings) -> dict[str, Any]:
     names = [o.name for o in findings.distortions]
     columns = [c for n in names for c in (f"val_{n}", f"test_{n}") if c in front.columns]
     errors = findings.recordings
-    tested = errors[(errors["split"] == "test") & (errors["metric"] == FULL_POSE)]
+    tested = errors[(errors["split"] == "test") & (errors["metric"] == findings.full_pose)]
     spread = {r["point"]: r for r in tested.to_dict("records")}
     head = [("Codec", ""), ("Levels", "decoded of trained")]
     head += [heading(c) for c in [*rates, *shares, *model, *columns]]

@@ -190,7 +190,7 @@ def test_a_row_is_the_mean_over_its_recordings(data: MotionData) -> None:
         np.linalg.norm(scores.reconstructions[c.recording] - c.original, axis=-1)
         for c in data.splits["val"]
     ]
-    assert np.allclose(scores.joint_error_cm, 100 * np.concatenate(off).mean(0), rtol=1e-4)
+    assert np.allclose(scores.joint_error, 100 * np.concatenate(off).mean(0), rtol=1e-4)
     assert scores.row["val_rmse_full_cm"] == pytest.approx(
         100 * np.mean([np.sqrt((o**2).mean()) for o in off]), rel=1e-4
     )
@@ -213,8 +213,8 @@ def test_joints_of_dropped_parts_count_in_nothing() -> None:
         scores = score_split(codecs, data, encode_split(codecs, data, "val"), 1)
         rows.append(scores.row)
         fingers = [NAMES.index(n) for n in still]
-        assert np.isnan(scores.joint_error_cm[fingers]).all()
-        assert np.isfinite(np.delete(scores.joint_error_cm, fingers)).all()
+        assert np.isnan(scores.joint_error[fingers]).all()
+        assert np.isfinite(np.delete(scores.joint_error, fingers)).all()
         assert not any("right_hand" in c for c in scores.row)
     assert rows[1]["val_rmse_full_cm"] == pytest.approx(0, abs=1e-3)
     assert rows[1]["val_jerk_error_mps3"] < 1e-3 * rows[1]["val_jerk_original_mps3"]

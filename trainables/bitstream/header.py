@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import UNITS, Unit
 from trainables.bitstream.offsets_block import MAX_JOINTS
 from trainables.bitstream.varints import frame_rate
 
@@ -33,12 +34,17 @@ START_LAYOUT = struct.Struct("<hhH")
 """How a `Start` is stored, which is also what limits it."""
 
 
+STARTS_PER_UNIT = {"m": 100, "px": 1, "sw": 100}
+"""Whole numbers that places of a start have per unit: centimetres, pixels, hundredths."""
+LIFT_LAYOUT = struct.Struct("<i")
+
+
 class Start(NamedTuple):
     """Where a recording starts, when its root is coded: what the path is relative to.
 
     Attributes:
-        x_cm: sideways, whole centimetres, int16.
-        z_cm: forwards, whole centimetres, int16.
+        x_cm: sideways, whole centimetres (pixels, hundredths of shoulder widths), int16.
+        z_cm: forwards, likewise.
         turn: heading in 65536ths of a full turn, uint16.
     """
 
@@ -47,9 +53,10 @@ class Start(NamedTuple):
     turn: int
 
     @classmethod
-    def at(cls, x: float, z: float, heading: float) -> Start:
-        """From metres and radians; a `Header` refuses what is further out than 327 m."""
-        return cls(round(100 * x), round(100 * z), round(heading / math.tau * 65536) % 65536)
+    def at(cls, x: float, z: float, heading: float, unit: Unit = "m") -> Start:
+        """From metres (or another unit) and radians; a `Header` refuses what is out of range."""
+        per = STARTS_PER_UNIT[unit]
+        return cls(round(per * x), round(per * z), round(heading / math.tau * 65536) % 65536)
 
     @property
     def heading(self) -> float:
@@ -116,9 +123,12 @@ class Header:
         parts: in the order in which their tokens are coded.
         coder: id of the entropy coder; `RANGE_CODER` is the only one.
         offsets: (joints, 3) int32, the recording's bone offsets less the codec's in steps of
-            2**-14 m; None where they are equal.
+            2**-14 m (of shoulder widths, where that is the unit); None where they are equal.
         start: place and heading of the first frame where the root is coded, else None.
         chunk_frames: frames per chunk; the last may hold fewer.
+        unit: of the motion that it decodes to.
+        lift: height of the first frame in steps of a start, where heights count from it: in pixels
+            and shoulder widths, with a start.
 
     Raises:
         BadInput: a limit is passed, or frames and rates contradict each other.
@@ -135,6 +145,8 @@ class Header:
     offsets: np.ndarray | None = None
     start: Start | tuple[int, int, int] | None = None
     chunk_frames: int = DEFAULT_CHUNK_FRAMES
+    unit: Unit = "m"
+    lift: int = 0
 
     def __post_init__(self) -> None:
         if len(self.codec_hash) != CODEC_HASH_BYTES or len(self.skeleton_hash) != (
@@ -159,6 +171,8 @@ class Header:
             raise BadInput(
                 f"{self.chunk_frames} frames per chunk; at most {MAX_CHUNK_FRAMES} can be stored"
             )
+        if self.unit not in UNITS:
+            raise BadInput(f"unit {self.unit!r} is unknown; there are {', '.join(UNITS)}")
         frame_rate(self.fps), frame_rate(self.source_fps)  # within their limits
         self._check_lengths()
         if self.offsets is not None and (
@@ -174,11 +188,15 @@ class Header:
             object.__setattr__(self, "start", Start(*self.start))
             try:
                 START_LAYOUT.pack(*self.start)
+                LIFT_LAYOUT.pack(self.lift)
             except struct.error:
+                far = {"m": "327 m", "px": "32767 pixels", "sw": "327 shoulder widths"}[self.unit]
                 raise BadInput(
                     f"a recording that starts at {tuple(self.start)} (cm, cm, 65536ths of a turn) "
-                    "is out of range; move it to within 327 m of the origin"
+                    f"is out of range; move it to within {far} of the origin"
                 ) from None
+        if self.lift and (self.unit == "m" or self.start is None):
+            raise BadInput(f"a height of {self.lift} at the start has no place in this file")
 
     def _check_lengths(self) -> None:
         """Resampling rounds to a frame, and takes rates within 0.1 % to be equal."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from search_spaces.errors import BadInput
+from search_spaces.units import Unit
 from trainables.bitstream.header import (
     CODEC_HASH_BYTES,
     DEFAULT_CHUNK_FRAMES,
+    LIFT_LAYOUT,
     MAX_LEVELS,
     MAX_NAME_BYTES,
     MAX_PARTS,
@@ -24,8 +26,11 @@ STANDARD_PARTS = (
 )  # fmt: skip
 """Names that take one byte: their place here, counted from 1. Only ever added to at the end."""
 
-_OFFSETS, _START, _CHUNK_FRAMES, _SOURCE = 1, 2, 4, 8
+_OFFSETS, _START, _CHUNK_FRAMES, _SOURCE, _UNIT = 1, 2, 4, 8, 16
 """Flags: which of the fields that may be missing are there."""
+
+_UNITS: dict[Unit, int] = {"px": 1, "sw": 2}
+"""Of what is not in metres, which has no such field: files in metres are as they always were."""
 
 
 def header_body(header: Header) -> bytes:
@@ -36,6 +41,7 @@ def header_body(header: Header) -> bytes:
         _START: header.start is not None,
         _CHUNK_FRAMES: header.chunk_frames != DEFAULT_CHUNK_FRAMES,
         _SOURCE: source,
+        _UNIT: header.unit != "m",
     }
     written = [bytes([sum(flag for flag, there in optional.items() if there), header.coder])]
     written += [header.codec_hash, header.skeleton_hash]
@@ -44,8 +50,12 @@ def header_body(header: Header) -> bytes:
         written += [frame_rate(header.source_fps), varint(header.source_frames)]
     if optional[_CHUNK_FRAMES]:
         written.append(varint(header.chunk_frames))
+    if optional[_UNIT]:
+        written.append(bytes([_UNITS[header.unit]]))
     if header.start is not None:
         written.append(START_LAYOUT.pack(*header.start))
+        if optional[_UNIT]:
+            written.append(LIFT_LAYOUT.pack(header.lift))
     written.append(varint(len(header.parts)))
     written += [_part(part) for part in header.parts]
     written.append(bit_map([bool(flag) for part in header.parts for flag in part.fitted]))
@@ -81,7 +91,7 @@ def read_header_body(body: bytes) -> Header:
     """
     cursor = Cursor(body)
     flags, coder = cursor.byte(), cursor.byte()
-    if flags > _OFFSETS + _START + _CHUNK_FRAMES + _SOURCE:
+    if flags > _OFFSETS + _START + _CHUNK_FRAMES + _SOURCE + _UNIT:
         raise BadInput(f"flags {flags:#04x} are unknown")
     codec_hash, skeleton_hash = cursor.take(CODEC_HASH_BYTES), cursor.take(SKELETON_HASH_BYTES)
     fps, frames = cursor.frame_rate(), cursor.varint()
@@ -89,9 +99,18 @@ def read_header_body(body: bytes) -> Header:
     if flags & _SOURCE:
         source_fps, source_frames = cursor.frame_rate(), cursor.varint()
     chunk_frames = cursor.varint() if flags & _CHUNK_FRAMES else DEFAULT_CHUNK_FRAMES
-    start = None
+    unit: Unit = "m"
+    if flags & _UNIT:
+        code = cursor.byte()
+        known = [name for name, number in _UNITS.items() if number == code]
+        if not known:
+            raise BadInput(f"unit {code} is unknown")
+        unit = known[0]
+    start, lift = None, 0
     if flags & _START:
         start = Start(*START_LAYOUT.unpack(cursor.take(START_LAYOUT.size)))
+        if flags & _UNIT:
+            (lift,) = LIFT_LAYOUT.unpack(cursor.take(LIFT_LAYOUT.size))
     count = cursor.varint()
     if not 1 <= count <= MAX_PARTS:
         raise BadInput(f"{count} parts are not within 1 to {MAX_PARTS}")
@@ -106,7 +125,7 @@ def read_header_body(body: bytes) -> Header:
         raise BadInput(f"{cursor.left} bytes follow its last field")
     return Header(
         codec_hash, skeleton_hash, source_fps, fps, source_frames, frames, parts, coder,
-        offsets, start, chunk_frames,
+        offsets, start, chunk_frames, unit, lift,
     )  # fmt: skip
 
 

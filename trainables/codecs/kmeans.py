@@ -76,9 +76,19 @@ class KMeansCodec(Codec):
         if scaling != "none":
             self._scale = feature_scale(data, scaling)
         codes = int_for(self.config, "codebook_size", self.part)
+        seen = data.seen_features
+        if seen is not None:  # frames that show nothing of the part are made up
+            shown = seen.any(axis=1)
+            features, seen = features[shown], seen[shown]
+            if not shown.any():
+                raise BadInput(f"K-Means of {self.part}: training never shows it; leave it out")
         distinct = _distinct_rows(features, codes)
         if distinct is None:
-            centres = self._cluster((features - self._mean) / self._scale, codes, runtime)
+            points = (features - self._mean) / self._scale
+            centres = self._cluster(points, codes, runtime)
+            if seen is not None and not seen.all():
+                rounds = int_for(self.config, "iterations", self.part)
+                centres = refined(points, seen, centres, rounds)
             self._centres = (centres * self._scale + self._mean).astype(np.float32)
         else:
             # No clustering is needed, and k-means++ cannot place more centres than points: each
@@ -231,6 +241,42 @@ class KMeansCodec(Codec):
         if self._centres is None:
             raise RuntimeError(f"the K-Means codec of {self.part} is not trained yet; call fit")
         return self._centres
+
+
+def refined(
+    points: np.ndarray, seen: np.ndarray, centres: np.ndarray, iterations: int
+) -> np.ndarray:
+    """Lloyd's steps over what was seen alone, from centres of points that were filled in.
+
+    A point goes to the centre that is nearest in the coordinates it has, and a centre's coordinate
+    to the mean of those that have it (k-POD's fixed point: Chi, Chi & Baraniuk 2016, "k-POD: a
+    method for k-means clustering of missing data"). A coordinate that no point of a centre has
+    stays.
+
+    Args:
+        points: (points, dimensions) float32.
+        seen: the same shape, bool.
+        centres: (codes, dimensions) to start from.
+        iterations: steps at most; it ends where nothing moves.
+    """
+    there = seen.astype(np.float32)
+    known = points * there
+    labels = np.full(len(points), -1)
+    for _ in range(iterations):
+        # what does not depend on the centre is left out
+        apart = there @ (centres**2).T - 2 * (known @ centres.T)
+        nearest = apart.argmin(axis=1)
+        if np.array_equal(nearest, labels):
+            break
+        labels = nearest
+        order = np.argsort(labels, kind="stable")
+        used, starts = np.unique(labels[order], return_index=True)
+        count = np.add.reduceat(there[order], starts, axis=0, dtype=np.float64)
+        total = np.add.reduceat(known[order], starts, axis=0, dtype=np.float64)
+        moved = centres.copy()
+        moved[used] = np.where(count > 0, total / np.maximum(count, 1), centres[used])
+        centres = moved
+    return centres
 
 
 def _distinct_rows(features: np.ndarray, limit: int) -> np.ndarray | None:

@@ -16,7 +16,6 @@ from trainables.evaluate import pair_of
 from trainables.exported.codec_folder import ExportedCodec
 from trainables.exported.transcode import CodedRecording, all_features, decoded_positions
 from trainables.metrics.clip_pair import score_clip
-from trainables.motion.gaps import fill_gaps
 from trainables.motion.preparation import SplitClip
 from trainables.motion.readers import read_clip
 from trainables.motion.resample import at_source_rate
@@ -26,7 +25,7 @@ Scores = dict[str, float]
 
 
 def distortions(
-    codec: ExportedCodec, recording: CodedRecording, original: Path
+    codec: ExportedCodec, recording: CodedRecording, original: Path, rest_skeleton: str = ""
 ) -> tuple[Scores, Scores]:
     """Metrics by name at the codec's rate, and at the source's.
 
@@ -34,11 +33,12 @@ def distortions(
         codec: that the recording was encoded with.
         recording: its tokens.
         original: file of the motion it was made of.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
 
     Raises:
         BadInput: the file is not as long, or not at the rate, of what was encoded.
     """
-    clip = read_clip(original)
+    clip = read_clip(original, rest_skeleton=rest_skeleton)
     header = recording.header
     if clip.frames != header.source_frames or abs(clip.fps / header.source_fps - 1) > 1e-6:
         raise BadInput(
@@ -48,8 +48,7 @@ def distortions(
     brought = codec.preparation.split_clip(codec.preparation.bring(clip))
     if brought.frames != header.frames:
         raise BadInput(f"{original}: is not the motion that was encoded; name the file it was")
-    (filled,), _ = fill_gaps([clip])
-    whole = codec.preparation.split_clip(codec.preparation.onto_joints(filled))
+    whole = codec.preparation.split_clip(codec.preparation.onto_joints(clip))
     return (
         _scores(codec, brought, decoded_positions(codec, recording), header.fps),
         _scores(codec, whole, between_frames(codec, recording), clip.fps),

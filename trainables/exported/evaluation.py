@@ -10,7 +10,8 @@ from typing import Any
 from search_spaces.data_facts import DataFacts, PartFacts, SplitFacts
 from search_spaces.errors import BadInput
 from search_spaces.rate import nominal_rate
-from search_spaces.spec import EMBEDDED, DataSpec
+from search_spaces.spec import PROCEDURAL, DataSpec
+from search_spaces.units import Yardstick
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.evaluate import score_split
@@ -30,6 +31,7 @@ class OtherMotion:
         preparation: of the codec.
         clips: every recording.
         notes: what was odd about reading it.
+        approx_skeleton: whether any recording stands on bones of average proportions.
     """
 
     name: str
@@ -37,6 +39,12 @@ class OtherMotion:
     preparation: Preparation
     clips: tuple[SplitClip, ...]
     notes: tuple[str, ...]
+    approx_skeleton: bool = False
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What names of its metrics say."""
+        return Yardstick(self.preparation.unit, self.approx_skeleton)
 
     @property
     def fps(self) -> float:
@@ -54,17 +62,20 @@ class OtherMotion:
         return sum(c.frames for c in self.clips)
 
 
-def other_motion(preparation: Preparation, path: Path) -> OtherMotion:
+def other_motion(preparation: Preparation, path: Path, rest_skeleton: str = "") -> OtherMotion:
     """Reads motion for a codec.
 
     Args:
         preparation: of the codec.
         path: a file, a folder, or `embedded`.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
 
     Raises:
         BadInput: nothing there that can be read, or a recording that does not fit the codec.
     """
-    clips, notes = load_clips(DataSpec(path=str(path), fps=preparation.fps))
+    clips, notes = load_clips(
+        DataSpec(path=str(path), fps=preparation.fps, rest_skeleton=rest_skeleton)
+    )
     ready = []
     for clip in clips:
         try:
@@ -75,12 +86,23 @@ def other_motion(preparation: Preparation, path: Path) -> OtherMotion:
                 line if line.startswith(clip.recording) else f"{clip.recording}: {line}"
             ) from None
     return OtherMotion(
-        name=str(path) if str(path) == EMBEDDED else path.name,
+        name=str(path) if str(path) in PROCEDURAL else path.name,
         data_hash=data_hash(clips),
         preparation=preparation,
         clips=tuple(ready),
-        notes=(*notes, *grouped_notes(clips)),
+        notes=(*notes, *grouped_notes(clips), *_unseen(preparation, ready)),
+        approx_skeleton=any(c.approx_skeleton for c in clips),
     )
+
+
+def _unseen(preparation: Preparation, clips: Sequence[SplitClip]) -> list[str]:
+    """How much of the coded joints was not seen, where anything was not."""
+    joints = preparation.scored["full"]
+    hidden = sum(0 if c.seen is None else int((~c.seen[:, joints]).sum()) for c in clips)
+    if not hidden:
+        return []
+    share = hidden / (len(joints) * sum(c.frames for c in clips))
+    return [f"{100 * share:.1f} % of the places of coded joints were not seen and are not scored."]
 
 
 def score(
@@ -158,4 +180,7 @@ def _facts(motion: OtherMotion) -> DataFacts:
         ),
         joints=len(preparation.skeleton),
         data_hash=motion.data_hash,
+        unit=preparation.unit,
+        dimensions=preparation.dimensions,
+        approx_skeleton=motion.approx_skeleton,
     )

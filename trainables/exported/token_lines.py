@@ -1,7 +1,7 @@
 """Tokens as JSON lines, one recording each: what language models are trained on and write.
 
-A line needs `tokens` alone; `frames`, `source_frames`, `source_fps`, `start` and `bones` are taken
-where they stand there, and what is missing is what the codec itself has.
+A line needs `tokens` alone; `frames`, `source_frames`, `source_fps`, `start`, `lift` and `bones`
+are taken where they stand there, and what is missing is what the codec itself has.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class _Line(BaseModel):
     source_frames: int = Field(default=0, ge=0, lt=1 << 48)
     source_fps: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     start: tuple[int, int, int] | None = None
+    lift: int = 0
     bones: list[tuple[_Step, _Step, _Step]] | None = None
 
 
@@ -52,6 +53,8 @@ def token_line(codec: ExportedCodec, recording: CodedRecording, name: str) -> di
     }
     if header.start is not None:
         line["start"] = list(header.start)
+        if header.lift:
+            line["lift"] = header.lift
     if header.offsets is not None:
         line["bones"] = header.offsets.tolist()
     return line
@@ -129,5 +132,7 @@ def _made(codec: ExportedCodec, line: _Line, max_seconds: float) -> CodedRecordi
         parts=parts,
         offsets=bones,
         start=start,
+        unit=codec.preparation.unit,
+        lift=line.lift,
     )
     return CodedRecording(header, tokens)

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import UNIT_WORDS
 from trainables.bitstream.container import Header, Start
+from trainables.bitstream.header import STARTS_PER_UNIT
 from trainables.bitstream.recording import ROOT, pack
 from trainables.codecs.codec import Tokens
 from trainables.exported.codec_folder import ExportedCodec
@@ -25,6 +27,7 @@ from trainables.motion.npz import write_npz
 from trainables.motion.preparation import SplitClip
 from trainables.motion.resample import Block, stream_at_source_rate
 from trainables.motion.root import RootPath, put_back_root
+from trainables.motion.skeleton import Skeleton, forward_kinematics
 from trainables.streams import recording_header
 
 ROTATIONS_SUFFIX, POSITIONS_SUFFIX = ".bvh", ".npz"
@@ -60,7 +63,7 @@ def encode_clip(
         scored: whether to keep the original to score against.
 
     Raises:
-        BadInput: the codec's skeleton does not fit, or the recording is no motion in metres.
+        BadInput: the codec's skeleton does not fit, or the recording is in another unit.
     """
     brought = codec.preparation.bring(clip)
     ready = codec.preparation.split_clip(brought, scored=scored)
@@ -114,6 +117,11 @@ def check_fits(codec: ExportedCodec, header: Header) -> None:
         )
     if header.skeleton_hash != codec.skeleton_identity:
         raise BadInput("is of another skeleton than the codec; encode it again")
+    if header.unit != codec.preparation.unit:
+        raise BadInput(
+            f"is in {UNIT_WORDS[header.unit]}, this codec's motion in "
+            f"{UNIT_WORDS[codec.preparation.unit]}; encode it again"
+        )
     if abs(header.fps - codec.preparation.coded_fps) > 1e-6 * header.fps:
         raise BadInput(f"is of {header.fps:g} fps, not of this codec's rate; encode it again")
 
@@ -140,7 +148,7 @@ def all_features(codec: ExportedCodec, recording: CodedRecording) -> dict[str, n
 
 
 def decoded_positions(codec: ExportedCodec, recording: CodedRecording) -> np.ndarray:
-    """Positions (frames, joints, 3) m at the codec's rate, as a trial scores them."""
+    """Positions (frames, joints, 3) at the codec's rate and in its unit, as a trial scores them."""
     offsets = codec.preparation.own_bones(recording.header.offsets)
     root = recording.tokens.get(ROOT)
     return codec.preparation.positions(all_features(codec, recording), offsets, root)
@@ -165,8 +173,8 @@ def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> 
                 assert turned is not None
                 writer.write(turned, placed)
         return
-    positions = np.concatenate([placed for _, placed in blocks])
-    clip = Clip(out.stem, skeleton, header.source_fps, positions)
+    positions = np.concatenate([_placed(skeleton, *block) for block in blocks])
+    clip = Clip(out.stem, skeleton, header.source_fps, positions, unit=header.unit)
     part = out.with_name(f".{out.stem}.part-{os.getpid()}.npz")
     try:
         write_npz(clip, part)
@@ -179,8 +187,9 @@ def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> 
 
 
 def motion_suffix(codec: ExportedCodec) -> str:
-    """Of the files that decoded motion is written to."""
-    rotations = codec.preparation.feature_map.kind == "expmap"
+    """Of the files that decoded motion is written to: BVH knows rotations on bones in metres."""
+    preparation = codec.preparation
+    rotations = preparation.feature_map.kind == "expmap" and preparation.unit == "m"
     return ROTATIONS_SUFFIX if rotations else POSITIONS_SUFFIX
 
 
@@ -189,7 +198,16 @@ def check_suffix(codec: ExportedCodec, out: Path) -> None:
     wanted = motion_suffix(codec)
     if out.suffix.lower() != wanted:
         what = "rotations" if wanted == ROTATIONS_SUFFIX else "positions only"
+        if codec.preparation.unit != "m":
+            what = f"motion in {UNIT_WORDS[codec.preparation.unit]}"
         raise BadInput(f"{out}: this codec codes {what}; name the file to write *{wanted}")
+
+
+def _placed(skeleton: Skeleton, rotations: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
+    """Positions (frames, joints, 3) of a block."""
+    if rotations is None:
+        return positions
+    return forward_kinematics(skeleton.parents, skeleton.offsets, rotations, positions)[0]
 
 
 def _motion(codec: ExportedCodec, recording: CodedRecording) -> Iterator[Block]:
@@ -201,8 +219,9 @@ def _motion(codec: ExportedCodec, recording: CodedRecording) -> Iterator[Block]:
     path = None if root is None else preparation.root.decode(root)
     if path is not None and header.start is not None:
         begin = Start(*header.start)
-        start = (begin.x_cm / 100, begin.z_cm / 100, begin.heading)
-        path = replace(path, start=start).in_the_world()
+        per = STARTS_PER_UNIT[header.unit]
+        start = (begin.x_cm / per, begin.z_cm / per, begin.heading)
+        path = replace(path, start=start, lift=header.lift / per).in_the_world()
     at = 0
     for features in decoded_features(codec, recording):
         frames = len(next(iter(features.values())))

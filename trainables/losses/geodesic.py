@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.losses.position import mean_seen
 from trainables.losses.whole_features import WholeFeatures
 from trainables.motion.part_data import PartGeometry
 
@@ -42,11 +43,13 @@ class GeodesicLoss(WholeFeatures):
         joints = len(geometry.coded)
         self.scale = float((np.asarray(spread, np.float64) ** 2).sum() / joints)
 
-    def forward(self, scored: Tensor, wanted: Tensor) -> Tensor:
-        """Loss of each frame: scaled features (frames, dimensions) twice -> (frames,)."""
-        return self.squared_angles(self.rotations(scored), self.rotations(wanted)).mean(1) / (
-            self.scale
-        )
+    def forward(self, scored: Tensor, wanted: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Loss of each frame: scaled features (frames, dimensions) twice -> (frames,).
+
+        `seen` (frames, joints) bool says which coded joints count; all where left out.
+        """
+        squared = self.squared_angles(self.rotations(scored), self.rotations(wanted))
+        return mean_seen(squared, seen) / self.scale
 
     @staticmethod
     def squared_angles(first: Tensor, second: Tensor) -> Tensor:

@@ -85,9 +85,29 @@ class PositionLoss(WholeFeatures):
                 world = above @ local[:, self.get_buffer(f"rotation_{level}")]
         return torch.cat(places, 1)[:, self.in_order]
 
-    def forward(self, scored: Tensor, positions: Tensor) -> Tensor:
-        """Loss of each frame: (frames, dimensions), (frames, points, 3) -> (frames,)."""
+    def forward(self, scored: Tensor, positions: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Loss of each frame: (frames, dimensions), (frames, points, 3) -> (frames,).
+
+        Args:
+            scored: z-scored features.
+            positions: of the points, as `positions` gives them.
+            seen: (frames, points) bool: what counts. A frame counts as much as it shows, so that
+                the mean over frames is one over what was seen.
+        """
         squared = ((self.positions(scored) - positions) ** 2).sum(-1)
         if self.kind == "expmap":
-            squared = squared[:, 1:]
-        return squared.mean(1) / self.scale**2
+            squared, seen = squared[:, 1:], None if seen is None else seen[:, 1:]
+        return mean_seen(squared, seen) / self.scale**2
+
+
+def mean_seen(errors: Tensor, seen: Tensor | None) -> Tensor:
+    """(frames, items) -> (frames,), whose mean over frames is the mean over items that were seen.
+
+    Args:
+        errors: of every item.
+        seen: (frames, items) bool; all where left out.
+    """
+    if seen is None:
+        return errors.mean(1)
+    weight = seen.to(errors.dtype)
+    return (errors * weight).sum(1) * (len(errors) / weight.sum().clamp(min=1.0))

@@ -1,4 +1,7 @@
-"""What training takes a decoded frame's error to be: squares of features, positions or angles."""
+"""What training takes a decoded frame's error to be: squares of features, positions or angles.
+
+What a recording does not show has no error: those features and joints are left out of every mean.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.losses.geodesic import GeodesicLoss
-from trainables.losses.position import PositionLoss
+from trainables.losses.position import PositionLoss, mean_seen
 from trainables.motion.part_data import PartData
 
 SCORED_FRAMES = 256
@@ -36,6 +39,12 @@ class ReconstructionLoss:
         self._weights = dict(weights)
         self._position: PositionLoss | None = None
         self._geodesic: GeodesicLoss | None = None
+        self._seen = _on(data.seen_features, features)
+        points, joints = data.seen, None
+        if points is not None:
+            joints = points[:, data.geometry.coded]
+            points = joints if data.geometry.kind == "position" else points
+        self._seen_points, self._seen_joints = _on(points, features), _on(joints, features)
         if self._weights["loss.position"] > 0:
             loss = PositionLoss(data.geometry, data.mean, scale, data.position_scale)
             self._position = loss.to(features.device)
@@ -54,14 +63,26 @@ class ReconstructionLoss:
             rows: (frames,) where in the training data they stand.
             every: positions and angles are scored on every so many frames.
         """
-        found = {"loss.angle": nn.functional.mse_loss(scored, wanted)}
+        found = {}
+        if self._seen is None:
+            found["loss.angle"] = nn.functional.mse_loss(scored, wanted)
+        else:
+            found["loss.angle"] = mean_seen((scored - wanted) ** 2, self._seen[rows]).mean()
+        few = rows[::every]
         if self._position is not None:
-            there = self._targets[rows[::every]]
-            found["loss.position"] = self._position(scored[::every], there).mean()
+            seen = None if self._seen_points is None else self._seen_points[few]
+            squared = self._position(scored[::every], self._targets[few], seen)
+            found["loss.position"] = squared.mean()
         if self._geodesic is not None:
-            found["loss.geodesic"] = self._geodesic(scored[::every], wanted[::every]).mean()
+            seen = None if self._seen_joints is None else self._seen_joints[few]
+            squared = self._geodesic(scored[::every], wanted[::every], seen)
+            found["loss.geodesic"] = squared.mean()
         return found
 
     def weight(self, name: str) -> float:
         """Of an error."""
         return self._weights[name]
+
+
+def _on(rows: np.ndarray | None, features: Tensor) -> Tensor | None:
+    return None if rows is None else torch.from_numpy(np.array(rows)).to(features.device)

@@ -2,7 +2,8 @@
 
 Both wrists of a recording form one cloud [Klezovich et al., Table 2: the reconstruction's volume
 in percent of the original's]. The percentage hangs on the outermost points and can exceed 100, so
-it is read against 100 and never maximised; `hull_error` is the form that can be optimised.
+it is read against 100 and never maximised; `hull_error` is the form that can be optimised. In the
+plane of a picture the hull is an area.
 """
 
 from __future__ import annotations
@@ -43,29 +44,65 @@ def hull_volume(points: np.ndarray) -> float:
         return 0.0
 
 
-def hull_percent(original_wrists: np.ndarray, reconstructed_wrists: np.ndarray) -> float:
+def hull_area(points: np.ndarray) -> float:
+    """Area of the convex hull of a cloud of points in the plane.
+
+    Args:
+        points: (n, 2).
+
+    Returns:
+        Square of their unit; 0.0 where they span none (fewer than three, all on a line); NaN where
+        a coordinate is not finite.
+
+    Raises:
+        ValueError: the shape is not (n, 2).
+    """
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points must be (n, 2), got {points.shape}")
+    if not np.isfinite(points).all():
+        return math.nan
+    if len(points) < 3 or _lies_in_a_plane(points):
+        return 0.0
+    cloud = points.astype(np.float64)
+    try:
+        return float(ConvexHull(cloud - cloud.mean(axis=0)).volume)  # of a plane, its area
+    except QhullError:
+        return 0.0
+
+
+def hull_percent(
+    original_wrists: np.ndarray,
+    reconstructed_wrists: np.ndarray,
+    seen: np.ndarray | None = None,
+    dimensions: int = 3,
+) -> float:
     """Hull volume of the reconstruction, in percent of the original's.
 
     Args:
         original_wrists: (frames, wrists, 3) or (n, 3), metres; all points form one cloud.
         reconstructed_wrists: likewise.
+        seen: (frames, wrists) or (n,) bool: the points that count; all where left out.
+        dimensions: 2 where z is 0 everywhere: then areas are compared.
 
     Returns:
         Percent; NaN where there are no points or the original spans no volume.
     """
-    if original_wrists.size == 0:
+    clouds = [wrists.reshape(-1, 3) for wrists in (original_wrists, reconstructed_wrists)]
+    if seen is not None:
+        clouds = [cloud[seen.reshape(-1)] for cloud in clouds]
+    if clouds[0].size == 0:
         return math.nan
-    volume = hull_volume(original_wrists.reshape(-1, 3))
-    if volume == 0.0:
-        return math.nan
-    return 100.0 * hull_volume(reconstructed_wrists.reshape(-1, 3)) / volume
+    spans = [hull_area(c[:, :2]) if dimensions == 2 else hull_volume(c) for c in clouds]
+    return math.nan if spans[0] == 0.0 else 100.0 * spans[1] / spans[0]
 
 
 @clip_metric(HULL)
 def clip_hull(pair: ClipPair, scope: str) -> float:
     """Hull percentage of the wrists found, one cloud; NaN where none was found."""
     wrists = list(pair.wrists)
-    return hull_percent(pair.original[:, wrists], pair.reconstruction[:, wrists])
+    seen = None if pair.seen is None else pair.seen[:, wrists]
+    original, reconstruction = pair.original[:, wrists], pair.reconstruction[:, wrists]
+    return hull_percent(original, reconstruction, seen, pair.dimensions)
 
 
 @clip_metric(HULL_ERROR)
@@ -81,5 +118,5 @@ def _lies_in_a_plane(points: np.ndarray) -> bool:
     rounding = 4.0 * float(np.finfo(kind).eps) * float(np.abs(points).max())
     centred = points.astype(np.float64)
     centred -= centred.mean(axis=0)
-    thickness = np.linalg.svd(centred, compute_uv=False)[2] / math.sqrt(len(points))
+    thickness = np.linalg.svd(centred, compute_uv=False)[-1] / math.sqrt(len(points))
     return bool(thickness <= rounding)

@@ -1,7 +1,8 @@
 """A Clip: the only in-memory form of motion.
 
-Every reader makes one; nothing downstream knows what file it came from. Metres, Y up, frames at a
-checked rate. Positions are always there; rotations only where the source has them.
+Every reader makes one; nothing downstream knows what file it came from. Y up, frames at a checked
+rate; metres wherever the source allows. Positions are always there, rotations only where the source
+has them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import UNITS, Unit
 from trainables.motion.skeleton import Skeleton
 
 
@@ -25,12 +27,13 @@ class Clip:
         positions: (frames, joints, 3) float64 world positions in `unit`, Y up.
         rotations: (frames, joints, 3, 3) float64 local rotation matrices, or None for
             position-only sources. `positions` then cannot be rebuilt from the skeleton.
-        mask: (frames, joints) bool, True where the joint was seen.
-        unit: "m", "px" or "shoulder".
+        mask: (frames, joints) bool, True where the joint was seen; None where all were.
+        unit: "m", "px", or "sw" (shoulder widths).
         signer: who moves, where the source says so.
         notes: oddities found on reading, one sentence each.
         source_fps: frames per second of the file, where it was resampled since; 0 where not.
         source_frames: frames of the file, where it was resampled since and is whole; 0 where not.
+        approx_skeleton: whether positions stand on bones of average proportions.
     """
 
     recording: str
@@ -39,11 +42,12 @@ class Clip:
     positions: np.ndarray
     rotations: np.ndarray | None = None
     mask: np.ndarray | None = None
-    unit: str = "m"
+    unit: Unit = "m"
     signer: str | None = None
     notes: tuple[str, ...] = field(default=())
     source_fps: float = 0.0
     source_frames: int = 0
+    approx_skeleton: bool = False
 
     def __post_init__(self) -> None:
         frames, joints = self.positions.shape[:2]
@@ -63,8 +67,8 @@ class Clip:
             )
         if self.mask is not None and self.mask.shape != (frames, joints):
             raise BadInput(f"{where}mask must be ({frames}, {joints}), got {self.mask.shape}")
-        if self.unit not in ("m", "px", "shoulder"):
-            raise BadInput(f"{where}unit must be m, px or shoulder, got {self.unit!r}")
+        if self.unit not in UNITS:
+            raise BadInput(f"{where}unit must be m, px or sw, got {self.unit!r}")
         seen = self.positions if self.mask is None else self.positions[self.mask]
         if not np.isfinite(seen).all():
             raise BadInput(f"{where}positions hold NaN or infinity in joints marked as seen")

@@ -16,18 +16,18 @@ import numpy as np
 from search_spaces.data_facts import DataFacts, DroppedPart, PartFacts, SplitFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import SPLITS
-from search_spaces.spec import EMBEDDED, DataSpec
+from search_spaces.spec import PROCEDURAL, DataSpec
 from trainables.motion.clip import Clip
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.joint_names import mirror_order, side
 from trainables.motion.part_data import PartData
+from trainables.motion.part_statistics import part_data
 from trainables.motion.parts import PartMap, find_parts, require
 from trainables.motion.preparation import (
     Preparation,
     SplitClip,
     at_rate,
-    in_metres,
     pose_of,
     usual_offsets,
 )
@@ -37,6 +37,8 @@ from trainables.motion.resample import mirror
 from trainables.motion.root import RootPath, RootQuantizer
 from trainables.motion.rotations import own_up
 from trainables.motion.split import split_by_recording, split_hash, split_in_time
+from trainables.motion.units import FLAT, body_centre, flattened, in_unit, is_flat
+from trainables.motion.unseen import never_seen, unscored, unseen_share, without_unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +92,21 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     """Reads, reconciles, splits and featurises motion.
 
     Raises:
-        BadInput: nothing readable, not in metres, no required part, too little to split.
+        BadInput: nothing readable, units mixed, no required part, too little to split.
     """
     warnings: list[str] = []
     if clips is None:
         clips, warnings = load_clips(spec)
-    for clip in clips:
-        in_metres(clip)
     source_fps = tuple(sorted({round(c.fps, 3) for c in clips}))
     warnings.extend(grouped_notes(clips))
     skeletons = len({c.skeleton.names for c in clips})
-    clips, filled = fill_gaps(clips)
-    warnings.extend(filled)
     hashed_data = data_hash(clips)
+    approx_skeleton = any(c.approx_skeleton for c in clips)
+    clips = in_unit(clips, spec.unit)
+    flat = any(is_flat(c) for c in clips)
+    if flat and not all(is_flat(c) for c in clips):
+        clips = [flattened(c) for c in clips]
+        warnings.append(FLAT)
     resampled = [at_rate(c, spec.fps, spec.frame_stride) for c in clips]
     together, mapping = reconcile(resampled)
     warnings.extend(mapping)
@@ -118,11 +122,21 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     up = _up_of(splits["train"])
     if spec.mirror:
         splits["train"] = [c for clip in splits["train"] for c in (clip, _mirrored(clip))]
-    hips = _hips_of(together[0])
-    if hips is None and any(c.rotations is None for c in together):
+    parts, gone, said = without_unseen(parts, unseen := never_seen(splits["train"]))
+    warnings.extend(said)
+    dropped = [*dropped, *gone]
+    _refuse_without(spec, parts, gone)
+    splits, filled = _filled(splits)
+    warnings.extend(filled)
+    centre = _centre_of(together)
+    hips = None if flat else _hips_of(together[0])
+    if hips is None and not flat and any(c.rotations is None for c in together):
         warnings.append("no joints pair up as left and right, so headings stay in the poses")
-    poses = [pose_of(c, up, hips) for c in splits["train"]]
-    feature_map, dropped = _fit_features(spec, kind, parts, splits["train"], poses, dropped)
+    poses = [pose_of(c, up, hips, centre) for c in splits["train"]]
+    feature_map, dropped = _fit_features(
+        spec, kind, parts, splits["train"], poses, dropped, unseen=unseen, centred=bool(centre)
+    )
+    warnings.extend(unscored(splits, feature_map.parts))
     warnings.extend(f"part {d.name} is dropped: {d.reason}" for d in dropped)
     scored = {name: np.array(part.scored) for name, part in feature_map.parts.items()}
     scored["full"] = np.unique(np.concatenate(list(scored.values())))
@@ -135,18 +149,28 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         wrists=tuple(w for w in parts.wrists if w is not None),
         pelvis_up=up,
         hips=hips,
-        root=RootQuantizer.fit([path for _, path in poses], spec.root_codes),
+        root=RootQuantizer.fit(
+            [path for _, path in poses],
+            spec.root_codes,
+            flat=flat,
+            relative=_relative(centre, clips),
+        ),
         root_coded=spec.root == "coded",
+        unit=clips[0].unit,
+        flat=flat,
+        centre=centre,
     )
     ready = {
         s: tuple(preparation.split_clip(c, scored=s != "train") for c in splits[s]) for s in SPLITS
     }
     data = {
-        name: _part_data(name, feature_map, ready["train"], poses, spec)
+        name: part_data(name, feature_map, ready["train"], poses, spec.fps / spec.frame_stride)
         for name in feature_map.parts
     }
+    every = [c for clips in splits.values() for c in clips]
+    coded = np.concatenate([part.coded for part in feature_map.parts.values()])
     facts = DataFacts(
-        name=spec.path if spec.path == EMBEDDED else Path(spec.path).name,
+        name=spec.path if spec.path in PROCEDURAL else Path(spec.path).name,
         fps=splits["train"][0].fps,
         source_fps=source_fps,
         parts=tuple(
@@ -155,6 +179,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
                 joints=len(part.coded),
                 dimensions=data[name].dimensions,
                 scored_joints=len(part.scored),
+                unseen=unseen_share(every, part.coded),
             )
             for name, part in feature_map.parts.items()
         ),
@@ -170,10 +195,14 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
         skeletons=skeletons,
         signers=tuple(sorted({c.signer for c in clips if c.signer})),
         mirrored=spec.mirror,
-        synthetic=spec.path == EMBEDDED,
+        synthetic=spec.path in PROCEDURAL,
         data_hash=hashed_data,
         split_hash=hashed,
         warnings=tuple(warnings),
+        unit=preparation.unit,
+        dimensions=preparation.dimensions,
+        approx_skeleton=approx_skeleton,
+        unseen=unseen_share(every, coded),
     )
     return MotionData(facts=facts, preparation=preparation, parts=data, splits=ready)
 
@@ -196,6 +225,44 @@ def _parts_of(spec: DataSpec, clips: Sequence[Clip]) -> tuple[PartMap, list[Drop
         reasons = "; ".join(f"{d.name}: {d.reason}" for d in dropped)
         raise BadInput(f"no part is left to code ({reasons}); name joints with part_joints")
     return PartMap(found.names, kept, found.wrists, found.missing), dropped
+
+
+def _refuse_without(spec: DataSpec, parts: PartMap, gone: Sequence[DroppedPart]) -> None:
+    for part in gone:
+        if spec.parts.get(part.name) == "required":
+            raise BadInput(f"part {part.name!r} is required, and {part.reason}")
+    if not parts.parts:
+        raise BadInput("training never shows any joint of any part, so there is nothing to code")
+
+
+def _filled(
+    splits: Mapping[str, Sequence[Clip]],
+) -> tuple[dict[str, list[Clip]], list[str]]:
+    """Splits without gaps, filled in each by itself, and a sentence on what was filled."""
+    filled, said = fill_gaps([c for split in SPLITS for c in splits[split]])
+    rest = iter(filled)
+    return {split: [next(rest) for _ in splits[split]] for split in SPLITS}, said
+
+
+def _centre_of(clips: Sequence[Clip]) -> tuple[int, ...]:
+    """Joints whose middle is the root; none where that is the pelvis."""
+    if all(c.rotations is not None for c in clips):
+        return ()
+    if clips[0].unit == "m" and all(c.mask is None or c.mask[:, 0].any() for c in clips):
+        return ()
+    centre = body_centre(clips)
+    if centre is None:
+        raise BadInput(
+            "no recording-wide centre: shoulders, hips and "
+            f"{clips[0].skeleton.names[0]} are each never seen in some recording; leave out "
+            "recordings that show no body"
+        )
+    return centre
+
+
+def _relative(centre: tuple[int, ...], clips: Sequence[Clip]) -> bool:
+    """Whether heights of roots count from the first frame, as `root_path` has them."""
+    return bool(centre) and clips[0].unit != "m"
 
 
 def _kind_of(spec: DataSpec, clips: Sequence[Clip]) -> str:
@@ -237,12 +304,17 @@ def _fit_features(
     clips: Sequence[Clip],
     poses: Sequence[tuple[Pose, RootPath]],
     dropped: list[DroppedPart],
+    *,
+    unseen: frozenset[int],
+    centred: bool,
 ) -> tuple[FeatureMap, list[DroppedPart]]:
     """The feature map over parts that move; parts that never move on train are dropped."""
     train = [pose for pose, _ in poses]
     bones = [c.skeleton.offsets for c in clips]
     parents = clips[0].skeleton.parents
-    fitted = FeatureMap.fit(kind, parents, parts.parts, train, bones)
+    fitted = FeatureMap.fit(
+        kind, parents, parts.parts, train, bones, unseen=unseen, centred=centred
+    )
     still = [name for name, g in fitted.geometry.items() if not len(g.active)]
     if not still:
         return fitted, dropped
@@ -256,30 +328,6 @@ def _fit_features(
         raise BadInput("no part moves in the training data, so there is nothing to code")
     dropped = [*dropped, *(DroppedPart(name=n, reason="its joints never move") for n in still)]
     return fitted.only(moving), dropped
-
-
-def _part_data(
-    name: str,
-    feature_map: FeatureMap,
-    train: Sequence[SplitClip],
-    poses: Sequence[tuple[Pose, RootPath]],
-    spec: DataSpec,
-) -> PartData:
-    part = feature_map.parts[name]
-    features = np.concatenate([c.features[name] for c in train])
-    points = np.concatenate([pose.positions[:, part.scored] for pose, _ in poses])
-    relative = points - points[:, :1]
-    scale = float(np.sqrt(((relative - relative.mean(axis=0)) ** 2).sum(-1).mean()))
-    return PartData(
-        name=name,
-        features=features,
-        lengths=tuple(c.frames for c in train),
-        fps=spec.fps / spec.frame_stride,
-        mean=features.mean(axis=0, dtype=np.float64).astype(np.float32),
-        std=np.maximum(features.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32),
-        position_scale=max(scale, 1e-3),
-        geometry=feature_map.geometry[name],
-    )
 
 
 def _split_facts(clips: Sequence[SplitClip], spec: DataSpec) -> SplitFacts:

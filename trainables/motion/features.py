@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trainables.motion.local_frames import mean_seen
 from trainables.motion.part_data import PartGeometry
 from trainables.motion.parts import Part
 from trainables.motion.rotations import mean_rotation, relative_exp, relative_log
@@ -23,10 +24,17 @@ STILL = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Frames with the root removed: positions (frames, joints, 3) m, local rotations or None."""
+    """Frames with the root removed.
+
+    Attributes:
+        positions: (frames, joints, 3) in the data's unit, finite everywhere.
+        rotations: (frames, joints, 3, 3) local, or None.
+        seen: (frames, joints) bool, or None where all were seen.
+    """
 
     positions: np.ndarray
     rotations: np.ndarray | None
+    seen: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,9 @@ class FeatureMap:
         geometry: part -> `PartGeometry`, offsets averaged over training recordings.
         mean_rotations: (joints, 3, 3), what joints in no coded part are held at.
         mean_positions: (joints, 3) metres, the same for position features.
+        unseen: joints that train never shows; no part has them, and nothing is relative to them.
+        centred: whether poses are relative to the middle of some joints, not to the pelvis, which
+            then is coded like any other.
     """
 
     kind: str
@@ -48,6 +59,8 @@ class FeatureMap:
     geometry: Mapping[str, PartGeometry]
     mean_rotations: np.ndarray
     mean_positions: np.ndarray
+    unseen: frozenset[int] = frozenset()
+    centred: bool = False
 
     @classmethod
     def fit(
@@ -57,22 +70,73 @@ class FeatureMap:
         parts: Mapping[str, Part],
         train: Sequence[Pose],
         offsets: Sequence[np.ndarray],
+        *,
+        unseen: frozenset[int] = frozenset(),
+        centred: bool = False,
     ) -> FeatureMap:
-        """A map fitted on training poses; `offsets` (joints, 3) belong to each of them."""
+        """A map fitted on training poses, on what is seen of them alone.
+
+        Args:
+            kind: "expmap" or "position".
+            parents: (joints,).
+            parts: part -> its joints.
+            train: poses of training recordings.
+            offsets: (joints, 3) bones of each of them.
+            unseen: joints that none of them shows.
+            centred: whether their origin is the middle of some joints.
+        """
         joints = len(parents)
-        mean_positions = np.concatenate([p.positions for p in train]).mean(axis=0)
+        seen = _seen(train)
+        mean_positions = _mean(np.concatenate([p.positions for p in train]), seen)
         mean_rotations = np.tile(np.eye(3), (joints, 1, 1))
         if kind == "expmap":
             for j in range(joints):
                 stacked = np.concatenate([_rotations(p)[:, j] for p in train])
                 mean_rotations[j] = mean_rotation(stacked)
         bones = np.mean(np.stack(list(offsets)), axis=0)
-        bare = cls(kind, parents, parts, {}, mean_rotations, mean_positions)
+        bare = cls(kind, parents, parts, {}, mean_rotations, mean_positions, unseen, centred)
         geometry = {}
         for name, part in parts.items():
             raw = np.concatenate([bare._raw(p, part) for p in train])
-            geometry[name] = _geometry(kind, parents, bones, mean_rotations, part, raw)
-        return cls(kind, parents, parts, geometry, mean_rotations, mean_positions)
+            shown = None if seen is None else bare.shown(seen, part)
+            geometry[name] = _geometry(kind, parents, bones, mean_rotations, part, raw, shown)
+        return replace(bare, geometry=geometry)
+
+    def shown(self, seen: np.ndarray, part: Part) -> np.ndarray:
+        """Which coded joints of a part have features that stand on what was seen.
+
+        A position counts from an anchor, so that both must be seen.
+
+        Args:
+            seen: (frames, joints) bool.
+            part: one of the parts.
+
+        Returns:
+            (frames, coded joints) bool.
+        """
+        here = seen[:, list(part.coded)]
+        anchor = self._anchor(part)
+        if self.kind != "position" or anchor is None:
+            return np.asarray(here)
+        return np.asarray(here & seen[:, [anchor]])
+
+    def at_means(self, positions: np.ndarray, never: np.ndarray) -> np.ndarray:
+        """Positions with joints that a recording never shows put where they are on average.
+
+        Args:
+            positions: (frames, joints, 3) with the root removed.
+            never: (joints,) bool.
+        """
+        if self.kind != "position" or not never.any():
+            return positions
+        placed = positions.copy()
+        for name, part in self._from_the_root():
+            mean = self.geometry[name].constant.reshape(-1, 3)
+            anchor = self._origin(placed, part)
+            for row, joint in enumerate(part.coded):
+                if never[joint]:
+                    placed[:, joint] = anchor[:, 0] + mean[row]
+        return placed
 
     def only(self, names: Sequence[str]) -> FeatureMap:
         """The same map over some of its parts; joints of the others are held at their means."""
@@ -86,7 +150,7 @@ class FeatureMap:
         if self.kind == "expmap":
             vectors = relative_log(_rotations(pose)[:, coded], self.mean_rotations[coded])
         else:
-            vectors = pose.positions[:, coded] - pose.positions[:, [self._anchor(part)]]
+            vectors = pose.positions[:, coded] - self._origin(pose.positions, part)
         return vectors.reshape(len(vectors), -1)
 
     def encode(self, pose: Pose) -> dict[str, np.ndarray]:
@@ -108,7 +172,7 @@ class FeatureMap:
         frames = len(next(iter(features.values())))
         positions = np.tile(self.mean_positions, (frames, 1, 1))
         for name, part in self._from_the_root():
-            anchor = positions[:, [self._anchor(part)]].copy()
+            anchor = self._origin(positions, part).copy()
             positions[:, list(part.coded)] = anchor + self._full(name, features[name])
         return positions
 
@@ -122,15 +186,28 @@ class FeatureMap:
             rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
         return rotations
 
-    def _anchor(self, part: Part) -> int:
+    def _anchor(self, part: Part) -> int | None:
         """The joint that positions of a part are relative to: what the part hangs on.
 
-        A hand's wrist; else the parent of its first joint; of the whole body, the pelvis itself.
+        A hand's wrist; else the parent of its first joint; of the whole body, the pelvis itself,
+        or None, the origin, where that is the middle of some joints.
         """
         first = int(part.scored[0])
-        if first not in part.coded or self.parents[first] < 0:
-            return first
-        return int(self.parents[first])
+        anchor = first
+        if first in part.coded:
+            if self.parents[first] < 0:
+                return None if self.centred else first
+            anchor = int(self.parents[first])
+        while anchor in self.unseen and self.parents[anchor] >= 0:
+            anchor = int(self.parents[anchor])
+        return None if anchor in self.unseen else anchor
+
+    def _origin(self, positions: np.ndarray, part: Part) -> np.ndarray:
+        """(frames, 1, 3) where a part's positions count from."""
+        anchor = self._anchor(part)
+        if anchor is None:
+            return np.zeros((len(positions), 1, 3))
+        return positions[:, [anchor]]
 
     def _from_the_root(self) -> list[tuple[str, Part]]:
         # A hand hangs on a wrist that the body places, so the body comes first.
@@ -150,6 +227,7 @@ def _geometry(
     mean_rotations: np.ndarray,
     part: Part,
     raw: np.ndarray,
+    shown: np.ndarray | None = None,
 ) -> PartGeometry:
     """A part as one tree of its scored joints.
 
@@ -164,11 +242,9 @@ def _geometry(
         mean_rotations: (joints, 3, 3).
         part: its joints.
         raw: (frames, 3 * coded joints) all its features over train.
+        shown: (frames, coded joints) bool, or None for all: what means and spreads are taken over.
     """
-    scored = [int(j) for j in part.scored]
-    members = set(scored)
-    tops = [j for j in scored if not _above(parents, j) & members]
-    joints = scored if len(tops) == 1 else [0, *scored]
+    joints = points_of(parents, part)
     point = {j: i for i, j in enumerate(joints)}
     tree = np.full(len(joints), -1)
     offsets = np.zeros((len(joints), 3))
@@ -186,9 +262,46 @@ def _geometry(
         offsets=offsets,
         coded=np.array([point[int(j)] for j in part.coded], dtype=np.int64),
         mean_rotations=folded[list(part.coded)],
-        constant=raw.mean(axis=0),
-        active=np.flatnonzero(raw.std(axis=0) > STILL),
+        constant=raw.mean(axis=0) if shown is None else mean_of(raw, shown),
+        active=np.flatnonzero((raw.std(axis=0) if shown is None else std_of(raw, shown)) > STILL),
     )
+
+
+def points_of(parents: np.ndarray, part: Part) -> list[int]:
+    """The joints that are the points of a part's geometry, in their order."""
+    scored = [int(j) for j in part.scored]
+    members = set(scored)
+    tops = [j for j in scored if not _above(parents, j) & members]
+    return scored if len(tops) == 1 else [0, *(j for j in scored if j != 0)]
+
+
+def mean_of(features: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Means over what is seen (3 * joints,); 0 where nothing is.
+
+    Args:
+        features: (frames, 3 * joints).
+        shown: (frames, joints) bool.
+    """
+    there = np.repeat(shown, 3, axis=1)
+    return np.asarray(np.where(there, features, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+
+
+def std_of(features: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Standard deviations over what is seen; shapes as `mean_of`."""
+    return np.sqrt(mean_of((features - mean_of(features, shown)) ** 2, shown))
+
+
+def _seen(train: Sequence[Pose]) -> np.ndarray | None:
+    """(frames, joints) of all poses, None where all is seen."""
+    if all(pose.seen is None for pose in train):
+        return None
+    whole = [np.ones(p.positions.shape[:2], bool) if p.seen is None else p.seen for p in train]
+    return np.concatenate(whole)
+
+
+def _mean(positions: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+    """(joints, 3)"""
+    return mean_seen(positions, seen, np.zeros(positions.shape[1:]))
 
 
 def _above(parents: np.ndarray, joint: int) -> set[int]:

@@ -1,8 +1,9 @@
-"""Joints that were not seen for a while, filled in so that everything after this has no holes.
+"""Joints that were not seen for a while, filled in so that a codec's input has no holes.
 
 Where a clip has rotations, an unseen joint is placed by its bone; the root, and every joint of a
-clip of positions alone, is interpolated linearly in time and held at either end. Filled places are
-scored like seen ones, which is why the data set says how many there are.
+clip of positions alone, is interpolated linearly in time and held at either end. A joint that a
+recording never shows lies where its parent lies, until the feature map puts it at its mean. What
+was filled in stays marked as not seen: no metric and no loss looks at it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from trainables.motion.local_frames import world_orientations
 
 
 def fill_gaps(clips: Sequence[Clip]) -> tuple[list[Clip], list[str]]:
-    """Clips without masks, and a sentence on what was filled (none where nothing was).
+    """Clips whose positions are finite everywhere, and a sentence on what was filled, if any was.
+
+    Masks stay as they are; one that hides nothing is left out.
 
     Raises:
-        BadInput: a joint is never seen in a recording and no bone says where it is.
+        BadInput: the root of a recording with rotations, or all joints of one without, are never
+            seen.
     """
     filled = [_filled(clip) for clip in clips]
     holes = {c.recording: ~c.mask for c in clips if c.mask is not None and not c.mask.all()}
@@ -33,7 +37,7 @@ def fill_gaps(clips: Sequence[Clip]) -> tuple[list[Clip], list[str]]:
     return filled, [
         f"{len(holes)} of {len(clips)} recordings have joints that were not seen for a while "
         f"({100 * places:.2g} % of all places, the longest gap {seconds:.2f} s in {where}): they "
-        "are filled in, linearly in time or along their bones, and scored like seen ones."
+        "are filled in for codecs, linearly in time or along their bones, and never scored."
     ]
 
 
@@ -43,16 +47,20 @@ def _filled(clip: Clip) -> Clip:
     if clip.mask.all():
         return replace(clip, mask=None)
     seen, positions = clip.mask, clip.positions.copy()
-    by_time = [0] if clip.rotations is not None else range(len(clip.skeleton))
-    never = [clip.skeleton.names[j] for j in by_time if not seen[:, j].any()]
-    if never:
+    if not (seen[:, 0] if clip.rotations is not None else seen).any():
+        what = "the root is" if clip.rotations is not None else "all joints are"
         raise BadInput(
-            f"{clip.recording}: joints that are never seen cannot be filled in: "
-            f"{', '.join(never[:12])}; leave them out of the file, or leave the recording out"
+            f"{clip.recording}: {what} never seen, so its motion cannot be told; leave the "
+            "recording out"
         )
     time = np.arange(clip.frames)
-    for j in by_time:
+    for j in [0] if clip.rotations is not None else range(len(clip.skeleton)):
         at = seen[:, j]
+        if not at.any():
+            above = int(clip.skeleton.parents[j])
+            shown = positions[seen].mean(axis=0)
+            positions[:, j] = positions[:, above] if above >= 0 else shown
+            continue
         for axis in range(3):
             positions[~at, j, axis] = np.interp(time[~at], time[at], clip.positions[at, j, axis])
     if clip.rotations is not None:
@@ -61,7 +69,7 @@ def _filled(clip: Clip) -> Clip:
             bone = world[:, parents[j]] @ clip.skeleton.offsets[j]
             along = positions[:, parents[j]] + bone
             positions[:, j] = np.where(seen[:, j, None], positions[:, j], along)
-    return replace(clip, positions=positions, mask=None)
+    return replace(clip, positions=positions)
 
 
 def _longest(hole: np.ndarray) -> int:

@@ -68,8 +68,12 @@ class Inspection:
     seen_parts: dict[str, float] = field(default_factory=dict)
 
 
-def inspect_file(path: Path) -> Inspection:
+def inspect_file(path: Path, *, rest_skeleton: str | Path = "") -> Inspection:
     """Reads a motion file and tells what it is.
+
+    Args:
+        path: the file.
+        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
 
     Raises:
         BadInput: as the file's reader does.
@@ -79,13 +83,16 @@ def inspect_file(path: Path) -> Inspection:
     if suffix == ".bvh":
         return _of_bvh(read_bvh(path))
     if suffix == ".npz":
-        file = read_npz_file(path)
+        rest = Path(rest_skeleton).expanduser() if rest_skeleton else None
+        file = read_npz_file(path, rest_skeleton=rest)
         form = "NPZ" if file.content == "clip" else f"NPZ ({file.content})"
         return _of_clip(path, file.clip, form, file.up_axis, file.persons)
     if suffix == ".pose":
         pose = read_pose(path)
         return _of_clip(path, pose.clip, f"POSE {pose.version}", "-Y", pose.persons)
-    return _of_clip(path, read_clip(path), path.suffix.lstrip(".").upper())
+    return _of_clip(
+        path, read_clip(path, rest_skeleton=rest_skeleton), path.suffix.lstrip(".").upper()
+    )
 
 
 def describe(found: Inspection) -> str:

@@ -29,7 +29,7 @@ KEYS = (*POINTS, *CONFIDENCES, *NAMES, *RATES, *LIMBS)
 UNITS = {
     **dict.fromkeys(("px", "pixel", "pixels"), ("px", 1.0)),
     **dict.fromkeys(("m", "metres", "meters"), ("m", 1.0)),
-    "shoulder": ("shoulder", 1.0),
+    **dict.fromkeys(("sw", "shoulder", "shoulders"), ("sw", 1.0)),
     "cm": ("m", 0.01),
     "mm": ("m", 0.001),
 }
@@ -186,16 +186,16 @@ def _unit(
 ) -> tuple[str, float]:
     if said is not None:
         if said.lower() not in UNITS:
-            raise BadInput(f"{path}: unit must be px, shoulder, m, cm or mm, got {said!r}")
+            raise BadInput(f"{path}: unit must be px, sw, m, cm or mm, got {said!r}")
         return UNITS[said.lower()]
     if _span(points) > SPAN:
         return "px", 1.0
     width = shoulder_width(names, points, seen)
     if width is not None and abs(width - 1) < 0.02:
-        return "shoulder", 1.0
+        return "sw", 1.0
     raise BadInput(
         f"{path}: {key} span {_span(points):.3g}, which no unit can be told from; add `unit`: px, "
-        "shoulder or m (fractions of an image times its width and height are px)"
+        "sw (shoulder widths) or m (fractions of an image times its width and height are px)"
     )
 
 

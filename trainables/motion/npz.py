@@ -2,7 +2,7 @@
 
 Keys: `positions` (frames, joints, 3), `parents` (joints,), `names` (joints,), `fps`; optional
 `rotations` (frames, joints, 3, 3) local, `offsets` (joints, 3), `mask` (frames, joints) bool, True
-where seen (or `confidence`), `unit` ("m" when left out, "px", "shoulder"), `signer`. Y is up.
+where seen (or `confidence`), `unit` ("m" when left out, "px", "sw"), `signer`. Y is up.
 
 Files without `positions` may hold detected points (`keypoints_npz`) or SMPL-X pose parameters
 (`smplx_npz`).
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import UNITS
 from trainables.motion import keypoints_npz, smplx_npz
 from trainables.motion.clip import Clip
 from trainables.motion.keypoint_tree import mean_bones
@@ -137,7 +138,10 @@ def _of_arrays(
         notes.append("Joints were reordered so that each stands after its parent.")
     given = None if offsets is None else offsets[order]
     fps = frame_rate(path, arrays["fps"])
-    unit, signer = text(path, arrays, "unit") or "m", text(path, arrays, "signer")
+    said, signer = text(path, arrays, "unit") or "m", text(path, arrays, "signer")
+    unit, scale = keypoints_npz.UNITS.get(said.lower(), ("", 1.0))
+    if scale != 1.0 or unit not in UNITS:
+        raise BadInput(f"{path}: unit of positions must be m, px or sw, got {said!r}")
     try:
         clip = Clip(
             recording=recording or path.stem,

@@ -47,6 +47,8 @@ class PartData:
         position_scale: metres; root mean square of the training points about their mean, which
             makes a position loss comparable with one on z-scored features.
         geometry: see `PartGeometry`.
+        seen: (frames, points) bool, which of the geometry's points were seen; None where all were.
+            Features of others are filled in, and no loss is to look at them.
     """
 
     name: str
@@ -57,8 +59,16 @@ class PartData:
     std: np.ndarray
     position_scale: float
     geometry: PartGeometry
+    seen: np.ndarray | None = None
 
     @property
     def dimensions(self) -> int:
         """Features per frame."""
         return int(self.features.shape[1])
+
+    @property
+    def seen_features(self) -> np.ndarray | None:
+        """(frames, dimensions) bool, which features stand on what was seen; None where all do."""
+        if self.seen is None:
+            return None
+        return self.seen[:, self.geometry.coded[self.geometry.active // 3]]

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import Unit
 from trainables.motion.body_frame import TO_Y_UP
 from trainables.motion.clip import Clip
 from trainables.motion.joint_names import words
@@ -254,7 +255,7 @@ def _body(
 
 def _without_world(
     components: list[Component],
-) -> tuple[list[Component], np.ndarray, str, list[str]]:
+) -> tuple[list[Component], np.ndarray, Unit, list[str]]:
     """Components in pixels, places of their points, the unit, and a note on what was left out.
 
     MediaPipe's world landmarks are metres about the hips: they do not stand in the picture.
@@ -284,13 +285,13 @@ def _check(path: Path, positions: np.ndarray, seen: np.ndarray, names: list[str]
         )
 
 
-def _unit(names: list[str], positions: np.ndarray, seen: np.ndarray) -> tuple[str, list[str]]:
+def _unit(names: list[str], positions: np.ndarray, seen: np.ndarray) -> tuple[Unit, list[str]]:
     """px, or shoulder widths where the file was normalised to them, with a note."""
     if float(np.ptp(positions[seen][:, :2], axis=0).max()) >= SMALL:
         return "px", []
     width = shoulder_width(names, positions, seen)
     if width is not None and abs(width - 1) < 0.02:
-        return "shoulder", ["The shoulders are 1 apart on average: the unit is shoulder widths."]
+        return "sw", ["The shoulders are 1 apart on average: the unit is shoulder widths."]
     return "px", [
         "Coordinates span less than 20, so they are hardly pixels; px is put all the same."
     ]

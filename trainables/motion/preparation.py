@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import UNIT_WORDS, Unit
 from trainables.motion.clip import Clip
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
@@ -28,6 +29,7 @@ from trainables.motion.root import (
 )
 from trainables.motion.rotations import about_up
 from trainables.motion.skeleton import Skeleton
+from trainables.motion.units import flattened, in_shoulder_widths
 
 BONE_STEP = 2.0**-14
 """Metres (0.06 mm): bones are held in whole steps of this, the form in which a file carries them,
@@ -45,13 +47,16 @@ class SplitClip:
         recording: its name (a block's, where the split is in time).
         signer: who moves, or None.
         features: part -> (frames, dimensions) float32.
-        original: (frames, joints, 3) float32 metres, what a reconstruction is scored against;
-            empty where it is scored against nothing (train).
+        original: (frames, joints, 3) float32 in the codec's unit, what a reconstruction is scored
+            against; empty where it is scored against nothing (train).
         offsets: (joints, 3) metres, its own bones in whole steps of `BONE_STEP`.
         path: where the pelvis goes.
         root_tokens: (frames, 4) int32, the path as it is coded; None where root is removed.
         source_fps: frames per second of the file it came from.
         source_frames: frames of that file; 0 where it is a part of one.
+        seen: (frames, joints) bool, None where all were seen: what was not is in `features` and
+            `original` all the same, filled in, and is not to be scored.
+        approx_skeleton: whether its bones are average ones.
     """
 
     recording: str
@@ -63,6 +68,8 @@ class SplitClip:
     root_tokens: np.ndarray | None = None
     source_fps: float = 0.0
     source_frames: int = 0
+    seen: np.ndarray | None = None
+    approx_skeleton: bool = False
 
     @property
     def frames(self) -> int:
@@ -86,6 +93,10 @@ class Preparation:
         hips: left and right hip, for headings of sources without rotations.
         root: quantiser of the root's path, fitted on train whether it is coded or not.
         root_coded: whether codecs of this preparation code the root.
+        unit: of all lengths in it, and of the motion that is decoded: m, px or sw.
+        flat: whether motion lies in the plane of a picture, without depth.
+        centre: joints whose middle is the root of motion without rotations; the pelvis where there
+            are none.
     """
 
     fps: float
@@ -98,6 +109,14 @@ class Preparation:
     hips: tuple[int, int] | None
     root: RootQuantizer
     root_coded: bool
+    unit: Unit = "m"
+    flat: bool = False
+    centre: tuple[int, ...] = ()
+
+    @property
+    def dimensions(self) -> int:
+        """Axes that motion has."""
+        return 2 if self.flat else 3
 
     @property
     def coded_fps(self) -> float:
@@ -110,28 +129,44 @@ class Preparation:
         return tuple(self.feature_map.parts)
 
     def bring(self, clip: Clip) -> Clip:
-        """A recording at the coded rate, without gaps, on the joints of the codec.
+        """A recording at the coded rate, on the joints of the codec and in its unit, gaps filled.
 
         Raises:
-            BadInput: it is not in metres, lacks joints, or lacks rotations that are needed.
+            BadInput: it is in another unit, lacks joints, or lacks rotations that are needed.
         """
-        in_metres(clip)
-        (filled,), _ = fill_gaps([clip])
-        return self.onto_joints(at_rate(filled, self.fps, self.frame_stride))
+        return self.onto_joints(at_rate(clip, self.fps, self.frame_stride))
 
     def onto_joints(self, clip: Clip) -> Clip:
-        """A recording, at whatever rate, on the joints of the codec.
+        """A recording, at whatever rate, on the joints of the codec and in its unit, gaps filled.
 
         Raises:
-            BadInput: it lacks joints, or rotations that are needed.
+            BadInput: it is in another unit, lacks joints, or lacks rotations that are needed.
         """
-        clip = onto(clip, self.skeleton.names, self.skeleton.parents)
+        clip = onto(self._in_unit(clip), self.skeleton.names, self.skeleton.parents)
         if self.feature_map.kind == "expmap" and clip.rotations is None:
             raise BadInput(
                 f"{clip.recording}: holds positions only, and this codec codes rotations; give a "
                 "file with rotations, or train with --set features=position"
             )
-        return clip
+        (filled,), _ = fill_gaps([clip])
+        seen = clip.mask
+        if seen is not None and self.centre and not seen[:, list(self.centre)].any(axis=0).all():
+            names = ", ".join(self.skeleton.names[j] for j in self.centre)
+            raise BadInput(
+                f"{clip.recording}: never shows {names}, by which this codec knows where a body is"
+                "; leave the recording out"
+            )
+        return filled
+
+    def _in_unit(self, clip: Clip) -> Clip:
+        if self.unit == "sw":
+            clip = in_shoulder_widths(clip)
+        elif clip.unit != self.unit:
+            raise BadInput(
+                f"{clip.recording}: is in {UNIT_WORDS[clip.unit]}, and this codec codes "
+                f"{UNIT_WORDS[self.unit]}; convert it, or train a codec with --set data.unit=sw"
+            )
+        return flattened(clip) if self.flat else clip
 
     def split_clip(self, clip: Clip, *, scored: bool = True) -> SplitClip:
         """A recording that `bring` brought, as codecs see it.
@@ -140,7 +175,8 @@ class Preparation:
             clip: at the coded rate, on the codec's joints.
             scored: whether to keep the original to score against.
         """
-        heading, path = root_path(clip, self.pelvis_up, self.hips)
+        heading, path = root_path(clip, self.pelvis_up, self.hips, self.centre)
+        never = None if clip.mask is None else np.asarray(~clip.mask.any(axis=0))
         features = {
             part: np.empty((clip.frames, len(geometry.active)), np.float32)
             for part, geometry in self.feature_map.geometry.items()
@@ -149,7 +185,9 @@ class Preparation:
         for start in range(0, clip.frames, BLOCK):
             here = slice(start, start + BLOCK)
             rotations = None if clip.rotations is None else clip.rotations[here]
-            pose = Pose(*without_root(clip.positions[here], rotations, heading[here]))
+            pose = Pose(*without_root(clip.positions[here], rotations, heading[here], self.centre))
+            if never is not None:
+                pose = replace(pose, positions=self.feature_map.at_means(pose.positions, never))
             for part, rows in self.feature_map.encode(pose).items():
                 features[part][here] = rows
             if scored:
@@ -166,6 +204,8 @@ class Preparation:
             root_tokens=self.root.encode(path) if self.root_coded else None,
             source_fps=clip.source_fps or clip.fps,
             source_frames=clip.source_frames,
+            seen=clip.mask,
+            approx_skeleton=clip.approx_skeleton,
         )
 
     def bone_steps(self, offsets: np.ndarray) -> np.ndarray | None:
@@ -220,15 +260,6 @@ class Preparation:
         return rotations, path.position
 
 
-def in_metres(clip: Clip) -> None:
-    """Raises BadInput where a recording is in another unit."""
-    if clip.unit != "m":
-        raise BadInput(
-            f"{clip.recording}: is in {clip.unit}, and errors are scored in centimetres; "
-            "convert it to metres"
-        )
-
-
 def at_rate(clip: Clip, fps: float, frame_stride: int) -> Clip:
     """A recording resampled and thinned out, which keeps in mind the rate it came with."""
     kept = replace(clip, source_fps=clip.source_fps or clip.fps, source_frames=clip.frames)
@@ -236,11 +267,14 @@ def at_rate(clip: Clip, fps: float, frame_stride: int) -> Clip:
 
 
 def pose_of(
-    clip: Clip, pelvis_up: np.ndarray, hips: tuple[int, int] | None
+    clip: Clip,
+    pelvis_up: np.ndarray,
+    hips: tuple[int, int] | None,
+    centre: tuple[int, ...] = (),
 ) -> tuple[Pose, RootPath]:
-    """Pose without root and heading, and where the pelvis goes."""
-    positions, rotations, path = take_out_root(clip, pelvis_up, hips)
-    return Pose(positions, rotations), path
+    """Pose without root and heading, and where the pelvis (or the centre) goes."""
+    positions, rotations, path = take_out_root(clip, pelvis_up, hips, centre)
+    return Pose(positions, rotations, clip.mask), path
 
 
 def snapped(offsets: np.ndarray) -> np.ndarray:

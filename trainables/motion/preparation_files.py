@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from search_spaces.errors import BadInput
+from search_spaces.units import Unit
 from trainables.motion.features import FeatureMap
 from trainables.motion.part_data import PartGeometry
 from trainables.motion.parts import Part
@@ -22,7 +23,8 @@ from trainables.motion.preparation import Preparation
 from trainables.motion.root import RootQuantizer
 from trainables.motion.skeleton import Skeleton
 
-PREPARATION_VERSION = 1
+PREPARATION_VERSION = 2
+"""Written where units, depth or unseen joints are said; else 1, which older releases read too."""
 DESCRIPTION_NAME = "preparation.json"
 ARRAYS_NAME = "preparation.safetensors"
 _GEOMETRY = ("parents", "offsets", "coded", "mean_rotations", "constant", "active")
@@ -52,6 +54,10 @@ class _Described(BaseModel):
     root_alphabet: int = Field(ge=3, le=4096)
     root_height: float = Field(allow_inf_nan=False)
     root_coded: bool
+    unit: Unit = "m"
+    flat: bool = False
+    centre: list[int] = Field(default=[], max_length=8)
+    unseen: list[int] = Field(default=[], max_length=_MOST_JOINTS)
 
 
 def save_preparation(preparation: Preparation, folder: Path) -> None:
@@ -82,10 +88,10 @@ def load_preparation(folder: Path) -> Preparation:
             f"{folder}: no preparation can be read here ({error}); export the codec again"
         ) from None
     version = raw.get("version") if isinstance(raw, dict) else None
-    if version != PREPARATION_VERSION:
+    if type(version) is not int or not 1 <= version <= PREPARATION_VERSION:
         raise BadInput(
-            f"{folder / DESCRIPTION_NAME}: version {version} is not {PREPARATION_VERSION}; use the "
-            "release that wrote it"
+            f"{folder / DESCRIPTION_NAME}: version {version} is not 1 to {PREPARATION_VERSION}, "
+            "which this release reads; use the release that wrote it"
         )
     try:
         return _made(_Described.model_validate(raw), arrays)
@@ -101,8 +107,15 @@ def load_preparation(folder: Path) -> Preparation:
 
 def _description(preparation: Preparation) -> dict[str, Any]:
     skeleton = preparation.skeleton
+    newer = {
+        "unit": preparation.unit,
+        "flat": preparation.flat,
+        "centre": list(preparation.centre),
+        "unseen": sorted(preparation.feature_map.unseen),
+    }
+    newer = {key: newer[key] for key in newer if newer[key] != _Described.model_fields[key].default}
     return {
-        "version": PREPARATION_VERSION,
+        "version": PREPARATION_VERSION if newer else 1,
         "fps": preparation.fps,
         "frame_stride": preparation.frame_stride,
         "kind": preparation.feature_map.kind,
@@ -118,6 +131,7 @@ def _description(preparation: Preparation) -> dict[str, Any]:
         "root_alphabet": preparation.root.alphabet,
         "root_height": preparation.root.height,
         "root_coded": preparation.root_coded,
+        **newer,
     }
 
 
@@ -148,7 +162,7 @@ def _made(said: _Described, arrays: Mapping[str, np.ndarray]) -> Preparation:
             if min(given) < 0 or max(given) >= joints:
                 raise ValueError(f"part {name} names a joint beyond the {joints} there are")
         parts[name] = Part(np.array(part.coded, np.int64), np.array(part.scored, np.int64))
-    for joint in (*said.wrists, *(said.hips or ())):
+    for joint in (*said.wrists, *(said.hips or ()), *said.centre, *said.unseen):
         if not 0 <= joint < joints:
             raise ValueError(f"joint {joint} is beyond the {joints} there are")
     scored = {name: part.scored for name, part in parts.items()}
@@ -160,6 +174,8 @@ def _made(said: _Described, arrays: Mapping[str, np.ndarray]) -> Preparation:
         {name: _geometry(said.kind, name, part, arrays) for name, part in parts.items()},
         _floats(arrays, "mean_rotations", (joints, 3, 3)),
         _floats(arrays, "mean_positions", (joints, 3)),
+        frozenset(said.unseen),
+        bool(said.centre),
     )
     return Preparation(
         fps=said.fps,
@@ -171,9 +187,12 @@ def _made(said: _Described, arrays: Mapping[str, np.ndarray]) -> Preparation:
         pelvis_up=_floats(arrays, "pelvis_up", (3,)),
         hips=said.hips,
         root=RootQuantizer(
-            said.root_alphabet, _floats(arrays, "root.steps", (4,)), said.root_height
+            said.root_alphabet, _floats(arrays, "root.steps", (4,)), said.root_height, said.flat
         ),
         root_coded=said.root_coded,
+        unit=said.unit,
+        flat=said.flat,
+        centre=tuple(said.centre),
     )
 
 

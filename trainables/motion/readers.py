@@ -21,6 +21,7 @@ from trainables.motion.pose_files import read_pose
 Reader = Callable[..., Clip]
 
 _READERS: dict[str, Reader] = {}
+_TEXTS = {"license", "licence", "copying", "readme", "notice"}
 
 
 def register_reader(suffix: str, reader: Reader) -> None:
@@ -60,7 +61,8 @@ def read_clip(path: Path, recording: str | None = None, *, rest_skeleton: str | 
 def find_recordings(path: Path) -> list[Path]:
     """The recordings at a path: itself, or all below a folder, sorted.
 
-    Only known suffixes count; hidden files and folders, and links to folders, are passed over.
+    Only known suffixes count; hidden files and folders, links to folders, and texts that lie beside
+    data (`LICENSE.pose`, `README.npz`) are passed over.
 
     Raises:
         BadInput: nothing is there, or nothing that can be read.
@@ -80,7 +82,9 @@ def find_recordings(path: Path) -> list[Path]:
         found += [
             Path(folder, name)
             for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in _READERS
+            if not name.startswith(".")
+            and Path(name).suffix.lower() in _READERS
+            and Path(name).name.split(".")[0].lower() not in _TEXTS
         ]
     if not found:
         raise BadInput(f"{path}: holds no recordings; files that can be read end in {_suffixes()}")

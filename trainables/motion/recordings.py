@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import BadInput
-from search_spaces.spec import EMBEDDED, DataSpec
+from search_spaces.spec import EMBEDDED_FLAT, PROCEDURAL, DataSpec
 from trainables.motion.clip import Clip
 from trainables.motion.readers import find_recordings, read_clip
 
@@ -26,10 +26,12 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
         BadInput: nothing there, a file that cannot be read (unless `on_bad_file: skip`), or two
             files of one name.
     """
-    if spec.path == EMBEDDED:
+    if spec.path in PROCEDURAL:
+        from trainables.motion.projection import frontal
         from trainables.motion.synthetic import embedded_clips
 
-        return embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps), []
+        made = embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps)
+        return [frontal(c) for c in made] if spec.path == EMBEDDED_FLAT else made, []
     place = Path(spec.path).expanduser()
     files = find_recordings(place)
     folder = place if place.is_dir() else place.parent
@@ -53,16 +55,23 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
 
 
 def data_hash(clips: Sequence[Clip]) -> str:
-    """Identity of the motion: names, bones, rates, positions to a tenth of a millimetre, rotations.
+    """Identity of the motion as it was read: names, bones, rates, positions to a tenth of a
+    millimetre (or 0.0001 of another unit), rotations, units, and which joints were seen.
 
-    The order of the clips does not count.
+    The order of the clips does not count, nor what stands where nothing was seen.
     """
     digest = hashlib.sha256()
     for clip in sorted(clips, key=lambda c: c.recording):
         skeleton = clip.skeleton
         digest.update(f"{clip.recording}|{clip.fps:.6f}|{','.join(skeleton.names)}".encode())
         digest.update(skeleton.parents.astype("<i8").tobytes())
-        for values in (skeleton.offsets, clip.positions, clip.rotations):
+        positions = clip.positions
+        if clip.unit != "m":
+            digest.update(clip.unit.encode())
+        if clip.mask is not None and not clip.mask.all():
+            digest.update(b"seen" + np.packbits(clip.mask).tobytes())
+            positions = np.where(clip.mask[..., None], positions, 0.0)
+        for values in (skeleton.offsets, positions, clip.rotations):
             if values is not None:
                 digest.update(np.round(values * 1e4).astype("<i8").tobytes())
     return digest.hexdigest()[:16]

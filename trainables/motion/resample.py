@@ -31,8 +31,8 @@ def resample(clip: Clip, fps: float) -> Clip:
     Where clip.fps / fps is a whole number within 0.1 % frames are picked, untouched, and the
     result is said to be at `fps` exactly; where its inverse is, every frame is kept. Else local
     rotations are slerped, the root and every local translation interpolated linearly, positions
-    rebuilt from them, and the mask taken from the nearest frame. Positions alone are interpolated
-    linearly, and across a gap in the mask taken from the nearest frame.
+    rebuilt from them. Positions alone are interpolated linearly, and beside a gap in the mask taken
+    from the nearest frame. A frame between two is seen only where both of them are.
 
     Raises:
         BadInput: fps is no positive number, or so high that the result could not be held.
@@ -52,8 +52,7 @@ def resample(clip: Clip, fps: float) -> Clip:
     before = np.minimum(at.astype(np.int64), max(clip.frames - 2, 0))
     after = np.minimum(before + 1, clip.frames - 1)
     share = at - before  # 0..1 from `before` to `after`
-    nearest = np.where(share < 0.5, before, after)
-    mask = None if clip.mask is None else clip.mask[nearest]
+    mask = None if clip.mask is None else _seen_between(clip.mask, before, after, share)
     if clip.rotations is None:
         positions = _linear(clip.positions, before, after, share, clip.mask)
         return replace(clip, fps=float(fps), positions=positions, mask=mask)
@@ -316,6 +315,15 @@ def _mirrored_ends(
         if end is not None:
             ends[name] = np.asarray(flips[j] @ end)
     return ends
+
+
+def _seen_between(
+    seen: np.ndarray, before: np.ndarray, after: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """(frames, joints) of frames between two each; one that stands on a frame asks that alone."""
+    first, second = seen[before], seen[after]
+    here = share[:, None]
+    return np.asarray((first | (here >= 1)) & (second | (here <= 0)))
 
 
 def _seen_with_parent(clip: Clip) -> np.ndarray | None:

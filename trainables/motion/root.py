@@ -32,21 +32,23 @@ class RootPath:
         heading: (frames,) radians, unwrapped, starting at 0.
         start: x and z in metres and heading in radians of the first frame in the world, which the
             path itself leaves out.
+        lift: metres, y of the first frame in the world where heights count from it, else 0.
     """
 
     position: np.ndarray
     heading: np.ndarray
     start: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    lift: float = 0.0
 
     def in_the_world(self) -> RootPath:
         """The path from its start on, instead of from the origin."""
         x, z, heading = self.start
         turn = about_up(np.array([heading]))[0]
-        return RootPath(self.position @ turn.T + [x, 0.0, z], self.heading + heading)
+        return RootPath(self.position @ turn.T + [x, self.lift, z], self.heading + heading)
 
     def cut(self, frames: slice) -> RootPath:
         """Some of its frames; what they are relative to stays."""
-        return RootPath(self.position[frames], self.heading[frames], self.start)
+        return RootPath(self.position[frames], self.heading[frames], self.start, self.lift)
 
 
 def hips_heading(positions: np.ndarray, left: int, right: int) -> np.ndarray:
@@ -56,7 +58,10 @@ def hips_heading(positions: np.ndarray, left: int, right: int) -> np.ndarray:
 
 
 def take_out_root(
-    clip: Clip, up: np.ndarray, hips: tuple[int, int] | None = None
+    clip: Clip,
+    up: np.ndarray,
+    hips: tuple[int, int] | None = None,
+    centre: tuple[int, ...] = (),
 ) -> tuple[np.ndarray, np.ndarray | None, RootPath]:
     """Splits a clip (pelvis first) into pose and path.
 
@@ -65,20 +70,29 @@ def take_out_root(
         up: (3,) direction in the pelvis's own axes that points up at rest, one for a data set.
         hips: left and right hip joints, used where the clip has no rotations; without either, the
             heading stays in the pose.
+        centre: joints whose middle is the root; the pelvis where there are none.
 
     Returns:
         positions (frames, joints, 3) with the pelvis at the origin and the heading removed; local
         rotations with the pelvis's heading removed, or None; the path.
     """
-    heading, path = root_path(clip, up, hips)
-    return *without_root(clip.positions, clip.rotations, heading), path
+    heading, path = root_path(clip, up, hips, centre)
+    return *without_root(clip.positions, clip.rotations, heading, centre), path
 
 
 def root_path(
-    clip: Clip, up: np.ndarray, hips: tuple[int, int] | None = None
+    clip: Clip,
+    up: np.ndarray,
+    hips: tuple[int, int] | None = None,
+    centre: tuple[int, ...] = (),
 ) -> tuple[np.ndarray, RootPath]:
-    """Heading in the world (frames,), radians, unwrapped; and the path; as `take_out_root`."""
-    root = clip.positions[:, 0]
+    """Heading in the world (frames,), radians, unwrapped; and the path; as `take_out_root`.
+
+    Heights count from the ground; those of a `centre` that is not in metres, where there is no
+    ground to speak of, from its first frame.
+    """
+    relative = bool(centre) and clip.unit != "m"
+    root = _root_of(clip.positions, centre)[:, 0]
     if clip.rotations is not None:
         heading = heading_of(clip.rotations[:, 0], up)
     elif hips is not None:
@@ -87,13 +101,24 @@ def root_path(
         heading = np.zeros(clip.frames)
     heading = np.unwrap(heading)
     start = about_up(-heading[:1])[0]
-    travelled = root - root[0] * np.array([1.0, 0.0, 1.0])
+    travelled = root - root[0] * np.array([1.0, 1.0 if relative else 0.0, 1.0])
     begin = (float(root[0, 0]), float(root[0, 2]), float(heading[0]))
-    return heading, RootPath(travelled @ start.T, heading - heading[0], begin)
+    lift = float(root[0, 1]) if relative else 0.0
+    return heading, RootPath(travelled @ start.T, heading - heading[0], begin, lift)
+
+
+def _root_of(positions: np.ndarray, centre: tuple[int, ...]) -> np.ndarray:
+    """(frames, 1, 3)"""
+    if not centre:
+        return positions[:, :1]
+    return np.asarray(positions[:, list(centre)].mean(axis=1, keepdims=True))
 
 
 def without_root(
-    positions: np.ndarray, rotations: np.ndarray | None, heading: np.ndarray
+    positions: np.ndarray,
+    rotations: np.ndarray | None,
+    heading: np.ndarray,
+    centre: tuple[int, ...] = (),
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Poses without place and heading, each frame by itself: any cut of a clip gives the same.
 
@@ -101,9 +126,10 @@ def without_root(
         positions: (frames, joints, 3), pelvis first.
         rotations: (frames, joints, 3, 3) local, or None.
         heading: (frames,) radians, as `root_path` gives it.
+        centre: joints whose middle goes to the origin; the pelvis where there are none.
     """
     turn_back = about_up(-heading)
-    local = positions - positions[:, :1]
+    local = positions - _root_of(positions, centre)
     turned = np.einsum("tik,tjk->tji", turn_back, local)
     if rotations is not None:
         rotations = rotations.copy()
@@ -125,25 +151,41 @@ class RootQuantizer:
         alphabet: values per token.
         steps: (4,) size of one step along x, y, z (metres) and of a turn (radians).
         height: metres, where the pelvis starts (mean of train).
+        flat: whether motion lies in the plane of a picture: depth and heading then have a single
+            value, which costs nothing.
     """
 
     alphabet: int
     steps: np.ndarray
     height: float
+    flat: bool = False
 
     @property
     def alphabets(self) -> tuple[int, ...]:
         """Alphabet of each of the four tokens."""
+        if self.flat:
+            return (self.alphabet, self.alphabet, 1, 1)
         return (self.alphabet,) * ROOT_TOKENS
 
     @classmethod
-    def fit(cls, paths: list[RootPath], alphabet: int) -> RootQuantizer:
-        """Step sizes such that all but one in a thousand training steps are in range."""
+    def fit(
+        cls, paths: list[RootPath], alphabet: int, *, flat: bool = False, relative: bool = False
+    ) -> RootQuantizer:
+        """Step sizes such that all but one in a thousand training steps are in range.
+
+        Args:
+            paths: of training recordings.
+            alphabet: values per token.
+            flat: whether motion has no depth and no heading.
+            relative: whether heights count from the first frame, so that every path starts at 0.
+        """
         moves = np.concatenate([_moves(p) for p in paths])
         reach = np.quantile(np.abs(moves), 0.999, axis=0)
         steps = np.maximum(reach / ((alphabet - 1) / 2), 1e-5)
         height = float(np.mean(np.concatenate([p.position[:, 1] for p in paths])))
-        return cls(alphabet, steps, height)
+        if relative:
+            height = 0.0
+        return cls(alphabet, steps, height, flat)
 
     def encode(self, path: RootPath) -> np.ndarray:
         """Path -> tokens (frames, 4) int32 in [0, alphabet)."""
@@ -167,11 +209,15 @@ class RootQuantizer:
             z += -sin * i * size_x + cos * k * size_z
             y += j * size_y
             heading += m * size_turn
+        if self.flat:
+            tokens[:, 2:] = 0
         return tokens
 
     def decode(self, tokens: np.ndarray) -> RootPath:
         """Tokens (frames, 4) -> path."""
         moves = (tokens.astype(np.int64) - self.alphabet // 2) * self.steps
+        if self.flat:
+            moves[:, 2:] = 0.0
         heading = np.cumsum(moves[:, 3])
         before = about_up(heading - moves[:, 3])
         steps = np.einsum("tij,tj->ti", before, moves[:, :3])
@@ -184,12 +230,14 @@ class RootQuantizer:
             "alphabet": np.array(self.alphabet),
             "steps": self.steps,
             "height": np.array(self.height),
+            **({"flat": np.array(True)} if self.flat else {}),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> RootQuantizer:
         """The quantiser that gave these arrays."""
-        return cls(int(arrays["alphabet"]), np.asarray(arrays["steps"]), float(arrays["height"]))
+        return cls(int(arrays["alphabet"]), np.asarray(arrays["steps"]), float(arrays["height"]),
+                   "flat" in arrays)  # fmt: skip
 
 
 def _frames(path: RootPath) -> Iterator[list[float]]:

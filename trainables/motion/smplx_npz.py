@@ -11,11 +11,13 @@ Hand rotations count from the flat hand; a model that adds its mean hand bends t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from search_spaces.errors import BadInput
+from search_spaces.units import APPROX_SKELETON
 from trainables.motion.body_frame import TO_Y_UP, estimate_up_axis
 from trainables.motion.clip import Clip
 from trainables.motion.npz_arrays import finite, frame_rate
@@ -31,9 +33,6 @@ from trainables.motion.smplx_skeleton import (
     average_skeleton,
     rest_skeleton,
 )
-
-APPROX_SKELETON = "approx_skeleton"
-"""How the note begins where the bones are average ones: metrics then hang on nobody's body."""
 
 MAX_ANGLE = 100.0
 """Radians: a rotation vector beyond this is no pose (some go past 2 pi)."""
@@ -117,7 +116,8 @@ def smplx_clip(
     if bones.average:
         positions[..., 1] -= np.quantile(positions[..., 1].min(axis=1), 0.02)
     skeleton = Skeleton(names, parents, offsets)
-    return Clip(recording, skeleton, fps, positions, rotations, notes=tuple(notes)), up
+    clip = Clip(recording, skeleton, fps, positions, rotations, notes=tuple(notes))
+    return replace(clip, approx_skeleton=bones.average), up
 
 
 def _rotation_vectors(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from search_spaces.units import UNITS
 from trainables.bitstream.container import Header, PartStream, Start
 from trainables.bitstream.header_layout import STANDARD_PARTS
 
@@ -79,7 +80,10 @@ def headers(draw: st.DrawFn) -> Header:
         joints, scale = draw(st.sampled_from([1, 7, 8, 9, 75, 4096])), draw(st.integers(0, 31))
         offsets = rng.integers(-(1 << scale), 1 << scale, (joints, 3)).astype(np.int32)
         offsets[rng.random(joints) < rng.random()] = 0
-    start = st.tuples(*[st.integers(-32768, 32767)] * 2, st.integers(0, 65535))
+    starts = st.tuples(*[st.integers(-32768, 32767)] * 2, st.integers(0, 65535))
+    start = draw(st.none() | starts)
+    unit = draw(st.sampled_from(UNITS))
+    lifted = unit != "m" and start is not None
     return Header(
         draw(st.binary(min_size=8, max_size=8)),
         draw(st.binary(min_size=4, max_size=4)),
@@ -90,7 +94,9 @@ def headers(draw: st.DrawFn) -> Header:
         tuple(draw(part_streams(n)) for n in draw(st.lists(names, min_size=1, max_size=4,
                                                            unique=True))),
         offsets=offsets,
-        start=draw(st.none() | start),
+        start=start,
+        unit=unit,
+        lift=draw(st.integers(-(1 << 31), (1 << 31) - 1)) if lifted else 0,
         chunk_frames=draw(st.sampled_from([4096, 65536]) | st.integers(1 + frames // 50, 65536)
                           if frames < 50 * 65535 else st.just(65536)),
     )  # fmt: skip

@@ -136,7 +136,7 @@ def test_declared_sizes_are_refused_before_they_are_allocated() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda b: bytes([16]) + b[1:], "flags 0x10 are unknown"),
+        (lambda b: bytes([32]) + b[1:], "flags 0x20 are unknown"),
         (lambda b: b[:1] + b"\x07" + b[2:], "coder 7 is unknown"),
         (lambda b: b + b"\0", "1 bytes follow its last field"),
         (lambda b: b[:-1] + b"\xff", "bits are set in a map of 3"),

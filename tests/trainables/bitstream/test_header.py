@@ -28,7 +28,7 @@ from trainables.bitstream.container import (
     read_header,
     write_container,
 )
-from trainables.bitstream.header_layout import header_body
+from trainables.bitstream.header_layout import header_body, read_header_body
 from trainables.bitstream.offsets_block import offsets_block, read_offsets_block
 from trainables.bitstream.varints import Cursor, frame_rate, unzigzag, varint, zigzag
 
@@ -119,6 +119,31 @@ def test_start_from_metres_and_radians() -> None:
     assert Start.at(0, 0, -1e-9).turn == 0
     with pytest.raises(BadInput, match="327 m"):
         replace(SIGN, start=Start.at(400, 0, 0))
+
+
+def test_other_units_cost_a_byte_and_a_height() -> None:
+    plain = header_body(replace(SIGN, start=Start.at(1.0, -2.0, 0.5)))
+    pixels = replace(SIGN, unit="px", start=Start.at(412.4, 0.0, 0.0, "px"), lift=-305)
+    assert pixels.start == (412, 0, 0) and len(header_body(pixels)) == len(plain) + 1 + 4
+    assert len(header_body(replace(SIGN, unit="sw"))) == len(header_body(SIGN)) + 1
+    read = read_container(write_container(pixels, [b""])).header
+    assert (read.unit, read.start, read.lift) == ("px", (412, 0, 0), -305)
+    with pytest.raises(BadInput, match="32767 pixels"):
+        replace(SIGN, unit="px", start=Start.at(40_000, 0, 0, "px"))
+
+
+@pytest.mark.parametrize("fields", [{"lift": 1}, {"lift": 1, "start": (0, 0, 0)},
+                                    {"lift": 1, "unit": "px"}])  # fmt: skip
+def test_heights_without_a_place_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="no place"):
+        replace(SIGN, **fields)
+
+
+def test_units_that_nobody_knows_are_refused() -> None:
+    body = bytearray(header_body(replace(SIGN, unit="px")))
+    place = body.index(1, 2 + 8 + 4 + 2)  # the first 1 after the hashes and the rate
+    with pytest.raises(BadInput, match="unit 9 is unknown"):
+        read_header_body(bytes([*body[:place], 9, *body[place + 1 :]]))
 
 
 def test_tokens_of_the_chunks_are_all_tokens() -> None:

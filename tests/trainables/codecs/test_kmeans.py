@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -202,3 +203,26 @@ def test_centres_of_another_configuration_are_refused() -> None:
     small, large = _fitted(data, 4), _fitted(data, 8)
     with pytest.raises(BadInput, match="the configuration says"):
         small.load_arrays(large.arrays())
+
+
+def test_what_was_not_seen_moves_no_centre() -> None:
+    rng = np.random.default_rng(0)
+    true = np.array([[0.0, 0, 0], [5, 5, 5], [0, 5, -5]], np.float32)
+    points = (true[rng.integers(0, 3, 600)] + rng.normal(0, 0.1, (600, 3))).astype(np.float32)
+    seen = rng.random(points.shape) < 0.7
+    found = [
+        kmeans.refined(np.where(seen, points, under).astype(np.float32), seen, true + 0.4, 20)
+        for under in (0.0, 1e4)
+    ]
+    assert np.array_equal(found[0], found[1])
+    assert np.abs(found[0] - true).max() < 0.05
+
+
+def test_frames_that_show_nothing_are_not_learnt_from() -> None:
+    whole = _data(200, joints=2)
+    made_up = whole.features.copy()
+    made_up[::2] = 50.0
+    seen = np.ones((len(made_up), len(whole.geometry.parents)), bool)
+    seen[::2] = False
+    codec = _fitted(replace(whole, features=made_up, seen=seen), 8)
+    assert np.abs(codec.arrays()["centres"]).max() <= np.abs(whole.features).max() + 1e-6

@@ -157,9 +157,9 @@ def test_a_codec_of_a_plugin_that_is_not_there(folder: Path, monkeypatch: Any) -
 def test_a_newer_schema_is_told(folder: Path) -> None:
     for name, key in ((CONFIG_NAME, "schema"), (DESCRIPTION_NAME, "version")):
         other = copied(folder, folder.parent / "newer")
-        change_json(other / name, lambda held, key=key: held.update({key: 2}))
+        change_json(other / name, lambda held, key=key: held.update({key: 3}))
         resum(other)
-        refused(other, name, f"{key} 2 is not 1", "release")
+        refused(other, name, f"{key} 3 is not 1", "release")
     change_json(folder / CONFIG_NAME, lambda held: held["parts"]["body"].update(codec_version=2))
     resum(folder)
     refused(folder, "codec version 2 is not 1")

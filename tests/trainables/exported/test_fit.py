@@ -32,7 +32,9 @@ def test_the_wrong_kind_of_file_is_refused(trained: dict[str, Trained], tmp_path
 def test_motion_that_does_not_fit(trained: dict[str, Trained]) -> None:
     codec = trained["kmeans"].codec
     clip = make_clip("take", 0, 9)
-    with pytest.raises(BadInput, match=r"take: is in px.*convert it to metres"):
+    with pytest.raises(
+        BadInput, match=r"take: is in pixels, and this codec codes metres; convert it"
+    ):
         encode_clip(codec, replace(clip, unit="px"))
     with pytest.raises(BadInput, match=r"take: holds positions only.*features=position"):
         encode_clip(codec, replace(clip, rotations=None))

@@ -336,9 +336,10 @@ def test_order_of_files_changes_no_number() -> None:
     assert [c.recording for c in one.splits["test"]] == [c.recording for c in two.splits["test"]]
 
 
-def test_only_metres_can_be_scored() -> None:
-    clips = [replace(c, unit="px") for c in make_clips()]
-    with pytest.raises(BadInput, match="convert it to metres"):
+def test_units_are_not_mixed() -> None:
+    clips = make_clips()
+    clips[2] = replace(clips[2], unit="px")
+    with pytest.raises(BadInput, match=r"take-0 is in metres and take-2 in pixels.*data\.unit=sw"):
         prepare(spec(), clips)
 
 

@@ -125,7 +125,7 @@ def test_units(points: np.ndarray, tmp_path: Path) -> None:
     across = points[:, 2] - points[:, 3]
     width = np.linalg.norm(across, axis=-1).mean()
     normalised = (points - 200) / width
-    assert read_npz(save(tmp_path, keypoints=normalised)).unit == "shoulder"
+    assert read_npz(save(tmp_path, keypoints=normalised)).unit == "sw"
     with pytest.raises(BadInput, match="no unit can be told from; add `unit`"):
         read_npz(save(tmp_path, keypoints=points / 400))
     upright = np.concatenate([0.4 - points / 400, np.zeros((FRAMES, len(NAMES), 1))], -1)
@@ -136,7 +136,7 @@ def test_units(points: np.ndarray, tmp_path: Path) -> None:
     assert (found.clip.unit, found.up_axis) == ("m", "Z")
     nose = found.clip.positions[:, found.clip.skeleton.index("nose")]
     assert np.allclose(nose[:, 1], upright[:, 0, 1])
-    with pytest.raises(BadInput, match="unit must be px, shoulder, m"):
+    with pytest.raises(BadInput, match="unit must be px, sw, m"):
         read_npz(save(tmp_path, keypoints=points, unit="furlongs"))
 
 

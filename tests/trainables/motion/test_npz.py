@@ -75,7 +75,7 @@ def test_other_units_and_a_hole(good: dict[str, Any], tmp_path: Path) -> None:
     good["positions"][2, 5] = np.nan
     good["mask"] = np.isfinite(good["positions"]).all(-1)
     clip = read_npz(save(tmp_path, {**good, "unit": "shoulder", "fps": np.array([25])}))
-    assert (clip.unit, clip.fps) == ("shoulder", 25) and np.isfinite(clip.skeleton.offsets).all()
+    assert (clip.unit, clip.fps) == ("sw", 25) and np.isfinite(clip.skeleton.offsets).all()
 
 
 def test_confidence_stands_in_for_a_mask(good: dict[str, Any], tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "offsets NaN": ({"offsets": np.full((20, 3), np.nan)}, "offsets hold NaN"),
     "mask misshapen": ({"mask": np.ones((20, 8), bool)}, "mask must be (8, 20)"),
     "mask of numbers": ({"mask": np.ones((8, 20))}, "mask"),
-    "unit unknown": ({"unit": "cm"}, "unit must be m, px or shoulder"),
+    "unit unknown": ({"unit": "cm"}, "unit of positions must be m, px or sw"),
     "unit a number": ({"unit": 3}, "unit must be one string"),
 }
 

@@ -215,7 +215,7 @@ def test_shoulder_widths(tmp_path: Path) -> None:
     width = float(np.linalg.norm(apart.data, axis=-1).mean())
     data = (pose.body.data.data - 300) / width
     found = Written(data=data).read(tmp_path)
-    assert found.clip.unit == "shoulder"
+    assert found.clip.unit == "sw"
     assert Written(data=data * 2).read(tmp_path).clip.unit == "px"
 
 
@@ -304,8 +304,8 @@ def test_bytes_after_the_last_frame(tmp_path: Path) -> None:
 
 def test_pixels_are_not_prepared_as_metres(tmp_path: Path) -> None:
     Written().read(tmp_path)
-    with pytest.raises(BadInput, match="x: is in px"):
-        prepare(DataSpec(path=str(tmp_path)))
+    with pytest.raises(BadInput, match=r"x is in pixels, and data\.unit=m asks for metres"):
+        prepare(DataSpec(path=str(tmp_path), unit="m"))
 
 
 def mutant(content: bytes, header: int, rng: np.random.Generator) -> bytes:
