@@ -57,5 +57,5 @@ def notice(log: Log, clips: bool) -> str:
     if not clips:
         return f"This page holds no motion of the recordings (--no-clips). {terms}".strip()
     if terms:
-        return f"{terms} Clips of it are left out of uploads; do not pass this page on."
+        return f"{terms} Clips of it are left out of uploads; a page that shows them stays here."
     return ""

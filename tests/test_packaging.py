@@ -81,9 +81,16 @@ def test_every_dependency_is_pinned() -> None:
         if "==" in line
     }
     project = _stated()
-    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(line for extra in extras.values() for line in extra)]
     names = {line.split(">=")[0].split("[")[0].lower() for line in asked}
     assert names - pins == set()
+
+
+def test_every_extra_is_tried_by_the_tests() -> None:
+    extras = _stated()["optional-dependencies"]
+    assert {"dashboard", "mlflow", "tensorboard", "workspaces"} < set(extras)
+    assert {line for extra in extras.values() for line in extra} == set(extras["dev"])
 
 
 def test_constraints_are_exact_and_name_no_place() -> None:

@@ -9,6 +9,7 @@ workspace lives on the server.
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from analysis.dashboards.tracker import TrackerUnavailable, sweep_identity
@@ -25,8 +26,11 @@ def make_workspace(log: Log, entity: str) -> Any:
         TrackerUnavailable: `wandb-workspaces` is not installed.
     """
     try:
-        import wandb_workspaces.reports.v2.interface as panels
-        import wandb_workspaces.workspaces as ws
+        with warnings.catch_warnings():
+            # It is written for an older pydantic, and says so at length.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import wandb_workspaces.reports.v2.interface as panels
+            import wandb_workspaces.workspaces as ws
     except ImportError as error:
         raise TrackerUnavailable(
             f"wandb-workspaces cannot be imported ({error}); pip install 'ratefront[workspaces]'"
@@ -67,7 +71,7 @@ def make_workspace(log: Log, entity: str) -> Any:
             ws.Section(name="Learning curves", panels=curves),
         ],
         runset_settings=ws.RunsetSettings(
-            filters=[ws.Metric("Group") == group_name(log)],
+            filters=ws.And(ws.Metric("Group") == group_name(log)),
             groupby=[ws.Config("codec")],
         ),
     )

@@ -53,9 +53,11 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 OPTIONS = {
     "sweep": "data out trials seeds seed set size concurrency placement workers address name "
-    "rest-skeleton plugin",
+    "rest-skeleton plugin track no-clips",
     "resume": "",
-    "report": "",
+    "report": "watch port no-clips",
+    "track": "to no-clips workspace",
+    "dashboard": "port out",
     "best": "at rate",
     "trial": "data set size seed out rest-skeleton plugin",
     "spaces": "data size",

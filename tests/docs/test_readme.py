@@ -24,6 +24,7 @@ PAGES = {
         "docs/codecs.md",
         "docs/extending.md",
         "docs/sweeps.md",
+        "docs/tracking.md",
     )
 }
 SWEEPS = PAGES["docs/sweeps.md"]

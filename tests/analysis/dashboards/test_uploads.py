@@ -90,7 +90,7 @@ def test_the_page_says_what_became_of_its_motion(
     assert "two <signers> agreed" in notice(read_log(folder), clips=True)
     text = build_report(folder).read_text()
     assert "two &lt;signers&gt; agreed" in text
-    assert "do not pass this page on" in text
+    assert "a page that shows them stays here" in text
     assert '"clips":true' in text
     text = build_report(folder, clips=False).read_text()
     assert "This page holds no motion" in text
