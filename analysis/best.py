@@ -1,4 +1,4 @@
-"""The answer to "which codec for so many bits?", in words for the command line."""
+"""The answer to "which codec should I take?", in words for the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.fronts import DEFAULT_RATE, RATES, best_at
+from analysis.deciding import Question, decide
+from analysis.fronts import DEFAULT_RATE, RATES
 from analysis.labels import number, objective_label, point_label, quantity
 from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame
@@ -19,9 +20,7 @@ from search_spaces.record import CODEC_FOLDER, TOKEN_MODELS_FILE, TRIALS_FOLDER
 
 
 def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) -> str:
-    """The best operating point at or under a rate, its configuration, and where its codec lies.
-
-    Where the codec was kept with the coder's tables, the last line is the command that exports it.
+    """The best operating point at or under a rate (bits/s, summed over parts), in words.
 
     Args:
         folder: a sweep directory.
@@ -32,12 +31,27 @@ def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) ->
         NoAnswer: every point costs more.
         BadInput: `folder` is no sweep directory, or its points have no such rate.
     """
+    return describe_answer(folder, Question(at=rate, rate=which))
+
+
+def describe_answer(folder: Path | str, question: Question) -> str:
+    """The operating point that answers, its configuration, and where its codec lies.
+
+    Where the codec was kept with the coder's tables, the last line is the command that exports it.
+
+    Raises:
+        NoAnswer: no point answers.
+        BadInput: `folder` is no sweep directory, or the question cannot be asked of it.
+    """
+    question.check()
     log = read_log(folder)
-    row = best_at(points_frame(log), rate, which)
+    answer = decide(points_frame(log), question)
+    row = answer.row
     place = log.folder / TRIALS_FOLDER / str(row["trial"]) / CODEC_FOLDER
     seeds = f", mean over {int(row['seeds'])} seeds" if "seeds" in row.index else ""
     lines = [
         f"{point_label(row.to_dict())} (point {row['point']}, seed {row['seed']})",
+        f"  is           the {answer.why}",
         f"  rate         {_rates(row)}",
         f"  validation   {_scores(row)}{seeds}",
         f"  config       {_configuration(row)}",

@@ -106,6 +106,8 @@ def clip_table(clips: pd.DataFrame, metric: str, split: str = "val") -> ClipTabl
         metric: an objective (`rmse_full_cm`).
         split: of the recordings.
     """
+    if clips.empty:
+        return ClipTable(pd.Index([], dtype=object), (), (), np.empty((0, 0)))
     own = clips[(clips["metric"] == metric) & (clips["split"] == split)]
     values, frames = own["value"].to_numpy(float), own["n"].to_numpy(float)
     finite = np.isfinite(values) & (frames > 0)

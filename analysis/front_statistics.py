@@ -150,8 +150,8 @@ def _of_distortion(
         "unit": distortion.metric.unit,
         "reason": chosen.reason,
         "missing": chosen.missing,
-        "front": _front(chosen, corner, distortion),
-        "codec_fronts": {c: _front(chosen, corner, distortion, c) for c in codecs},
+        "front": front_rows(chosen, corner, distortion),
+        "codec_fronts": {c: front_rows(chosen, corner, distortion, c) for c in codecs},
         "knee": _knee(chosen, distortion),
         "hypervolume": {
             "value": volume.value,
@@ -173,9 +173,14 @@ def _of_distortion(
     }
 
 
-def _front(
+def front_rows(
     chosen: Resampled, corner: np.ndarray, distortion: Objective, codec: str | None = None
 ) -> list[dict[str, Any]]:
+    """Points of a front by rising rate, of all codecs or one, each as a dict.
+
+    `contribution` is what the front's hypervolume would lose without the point; `stays` the share
+    of the resamples in which it is on the front.
+    """
     rows = chosen.front(codec)
     lost = contributions(chosen.values[rows], corner)
     stays = chosen.stays(codec)

@@ -150,7 +150,7 @@ def resample(
         rng = np.random.default_rng(SEED) if rng is None else rng
         draws = draw(table.recordings, table.signers, rng)
         recordings = table.recordings
-    groups, rows = _configurations(points, means)
+    groups, rows = configurations(points, means)
     rows_of = table.of([str(p) for p in points["point"].iloc[rows]])
     each = distortion.sign * _columns(table, rows_of, recordings or ())
     codecs = means["codec"].astype(str).to_numpy(dtype=object)
@@ -175,8 +175,8 @@ def resample(
     return Resampled(means, values, together[order], scored[order], draws, missing)
 
 
-def _configurations(points: pd.DataFrame, means: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Row of `means` of each point that counts, and the rows of `points` that do."""
+def configurations(points: pd.DataFrame, means: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Row of `means` of each point that counts, and the rows of `points` that do, as ints."""
     keys = [k for k in SAME_POINT if k in points.columns]
     if len(means) == len(points) or not keys:
         return np.arange(len(points)), np.arange(len(points))

@@ -1,8 +1,7 @@
-"""Commands about sweeps: run, resume, report, best, trial, spaces."""
+"""Commands about sweeps: run, resume, report, allocate, trial, spaces."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,32 +139,6 @@ def report(
     from cluster.sweep import publish
 
     publish(folder.absolute(), console, clips=not no_clips)
-
-
-@app.command()
-def best(
-    folder: Folder,
-    at: Annotated[float, typer.Option(min=0, help="Bits per second in total over parts.")],
-    rate: Annotated[
-        str,
-        typer.Option(
-            help="Which rate: stream (bytes of files), nominal (closed form), model (the coder's "
-            "tables) or entropy."
-        ),
-    ] = "stream",
-) -> None:
-    """The best operating point at or under a rate, judged on validation.
-
-    Sweeps recorded before files were measured have no stream rate: add --rate nominal.
-    """
-    from analysis.best import describe_best
-    from analysis.fronts import NoAnswer
-
-    try:
-        console.print(describe_best(folder, at, rate), highlight=False, soft_wrap=True)
-    except NoAnswer as error:
-        print(f"ratefront: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -1,0 +1,132 @@
+"""Tables for papers: what is chosen, what is bold, and that each form says the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.deciding import distortion_of
+from analysis.log import Log, read_log
+from analysis.points import clips_frame, points_frame
+from analysis.tables import Cell, Row, Table, as_csv, front_table, latex, markdown, written
+from search_spaces.errors import BadInput
+
+Loaded = tuple[Log, pd.DataFrame, pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def loaded(three_seeds: Path) -> Loaded:
+    log = read_log(three_seeds)
+    return log, points_frame(log), clips_frame(log)
+
+
+def made(loaded: Loaded, **options: object) -> Table:
+    log, points, clips = loaded
+    return front_table(log, points, clips, which="nominal", distortion=distortion_of(points),
+                       **options)  # type: ignore[arg-type]  # fmt: skip
+
+
+BY_HAND = Table(
+    ("rmse_full_cm", "hull_pct"),
+    "rate_nominal_bps",
+    (
+        Row(300.0, "a-d1", "RQ-VAE 32×2", 299.5, (Cell(1.2345, 0.0123, True), Cell(88.0)), 3),
+        Row(300.0, "b-d1", "a_b & 5 %", 1200.0, (Cell(12.5, math.nan), Cell(math.nan)), 1),
+    ),
+    "Motion of 100 %: ±.",
+)
+
+
+def test_latex_is_booktabs_with_what_is_special_escaped() -> None:
+    text = latex(BY_HAND)
+    assert r"$\mathbf{1.234} \pm 0.012$" in text or r"$\mathbf{1.235} \pm 0.012$" in text
+    assert r"a\_b \& 5 \%\,$^\dagger$ & 1\,200 & $12.5$ & --" in text
+    assert r"RQ-VAE 32$\times$2 & 300" in text
+    assert r"\caption{Motion of 100 \%: $\pm$.}" in text
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{rlrrr}"):
+        assert text.count(rule) == 1
+    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
+    ended = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert [len(re.findall(r"(?<!\\)&", line)) for line in ended] == [4] * 4
+    assert not re.search(r"(?<!\\)[%_#]", text)
+
+
+def test_markdown_has_as_many_cells_in_every_row() -> None:
+    lines = markdown(BY_HAND).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert "**1.234** ± 0.012" in lines[2] or "**1.235** ± 0.012" in lines[2]
+    assert "a_b & 5 % †" in lines[3] and lines[-1] == BY_HAND.caption
+
+
+def test_csv_keeps_every_digit() -> None:
+    first, second = csv.DictReader(io.StringIO(as_csv(BY_HAND)))
+    assert float(first["rmse_full_cm"]) == 1.2345 and first["best_in"] == "rmse_full_cm"
+    assert first["rmse_full_cm_se"] == "0.0123" and second["hull_pct"] == ""
+
+
+def test_each_codec_has_its_best_at_every_rate(loaded: Loaded) -> None:
+    table = made(loaded, budgets=[400.0, 1500.0])
+    from analysis.statistics import seed_means
+
+    means = seed_means(loaded[1]).set_index("point")
+    assert {r.group for r in table.rows} == {400.0, 1500.0}
+    for row in table.rows:
+        same = means[(means["codec"] == means["codec"][row.point])
+                     & (means["rate_nominal_bps"] <= row.group)]  # fmt: skip
+        assert row.rate <= row.group
+        assert row.cells[0].value == same["val_rmse_full_cm"].min()
+    for group in (400.0, 1500.0):
+        own = [r for r in table.rows if r.group == group]
+        if len(own) > 1:
+            (bold,) = [r for r in own if r.cells[0].best]
+            assert bold.cells[0].value == min(r.cells[0].value for r in own)
+
+
+def test_the_best_hull_is_the_nearest_to_a_hundred(loaded: Loaded) -> None:
+    table = made(loaded, columns=["hull_pct"], budgets=[2000.0])
+    away = {abs(100 - r.cells[0].value): r.cells[0].best for r in table.rows}
+    assert len(away) > 1 and away[min(away)] and sum(away.values()) == 1
+
+
+def test_the_front_is_a_table_too(loaded: Loaded) -> None:
+    table = made(loaded, rows="front")
+    values = np.array([(r.rate, r.cells[0].value) for r in table.rows])
+    assert (np.diff(values[:, 0]) >= 0).all() and (np.diff(values[:, 1]) <= 0).all()
+    assert all(math.isnan(r.group) for r in table.rows) and "the front of" in table.caption
+    assert "≤" not in markdown(table)
+
+
+def test_errors_are_over_seeds_and_else_over_recordings(loaded: Loaded, one_seed: Path) -> None:
+    several = made(loaded)
+    assert "3 seeds" in several.caption and "†" not in several.caption
+    log = read_log(one_seed)
+    single = made((log, points_frame(log), clips_frame(log)))
+    assert "over 4 recordings" in single.caption and "†" in single.caption
+    assert single.rows[0].cells[0].error > 0 and " †" in markdown(single)
+    without = made((log, points_frame(log), clips_frame(log).iloc[:0]))
+    assert "without errors" in without.caption and math.isnan(without.rows[0].cells[0].error)
+
+
+def test_test_scores_are_shown_for_what_validation_chose(loaded: Loaded) -> None:
+    val, test = made(loaded), made(loaded, split="test")
+    assert [r.point for r in val.rows] == [r.point for r in test.rows]
+    assert [r.cells[0].value for r in val.rows] != [r.cells[0].value for r in test.rows]
+    assert "chosen on validation" in test.caption
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"rows": "all"}, "no rows 'all'"), ({"columns": ["beauty"]}, "no column 'beauty'"),
+])  # fmt: skip
+def test_what_there_is_not_is_named(loaded: Loaded, options: dict, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        made(loaded, **options)
+    with pytest.raises(BadInput, match="latex, markdown, csv"):
+        written(BY_HAND, "html")
