@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -43,7 +45,7 @@ def allocation_section(log: Log, points: pd.DataFrame) -> Markup:
     return Markup(
         environment.from_string(source).render(
             a=found,
-            gains=[(g, point_label(own[g.point])) for g in (found.gains[i] for i in shown)],
+            gains=[(g, _label(own[g.point])) for g in (found.gains[i] for i in shown)],
             left_out=len(found.gains) - len(shown),
             composed=int(found.table["composed"].sum()),
             fronts=int((on_front & found.table["composed"].astype(bool)).sum()),
@@ -95,15 +97,20 @@ def allocation_figure(found: Allocation) -> Figure:
             base = base + share
         equal = 100 / len(found.parts)
         for k in range(1, len(found.parts)):
-            right.axhline(k * equal, color=INK, lw=0.9, ls="--",
-                          label="equal shares" if k == 1 else None)  # fmt: skip
+            right.axhline(k * equal, color=INK, lw=0.9, ls="--")
         right.set_xlim(0, end)
         right.set_ylim(0, 100)
-        right.set_title("Share of the rate, %")
+        right.set_title("Shares, %")
         right.set_xlabel(f"{found.which} bits/s, all parts")
-        right.legend(loc="lower right", fontsize=7.5, frameon=True, framealpha=0.85,
-                     facecolor="white", edgecolor="none", labelcolor="black")  # fmt: skip
+        right.legend(loc="lower right", bbox_to_anchor=(1.02, 0.985), fontsize=7.5,
+                     ncols=len(found.parts), columnspacing=1.0, handlelength=1.2)  # fmt: skip
     return figure
+
+
+def _label(row: Mapping[Hashable, Any]) -> str:
+    """The point in a few signs; a prefix says of how many levels it is the first."""
+    first = row["depth"] < row["levels"]
+    return point_label(row) + (f" of {int(row['levels'])} levels" if first else "")
 
 
 def _spread(many: int) -> list[int]:

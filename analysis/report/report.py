@@ -19,6 +19,7 @@ from analysis.log import read_log
 from analysis.motion_shown import clips_asked, notice
 from analysis.palette import looks
 from analysis.points import write_tables
+from analysis.report.allocation import allocation_section
 from analysis.report.payload import payload
 from analysis.report.rates import rate_bars, rate_table
 from analysis.report.tables import evaluation_table, front_table
@@ -83,6 +84,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         motion_notice=notice(findings.log, clips),
         rates=rate_table(findings),
         bars=rate_bars(findings),
+        allocation=allocation_section(findings.log, findings.tables.points),
         evaluations=[evaluation_table(findings, e) for e in evaluations.read],
         damaged=evaluations.damaged,
         spec=yaml.safe_dump(findings.log.sweep.get("spec") or {}, sort_keys=False),

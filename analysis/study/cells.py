@@ -65,6 +65,24 @@ class Absent:
     reason: str
 
 
+@dataclass(frozen=True, order=True)
+class Prefix:
+    """The first levels of a deeper codec: as many bits as a cell, trained otherwise.
+
+    Attributes:
+        cell: size, and levels that are decoded.
+        levels: that were trained.
+    """
+
+    cell: Cell
+    levels: int
+
+    @property
+    def key(self) -> str:
+        """Tells it from every other prefix."""
+        return f"{self.cell.key} of {self.levels}"
+
+
 class Comparison:
     """What a sweep says of the cells.
 
@@ -79,9 +97,11 @@ class Comparison:
         self, points: pd.DataFrame, clips: pd.DataFrame, trials: pd.DataFrame | None = None
     ) -> None:
         """Takes rows as in `points.csv`, `clips.parquet` and `trials.csv`."""
-        whole = points[points["codec"].isin(CODECS) & ~points["is_prefix"].astype(bool)]
-        if "share" in whole:
-            whole = whole[whole["share"] >= 1]
+        ours = points[points["codec"].isin(CODECS)]
+        if "share" in ours:
+            ours = ours[ours["share"] >= 1]
+        prefix = ours["is_prefix"].astype(bool)
+        whole = ours[~prefix]
         every = [_cell(row, "levels") for row in whole[_KEYS].to_dict("records")]
         first = _first_settings(every, whole)
         whole = whole[first]
@@ -89,7 +109,10 @@ class Comparison:
         self._seed = dict(zip(whole["point"], whole["seed"], strict=True))
         of_cell = [cell for cell, kept in zip(every, first, strict=True) if kept]
         self._cell: dict[str, Cell] = dict(zip(whole["point"], of_cell, strict=True))
-        self._clips = clips[clips["split"].isin(HELD_OUT) & clips["point"].isin(set(self._cell))]
+        held_out = clips[clips["split"].isin(HELD_OUT)]
+        self._clips = held_out[held_out["point"].isin(set(self._cell))]
+        kept = set(whole["config_hash"]) if "config_hash" in whole else set()
+        self._prefixes = _Prefixes(ours[prefix], kept, held_out)
         self.points = whole
         self.cells = tuple(sorted(set(of_cell)))
         self.absent = _absent(trials, self.cells)
@@ -145,18 +168,16 @@ class Comparison:
     @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
         """(cell's key, metric) -> recordings x seeds."""
-        rows = self._clips.assign(
-            cell=[self._cell[p].key for p in self._clips["point"]],
-            seed=self._clips["point"].map(self._seed),
-        )
-        # Blocks of one recording in both splits are averaged: they are no two recordings.
-        table = rows.pivot_table(
-            index=["cell", "metric", "recording"], columns="seed", values="value"
-        )
-        return {
-            (str(key[0]), str(key[1])): part.droplevel([0, 1]).dropna(how="all", axis=1)
-            for key, part in table.groupby(level=[0, 1])
-        }
+        return _by_cell(self._clips, {p: c.key for p, c in self._cell.items()}, self._seed)
+
+    @property
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """Cells that deeper codecs hold as their first levels, by size, depth and levels."""
+        return self._prefixes.found
+
+    def prefix_values(self, prefix: Prefix, metric: str) -> pd.DataFrame:
+        """A metric of the first levels of a deeper codec: recordings x seeds."""
+        return self._prefixes.tables.get((prefix.key, metric), pd.DataFrame())
 
     def at(self, bits: float) -> Sequence[Cell]:
         """All cells of so many bits, the paper's first."""
@@ -175,6 +196,40 @@ _KEYS = ["point", "codec", "codebook_size", "levels"]
 def _cell(row: Mapping[Hashable, Any], depth_key: str) -> Cell:
     size, depth = int(row["codebook_size"]), int(row[depth_key])
     return Cell(round(depth * math.log2(size), 9), str(row["codec"]), size, depth)
+
+
+class _Prefixes:
+    """Points that decode the first levels only, of the codecs that are compared."""
+
+    def __init__(self, points: pd.DataFrame, hashes: set[str], clips: pd.DataFrame) -> None:
+        if "config_hash" in points:
+            points = points[points["config_hash"].isin(hashes)]
+        needed = {*_KEYS, "depth", "seed"} <= set(points.columns)
+        rows = points.to_dict("records") if needed else []
+        self._of = {str(r["point"]): Prefix(_cell(r, "depth"), int(r["levels"])) for r in rows}
+        self._seeds = {str(r["point"]): int(r["seed"]) for r in rows}
+        self._clips = clips[clips["point"].isin(set(self._of))]
+        self.found = tuple(sorted(set(self._of.values())))
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """(prefix's key, metric) -> recordings x seeds."""
+        return _by_cell(self._clips, {p: x.key for p, x in self._of.items()}, self._seeds)
+
+
+def _by_cell(
+    clips: pd.DataFrame, keys: Mapping[str, str], seeds: Mapping[str, int]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """(key of a point, metric) -> recordings x seeds.
+
+    Blocks of one recording in both splits are averaged: they are no two recordings.
+    """
+    rows = clips.assign(cell=clips["point"].map(keys), seed=clips["point"].map(seeds))
+    table = rows.pivot_table(index=["cell", "metric", "recording"], columns="seed", values="value")
+    return {
+        (str(key[0]), str(key[1])): part.droplevel([0, 1]).dropna(how="all", axis=1)
+        for key, part in table.groupby(level=[0, 1])
+    }
 
 
 def _first_settings(cells: Sequence[Cell], points: pd.DataFrame) -> list[bool]:

@@ -143,8 +143,8 @@ def _k2(comparison: Comparison) -> Judged:
         said += f" [{math.exp(ratio.low):.2f}, {math.exp(ratio.high):.2f}]"
     evidence = (
         *_by_bits(comparison, stem, found),
-        Evidence("K-Means over RQ-VAE, mean over rates", "×", (("against 1", ratio),
-                 (f"against {wanted:g}", under))),
+        Evidence("K-Means over RQ-VAE, mean over rates", "×", (("as it is", ratio),
+                 (f"as a share of {wanted:g}", under))),
     )  # fmt: skip
     if against := _clearly(found, +1):
         why = f"RQ-VAE is clearly above K-Means at {_bits(against)}; {said}"

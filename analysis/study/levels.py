@@ -92,6 +92,28 @@ def against_shallowest(
     }
 
 
+def trained_or_prefix(
+    comparison: Comparison, stem: str
+) -> list[tuple[Cell, list[tuple[int, Difference]]]]:
+    """Cells, each with (levels of a deeper codec, its first levels less the cell trained so).
+
+    The bits are the same and the codes too; only the training differs.
+    """
+    metric = comparison.metric(stem)
+    return [
+        (
+            cell,
+            [
+                (p.levels, difference(comparison.values(cell, metric),
+                                      comparison.prefix_values(p, metric)))
+                for p in deeper
+            ],
+        )
+        for cell in comparison.cells
+        if (deeper := [p for p in comparison.prefixes if p.cell == cell])
+    ]  # fmt: skip
+
+
 def effects(comparison: Comparison, stem: str) -> Effects | None:
     """Both slopes of a metric; None where the cells cannot tell them apart."""
     metric = comparison.metric(stem)

@@ -24,7 +24,15 @@ from analysis.study.cells import CODECS, HELD_OUT, Comparison
 from analysis.study.claims import FAILED, HELD, judge
 from analysis.study.figure import hull_figure, levels_figure, rmse_figure
 from analysis.study.levels import ladders
-from analysis.study.tables import COLUMNS, cell_rows, claim_rows, level_tables, measured, pair_rows
+from analysis.study.tables import (
+    COLUMNS,
+    cell_rows,
+    claim_rows,
+    hull_sentence,
+    level_tables,
+    measured,
+    pair_rows,
+)
 from search_spaces.record import BOUNDS, FIGURES_FOLDER, STUDY_FILE
 
 STUDIES = ("klezovich/table1", "klezovich/study")
@@ -88,6 +96,7 @@ def render(log: Log, comparison: Comparison, points: pd.DataFrame, figures: Draw
         rows=cell_rows(comparison, shown),
         pairs=pair_rows(comparison, shown),
         levels=level_tables(comparison),
+        hull_words=hull_sentence(comparison),
         bounds=_bounds(log, comparison),
         fps=facts.fps if facts else math.nan,
         streams=len(facts.parts) if facts else 1,

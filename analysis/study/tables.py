@@ -11,8 +11,14 @@ from analysis.published import published
 from analysis.study.cells import Cell, Comparison
 from analysis.study.claims import Verdict, differences
 from analysis.study.figure import cells_of
-from analysis.study.levels import Effect, against_shallowest, effects, paper_steps
-from analysis.study.paired import Difference, Summary, summary
+from analysis.study.levels import (
+    Effect,
+    against_shallowest,
+    effects,
+    paper_steps,
+    trained_or_prefix,
+)
+from analysis.study.paired import SIGNIFICANT, Difference, Summary, summary
 
 Column = tuple[str, str, str, int]
 COLUMNS: tuple[Column, ...] = (
@@ -97,6 +103,7 @@ def claim_rows(verdict: Verdict) -> list[dict[str, Any]]:
     return [
         {
             "title": group.title,
+            "ratio": group.unit == "×",
             "items": [
                 (label, _ratio(d) if group.unit == "×" else
                  said_difference(d, group.digits, group.unit))
@@ -128,10 +135,20 @@ def level_tables(comparison: Comparison) -> list[dict[str, Any]]:
                     {
                         "words": f"{s.start.label} to {s.end.label}",
                         "measured": said_difference(s.measured, digits),
-                        "by_bits": f"{s.by_bits:+.{digits}f}",
-                        "by_levels": f"{s.by_levels:+.{digits}f}",
+                        "by_bits": _signed(s.by_bits, digits),
+                        "by_levels": _signed(s.by_levels, digits),
                     }
                     for s in paper_steps(comparison, stem, found)
+                ],
+                "prefixes": [
+                    {
+                        "bits": cell.bits,
+                        "cell": cell.label,
+                        "levels": levels,
+                        "value": said_difference(d, digits),
+                    }
+                    for cell, deeper in trained_or_prefix(comparison, stem)
+                    for levels, d in deeper
                 ],
                 "deeper": [
                     {"bits": bits, "cell": cell.label, "value": said_difference(d, digits)}
@@ -141,6 +158,26 @@ def level_tables(comparison: Comparison) -> list[dict[str, Any]]:
             }
         )
     return tables
+
+
+def hull_sentence(comparison: Comparison) -> str:
+    """Whether depth can be behind the paper's hull percentages, by what it does here."""
+    found = effects(comparison, "hull_pct")
+    if found is None or not math.isfinite(found.level.mean):
+        return ""
+    level = found.level
+    said = (
+        f"one more level at equal bits changes the hull by {_signed(level.mean, 1)} points "
+        f"({_signed(level.low, 1)} to {_signed(level.high, 1)}, p {_p(level.p)})"
+    )
+    if not math.isfinite(level.low):
+        said = f"one more level at equal bits changes the hull by {_signed(level.mean, 1)} points"
+    theirs = "The paper's percentage falls where a level goes and rises where two come; here "
+    if not level.p < SIGNIFICANT:
+        return f"{theirs}{said}, which may be chance."
+    if level.mean > 0:
+        return f"{theirs}{said}: depth, not rate alone, can make such a pattern."
+    return f"{theirs}{said}: on this motion depth would make the opposite pattern."
 
 
 def said_difference(found: Difference, digits: int, unit: str = "") -> dict[str, Any]:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.study.cells import Cell, Comparison
-from analysis.study.levels import against_shallowest, effects, ladders, paper_steps
+from analysis.study.levels import (
+    against_shallowest,
+    effects,
+    ladders,
+    paper_steps,
+    trained_or_prefix,
+)
+from analysis.study.tables import hull_sentence
 from tests.analysis.study.test_claims import invented
 
 SIZES = ((64, 1), (4, 3), (512, 1), (16, 3), (4, 6))
@@ -63,3 +71,34 @@ def test_cells_that_confound_both_say_nothing() -> None:
     rows["codebook_size"] = [lines[b][0] for b in bits]
     rows["levels"] = 1
     assert effects(Comparison(rows, comparison._clips), "hull_pct") is None
+
+
+def test_first_levels_of_a_deeper_codec_stand_against_the_cell_trained_so() -> None:
+    """`invented` gives each codec one prefix point without clips; here are some with."""
+    own = invented(_truth)
+    rows, clips = [], []
+    for seed in range(5):
+        name = f"deeper-s{seed}"
+        rows.append({"point": name, "codec": "rqvae", "codebook_size": 8, "levels": 4,
+                     "depth": 3, "seed": seed, "is_prefix": True})  # fmt: skip
+        trained = own._clips[own._clips["point"] == f"rqvae-8x3-s{seed}"]
+        clips.append(trained.assign(point=name, value=trained["value"] - 1.5))
+    points = pd.concat([own.points.assign(depth=own.points["levels"]), pd.DataFrame(rows)])
+    comparison = Comparison(points, pd.concat([own._clips, *clips]))
+    assert comparison.cells == own.cells, "prefixes are no cells"
+    assert [(p.cell.label, p.levels) for p in comparison.prefixes] == [("D=8, Q=3", 4)]
+    ((cell, ((levels, d),)),) = trained_or_prefix(comparison, "hull_pct")
+    assert (cell.label, levels) == ("D=8, Q=3", 4)
+    assert d.mean == pytest.approx(-1.5) and d.recordings == 10
+    assert comparison.recordings == own.recordings
+
+
+@pytest.mark.parametrize(
+    ("slope", "word"), [(-2.0, "the opposite pattern"), (2.0, "can make"), (0.0, "may be chance")]
+)
+def test_the_sentence_says_what_depth_does(slope: float, word: str) -> None:
+    def truth(cell: Cell, metric: str) -> float:
+        return 50.0 + 3.0 * cell.bits + slope * cell.depth
+
+    said = hull_sentence(invented(truth, more=MORE))
+    assert word in said and "one more level at equal bits" in said

@@ -70,17 +70,22 @@ def test_every_cell_and_claim_is_there(whole: Path) -> None:
     k1 = page.split('<th scope="row">K1</th>')[1].split('<th scope="row">K2</th>')[0]
     assert '<span class="verdict held">' in k1 and "p, seeds" in k1
     assert "nan" not in page.lower().replace("nanmean", "")
+    assert "first levels of a deeper codec" in page and "of Q =" in page
     for name in ("study_rmse", "study_hull", "study_levels"):
         assert (whole / "figures" / f"{name}.pdf").stat().st_size > 4000
 
 
-def test_the_same_sweep_gives_the_same_page(whole: Path) -> None:
+def test_the_same_sweep_gives_the_same_page(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.study.page._write_figures", lambda *_: None)
     before = (whole / "study.html").read_bytes()
     build_study(whole)
     assert (whole / "study.html").read_bytes() == before
 
 
-def test_refused_cells_are_named_and_the_page_stands(tmp_path: Path) -> None:
+def test_refused_cells_are_named_and_the_page_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.study.page._write_figures", lambda *_: None)
     folder = FakeStudy(seeds=2, failures=False, most_codes=1000).write(
         tmp_path / "sweep", np.random.default_rng(1)
     )
@@ -99,7 +104,10 @@ def test_refused_cells_are_named_and_the_page_stands(tmp_path: Path) -> None:
     assert '<span class="verdict held">' not in page and "study_rmse.pdf" not in page
 
 
-def test_motion_without_hands_has_one_stream_and_no_hands(tmp_path: Path) -> None:
+def test_motion_without_hands_has_one_stream_and_no_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.study.page._write_figures", lambda *_: None)
     folder = FakeStudy(seeds=1, failures=False, parts=("body",)).write(
         tmp_path / "sweep", np.random.default_rng(1)
     )
