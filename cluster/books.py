@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from cluster.searchers.proposer import Proposal, Proposer
@@ -32,6 +33,7 @@ class Books:
         self._proposer = proposer
         self._began: dict[str, float] = {}
         self._points: dict[str, list[Row]] = {}
+        self._sources: dict[str, dict[str, str]] = {}
         self.status: dict[str, str] = {}
         self.rows: list[Row] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -70,6 +72,8 @@ class Books:
         proposal = self._proposer.next()
         if proposal is not None:
             self.status[proposal.trial] = "queued"
+            if proposal.source is not None:
+                self._sources[proposal.trial] = asdict(proposal.source)
         self.on_change()
         return proposal
 
@@ -79,7 +83,8 @@ class Books:
             return
         self._began[trial] = time.time()
         self.status[trial] = "running"
-        self._store.append("started", trial=trial)
+        source = self._sources.get(trial)
+        self._store.append("started", trial=trial, **({"input": source} if source else {}))
         self.on_change()
 
     def reported(self, trial: str, result: Mapping[str, Any]) -> None:

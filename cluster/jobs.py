@@ -118,6 +118,7 @@ def train_loop(request: Mapping[str, Any]) -> None:
     """What Train runs on every worker: one trial, from data mapped out of the object store."""
     import ray
 
+    from search_spaces.inputs import Resolved
     from trainables.plugins import load_plugins
     from trainables.trial import TrialTask, run_trial
 
@@ -131,6 +132,7 @@ def train_loop(request: Mapping[str, Any]) -> None:
         folder=folder,
         threads=job.threads,
         size=job.size,
+        input=Resolved(**request["input"]) if request.get("input") else None,
     )
     state = folder / STATE_FOLDER
     runtime: LocalRuntime | GroupRuntime

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from search_spaces.constraints import cautions, refusal
 from search_spaces.errors import BadInput
+from search_spaces.families import is_generator
 from search_spaces.space import Config
 from search_spaces.spec import SweepSpec
 
@@ -43,6 +44,11 @@ def single_configuration(spec: SweepSpec) -> Config:
 def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -> None:
     """Trains and scores one configuration and prints its operating points."""
     config = single_configuration(spec)
+    if is_generator(config):
+        raise BadInput(
+            f"{config['codec']} needs a codec's tokens, so it is no single trial; "
+            "'ratefront sweep klezovich/jerk' trains both"
+        )
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out} exists and is not empty; give --out a new folder")
     if out is not None:

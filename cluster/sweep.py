@@ -18,6 +18,7 @@ from rich.console import Console
 from analysis.dashboards import Tracking, check_tracker, tracking
 from cluster.books import Books
 from cluster.generations import changes, next_generation
+from cluster.inputs import Inputs, staged, take_in
 from cluster.reference import metric_versions, reference_point, versions
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
@@ -35,7 +36,7 @@ from search_spaces.record import (
     SPEC_FILE,
 )
 from search_spaces.spec import (
-    EMBEDDED,
+    PROCEDURAL,
     SweepSpec,
     check_spec,
     drop_objectives,
@@ -77,9 +78,11 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     folder = folder.absolute()
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     spec, data, said = _prepared(spec, console)
-    _some_configuration_works(spec, data.facts)
-    bounds = _bounds(data)
-    return _from_scratch(spec, data, bounds, said, folder, made, console)
+    with staged(spec, data.facts) as (spec, codec):
+        check_spec(spec)
+        _some_configuration_works(spec, data.facts)
+        bounds = _bounds(data)
+        return _from_scratch(spec, data, bounds, said, folder, made, console, codec)
 
 
 def _from_scratch(
@@ -90,10 +93,12 @@ def _from_scratch(
     folder: Path,
     made: Sequence[Path],
     console: Console,
+    codec: Path | None = None,
     **origin: Any,
 ) -> Outcome:
     with Store.create(folder, spec.dump()) as store:
         try:
+            take_in(spec, codec, folder)
             _begin(spec, data, bounds, said, store, **origin)
             return _run(spec, data, store, console)
         except (BadInput, OSError) as error:
@@ -153,9 +158,11 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         soft_wrap=True,
         highlight=False,
     )
-    _some_configuration_works(spec, data.facts)
     origin = {"parent": str(folder), "changed": changed}
-    return _from_scratch(spec, data, _bounds(data), said, beside, [beside], console, **origin)
+    with staged(spec, data.facts) as (spec, codec):
+        _some_configuration_works(spec, data.facts)
+        bounds = _bounds(data)
+        return _from_scratch(spec, data, bounds, said, beside, [beside], console, codec, **origin)
 
 
 def _finished(log: Log) -> Outcome:
@@ -216,7 +223,9 @@ def _run(
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
     goals = objectives(spec.objectives)
-    proposer = Proposer(spec, data.facts, goals, make_searcher(spec, len(goals)), store.append)
+    searcher = make_searcher(spec, len(goals))
+    finds = Inputs(store.folder)
+    proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds)
     try:
         missing = proposer.replay(events)
     except ReplayMismatch as error:
@@ -289,6 +298,7 @@ def publish(
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
+    from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
     from cluster.summary import print_front
     from trainables.plugins import load_plugins
@@ -301,6 +311,8 @@ def publish(
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     if is_study(log) and (study := build_study(folder)) is not None:
         console.print(f"study: {study}", soft_wrap=True, highlight=False)
+    if (jerk := build_jerk(folder)) is not None:
+        console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE
@@ -333,7 +345,8 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
         soft_wrap=True,
     )
     places = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton")}
-    absolute = {n: str(Path(p).absolute()) for n, p in places.items() if p not in ("", EMBEDDED)}
+    known = ("", *PROCEDURAL)
+    absolute = {n: str(Path(p).absolute()) for n, p in places.items() if p not in known}
     data_spec = spec.data.model_copy(update=absolute)
     return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
 

@@ -7,6 +7,7 @@ resumed, so both pickle to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class ProposingSearcher(Searcher):
         proposal = self._books.next()
         if proposal is None:
             return Searcher.FINISHED if self._books.proposer.exhausted else None
-        return {"trial": proposal.trial, "config": proposal.config, "seed": proposal.seed}
+        request = {"trial": proposal.trial, "config": proposal.config, "seed": proposal.seed}
+        return {**request, **({"input": asdict(proposal.source)} if proposal.source else {})}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

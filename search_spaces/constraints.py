@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.families import family_of
+from search_spaces.families import family_of, generators, is_generator
 from search_spaces.quantizers import (
     FINITE_SCALAR,
     LEARNED_CODEBOOKS,
@@ -19,7 +19,7 @@ from search_spaces.quantizers import (
     option,
     quantizer_of,
 )
-from search_spaces.space import Value, float_for, int_for
+from search_spaces.space import Value, base_key, float_for, int_for
 
 Constraint = Callable[[Mapping[str, Value], DataFacts], str | None]
 
@@ -182,4 +182,17 @@ def options_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str 
             codes = int_for(config, "codebook_size", part)
             if codes > 2:
                 return f"a line has 2 directions, so cosine has no use for {codes} codes ({part})"
+    return None
+
+
+@register_constraint
+def generators_make_all_parts(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """A generator is one network for all parts, so its own keys are given for none."""
+    if not is_generator(config):
+        return None
+    own = next(g for g in generators() if g.name == config["codec"])
+    names = {k.name for k in own.keys}
+    for key in config:
+        if key not in names and base_key(key, names) in names:
+            return f"{key}: {own.name} makes all parts at once; leave the part out"
     return None

@@ -7,34 +7,18 @@ class that trains stands in `trainables.codecs`; a plugin registers both from on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from search_spaces.errors import BadInput
+from search_spaces.keys import Fingerprint, checked
+from search_spaces.keys import Key as Key
+from search_spaces.keys import key as key
+from search_spaces.keys import there_are as there_are
 from search_spaces.quantizers import DEAD_CODES, QUANTIZERS, quantized_alphabet
-from search_spaces.space import Config, Parameter, Space, Value, base_key, distinct, int_for
+from search_spaces.space import Config, Space, Value, base_key, distinct, int_for
 
 Alphabet = Callable[[Mapping[str, Value], str], tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Key:
-    """One configuration key of a family: its limits, its default, and what it means."""
-
-    parameter: Parameter
-    default: Value | None
-    meaning: str
-
-    @property
-    def name(self) -> str:
-        """The key."""
-        return self.parameter.name
-
-
-def key(name: str, default: Value | None, meaning: str, **limits: object) -> Key:
-    """A key; `default=None` means that it must be given."""
-    return Key(Parameter.model_validate({"name": name, **limits}), default, meaning)
 
 
 @dataclass(frozen=True)
@@ -86,7 +70,7 @@ class CodecFamily:
         if known is None:
             has = [k.name for k in self.keys]
             raise BadInput(f"codec {self.name} has no parameter {name!r}; {there_are(name, has)}")
-        return _checked(known, name, value)
+        return checked(known, name, value)
 
     def compression(self, config: Mapping[str, Value], part: str = "") -> int:
         """Frames per token."""
@@ -116,30 +100,28 @@ class CodecFamily:
         return {n: value for n, value in full.items() if n not in tied}
 
 
-def _checked(known: Key, name: str, value: Value) -> Value:
-    parameter = known.parameter
-    if not parameter.contains(value):
-        raise BadInput(f"{name} must be {_limits(parameter)}, got {value!r}")
-    spelled = parameter.choice(value)
-    if spelled is not None:
-        return spelled
-    return int(value) if parameter.integer else float(value)
-
-
-def _limits(parameter: Parameter) -> str:
-    if parameter.choices is not None:
-        return "one of " + ", ".join(map(str, parameter.choices))
-    kind = "a whole number" if parameter.integer else "a number"
-    return f"{kind} from {parameter.low:.12g} to {parameter.high:.12g}"
-
-
-def there_are(name: object, known: Sequence[str]) -> str:
-    """The remedy for an unknown name: the nearest of those known, and all of them."""
-    near = get_close_matches(str(name), known, n=1)
-    return f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(known)}"
-
-
 _FAMILIES: dict[str, CodecFamily] = {}
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A system that makes motion from a codec's tokens.
+
+    A configuration of it holds its own keys beside those of the codec that `conditioning` names,
+    and has that codec's rates.
+
+    Attributes:
+        name: value of the key `codec`.
+        keys: its own; their names must be no codec's.
+        title: for legends.
+    """
+
+    name: str
+    keys: tuple[Key, ...]
+    title: str
+
+
+_GENERATORS: dict[str, Generator] = {}
 
 
 def register_family(family: CodecFamily) -> CodecFamily:
@@ -150,18 +132,72 @@ def register_family(family: CodecFamily) -> CodecFamily:
     return family
 
 
+def register_generator(generator: Generator) -> Generator:
+    """Makes a generator's name usable in configurations; the same one twice is harmless."""
+    known = _GENERATORS.get(generator.name, generator)
+    if generator.name in _FAMILIES or known.keys != generator.keys:
+        raise BadInput(f"two systems are called {generator.name!r}; rename one")
+    _GENERATORS[generator.name] = generator
+    return generator
+
+
 def families() -> tuple[CodecFamily, ...]:
-    """All registered families, in order of registration."""
+    """All registered codec families, in order of registration; generators are none."""
     return tuple(_FAMILIES.values())
 
 
+def generators() -> tuple[Generator, ...]:
+    """All registered generators."""
+    return tuple(_GENERATORS.values())
+
+
+def is_generator(config: Mapping[str, Value]) -> bool:
+    """Whether a configuration is one of a generator."""
+    return config.get("codec") in _GENERATORS
+
+
 def family_of(config: Mapping[str, Value]) -> CodecFamily:
-    """The family that a configuration names; BadInput that lists the families otherwise."""
+    """The family that a configuration names; BadInput that lists the families otherwise.
+
+    A generator's is put together of its own keys and those of the codec it is conditioned on, or
+    of all codecs where the configuration does not say which.
+    """
     name = config.get("codec")
+    if name in _GENERATORS:
+        return _conditioned(_GENERATORS[str(name)], config.get(CONDITIONING))
     if name not in _FAMILIES:
         said = "no codec is given" if name is None else f"no codec {name!r}"
-        raise BadInput(f"{said}; {there_are(name, list(_FAMILIES))}")
+        raise BadInput(f"{said}; {there_are(name, [*_FAMILIES, *_GENERATORS])}")
     return _FAMILIES[str(name)]
+
+
+def _conditioned(generator: Generator, conditioning: Value | None) -> CodecFamily:
+    if conditioning is not None and conditioning not in _FAMILIES:
+        raise BadInput(f"no codec {conditioning!r} to be conditioned on; "
+                       f"{there_are(conditioning, list(_FAMILIES))}")  # fmt: skip
+    inner = [f for f in _FAMILIES.values() if conditioning in (None, f.name)]
+    own = (key(CONDITIONING, None, "codec whose tokens it is given",
+               choices=tuple(f.name for f in inner)), _INPUT, *generator.keys)  # fmt: skip
+    theirs: dict[str, Key] = {}
+    for k in (k for family in inner for k in family.keys):
+        everywhere = all(k.name in family.required for family in inner)
+        # What one codec needs is not asked of a configuration that does not say its codec yet.
+        usable = k if k.default is not None or everywhere else replace(k, default=k.parameter.low)
+        theirs.setdefault(k.name, usable)
+    return CodecFamily(
+        name=generator.name,
+        title=generator.title,
+        keys=(*own, *theirs.values()),
+        alphabet=inner[0].alphabet,
+        compression_key=inner[0].compression_key if len(inner) == 1 else "",
+        rate_keys=frozenset({CONDITIONING}.union(*(f.rate_keys for f in inner))),
+    )
+
+
+def conditioning_codec(config: Mapping[str, Value]) -> Config:
+    """The configuration of the codec that a generator's configuration is conditioned on."""
+    family = family_of({"codec": config[CONDITIONING]})
+    return {"codec": family.name, **{k: v for k, v in config.items() if family.key_of(k)}}
 
 
 def codecs_of(space: Space) -> tuple[str, ...]:
@@ -180,8 +216,18 @@ def complete(config: Mapping[str, Value]) -> Config:
 
 
 def known_keys() -> set[str]:
-    """Every configuration key that some family has."""
-    return {"codec", *(k.name for f in _FAMILIES.values() for k in f.keys)}
+    """Every configuration key that some family or generator has."""
+    own = {CONDITIONING, INPUT} if _GENERATORS else set()
+    keys = [s.keys for s in _FAMILIES.values()] + [s.keys for s in _GENERATORS.values()]
+    return {"codec", *own, *(k.name for each in keys for k in each)}
+
+
+CONDITIONING, INPUT = "conditioning", "input"
+_INPUT = Key(
+    Fingerprint(name=INPUT, choices=("",)),
+    "",
+    "hash of a codec that was trained elsewhere; nothing where this sweep trains it",
+)
 
 
 SCALINGS = ("none", "zscore", "fk_jacobian")
@@ -280,3 +326,34 @@ TEMPORAL_RVQ = register_family(
         rate_keys=_QUANTIZED | {"compression"},
     )
 )
+
+_COUNT = {"low": 1, "high": 64, "integer": True}
+FLOW_MATCHING = register_generator(
+    Generator(
+        name="flow_matching",
+        title="flow matching",
+        keys=(
+            key("flow.width", 96, "channels", low=8, high=2048, integer=True, step=8),
+            key("flow.blocks", 1, "transformer blocks a stage", **{**_COUNT, "low": 0}),
+            key("flow.middle", 2, "stages at half the rate", **_COUNT),
+            key("flow.heads", 2, "attention heads", **_COUNT),
+            key("flow.head_dim", 32, "width of a head", low=4, high=512, integer=True),
+            key("flow.dropout", 0.05, "in transformer blocks", low=0.0, high=0.9),
+            key("flow.learning_rate", 1e-3, "Adam's, cosine decay to 5 %", low=1e-6, high=1.0),
+            key("flow.window", 64, "frames per training window", low=8, high=4096, integer=True),
+            key("flow.batch_frames", 1024, "frames per step", low=8, high=1e6, integer=True),
+            key("flow.epochs", 200, "passes over the training frames", low=1, high=1e6,
+                integer=True),
+            key("flow.max_steps", 1500, "steps at most", low=1, high=1e8, integer=True),
+            key("flow.condition_dropout", 0.1, "share of windows trained without tokens", low=0.0,
+                high=0.99),
+            key("flow.guidance", 1.0, "classifier-free: 0 free, 1 conditioned, above 1 beyond",
+                low=0.0, high=100.0),
+            key("flow.steps", 10, "Euler steps of a sample", low=1, high=10000, integer=True),
+            key("flow.temperature", 0.667, "spread of the noise it starts from", low=0.0,
+                high=10.0),
+            key("flow.samples", 2, "samples of every held-out recording", low=1, high=1000,
+                integer=True),
+        ),
+    )
+)  # fmt: skip

@@ -19,7 +19,8 @@ from pydantic import (
 
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
-from search_spaces.families import codecs_of, families, family_of, there_are
+from search_spaces.families import codecs_of, families, family_of, generators, there_are
+from search_spaces.inputs import InputsSpec
 from search_spaces.objectives import Objective, find_metric, in_unit
 from search_spaces.space import Config, Parameter, Space, Value
 from search_spaces.units import UNIT_WORDS, Yardstick
@@ -137,6 +138,8 @@ class SweepSpec(_Model):
     run: RunSpec = RunSpec()
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
     plugins: tuple[str, ...] = ()
+    inputs: InputsSpec = InputsSpec()
+    """What trials take from elsewhere: the codec whose tokens generators are given."""
     _objectives_typed: bool = PrivateAttr(default=False)
 
     @field_validator("objectives")
@@ -150,6 +153,7 @@ class SweepSpec(_Model):
 
     def configuration(self, proposal: Mapping[str, Value]) -> Config:
         """A proposal completed: fixed values that its codec knows, and its family's defaults."""
+        proposal = self.inputs.laid_under({**self.space.start(), **proposal})
         family = family_of({**self.space.fixed, **proposal})
         fixed = {k: v for k, v in self.space.fixed.items() if family.key_of(k)}
         return family.complete({**fixed, **proposal})
@@ -196,7 +200,12 @@ def check_spec(spec: SweepSpec) -> None:
             cannot search the space.
     """
     parts = spec.data.part_names
-    check_space(spec.space, parts)
+    systems = codecs_of(spec.space)
+    if spec.inputs.codec is not None and not {g.name for g in generators()} & set(systems):
+        raise BadInput("inputs.codec is for generators, and the space has none; leave it out")
+    # What an input fills in is known when it was found.
+    if spec.inputs.codec is None or spec.inputs.codec.sha256:
+        check_space(_with_inputs(spec), parts)
     for name in spec.objectives:
         scope = Objective(name).scope
         if scope not in ("", "full", "hands", "root", *parts):
@@ -214,6 +223,14 @@ def check_spec(spec: SweepSpec) -> None:
         )
 
 
+def _with_inputs(spec: SweepSpec) -> Space:
+    """The space with what inputs fill in: what is checked is what will be proposed."""
+    if spec.inputs.codec is None:
+        return spec.space
+    cells = tuple(spec.inputs.laid_under({**spec.space.start(), **c}) for c in spec.space.cells)
+    return spec.space.model_copy(update={"cells": cells}) if cells else spec.space
+
+
 def _awaits_plugins(spec: SweepSpec) -> bool:
     if not spec.plugins:
         return False
@@ -222,7 +239,8 @@ def _awaits_plugins(spec: SweepSpec) -> bool:
             find_metric(name)
     except BadInput:
         return True
-    return not set(codecs_of(spec.space)) <= {family.name for family in families()}
+    systems = {f.name for f in families()} | {g.name for g in generators()}
+    return not set(codecs_of(spec.space)) <= systems
 
 
 _PLACES: dict[str, type[BaseModel]] = {

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces.families import family_of
+from search_spaces.families import family_of, is_generator
+from search_spaces.inputs import Resolved
 from search_spaces.rate import nominal_rate
 from search_spaces.record import (
     CODEC_FOLDER,
@@ -63,6 +64,7 @@ class TrialTask:
         folder: where artefacts go; nothing is written where None.
         threads: torch threads.
         size: debug, reduced or full, for the record.
+        input: the codec whose tokens a generator is given; None for a codec's own trial.
     """
 
     sweep: str
@@ -71,6 +73,7 @@ class TrialTask:
     folder: Path | None
     threads: int = 1
     size: str = ""
+    input: Resolved | None = None
 
     @property
     def trial(self) -> str:
@@ -105,6 +108,10 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
     """
     limit_threads(task.threads)
     with sole_writer(task.folder if runtime.rank == 0 else None):
+        if is_generator(task.config):
+            from trainables.generators.trial import run_generator
+
+            return run_generator(task, data, runtime)
         return _run_alone(task, data, runtime)
 
 

@@ -10,21 +10,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from cluster.inputs import InputsFirst, implied_codecs
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.searcher import ListSearcher, Searcher
 from search_spaces.constraints import cautions, refusal
 from search_spaces.data_facts import DataFacts
+from search_spaces.errors import BadInput
+from search_spaces.inputs import Resolved, codec_trial
 from search_spaces.objectives import Objective
 from search_spaces.space import Config, trial_id
 from search_spaces.spec import SweepSpec
 
 Row = Mapping[str, Any]
 Record = Callable[..., object]
+FindInput = Callable[[Config, int], Resolved | None]
+"""(configuration, seed) -> what the trial needs of another; BadInput where that is not there."""
 MAX_IDLE = 200
 """Proposals in a row that were refused or repeated, after which a space counts as exhausted."""
 
@@ -35,12 +40,13 @@ class ReplayMismatch(Exception):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial to run."""
+    """A trial to run; `source` is the codec that a generator is given, once it is there."""
 
     trial: str
     config: Config
     seed: int
     ask: int
+    source: Resolved | None = None
 
 
 @dataclass
@@ -86,13 +92,18 @@ class Proposer:
         objectives: Sequence[Objective],
         searcher: Searcher,
         record: Record,
+        find_input: FindInput = lambda config, seed: None,
     ) -> None:
-        """Proposes for a sweep; `record(event, **fields)` makes an event durable."""
+        """Proposes for a sweep; `record(event, **fields)` makes an event durable.
+
+        A trial that needs another's codec is handed out when that one is done.
+        """
         self._spec = spec
         self._facts = facts
         self._objectives = tuple(objectives)
-        self._searcher = searcher
+        self._searcher = InputsFirst(searcher, spec.configuration)
         self._record = record
+        self._find_input = find_input
         self._asks: list[_Ask] = []
         self._queue: deque[Proposal] = deque()
         self._ask_of: dict[str, int] = {}
@@ -116,14 +127,12 @@ class Proposer:
         """Trials that will be run if none is refused: configurations times seeds."""
         search = self._spec.search
         if self._listed:
-            return int(self._spec.space.size()) * search.seeds
+            return (int(self._spec.space.size()) + implied_codecs(self._spec)) * search.seeds
         return search.trials * search.seeds
 
     def next(self) -> Proposal | None:
         """The next trial to run, or None where there is none now (see `exhausted`)."""
-        while self._queue and self._queue[0].trial in self.closed:
-            self._queue.popleft()
-        while not self._queue:
+        while (ready := self._ready()) is None:
             if self._exhausted or self._spent():
                 self._exhausted = True
                 return None
@@ -134,7 +143,37 @@ class Proposer:
             self._take(proposed, recording=True)
             if self._idle > MAX_IDLE and not self._listed:
                 self._exhausted = True
-        return self._queue.popleft()
+        return ready
+
+    def _ready(self) -> Proposal | None:
+        """The first in the queue that waits for nothing; what waits in vain is refused."""
+        waiting: deque[Proposal] = deque()
+        ready = None
+        while self._queue and ready is None:
+            proposal = self._queue.popleft()
+            awaited = codec_trial(proposal.config, proposal.seed)
+            if proposal.trial in self.closed:
+                continue
+            if self._under_way(awaited):
+                waiting.append(proposal)
+                continue
+            try:
+                if awaited and awaited not in self.rows:
+                    raise BadInput(f"its codec {awaited} did not end well")
+                source = self._find_input(proposal.config, proposal.seed)
+            except BadInput as error:
+                self.refused += 1
+                self._record("refused", **_said(proposal), reason=str(error))
+                self._end(proposal.trial, None)
+            else:
+                ready = replace(proposal, source=source)
+        self._queue = waiting + self._queue
+        return ready
+
+    def _under_way(self, trial: str) -> bool:
+        """Whether a trial is still to end, so that it is worth waiting for."""
+        known = trial in self._ask_of and self._asks[self._ask_of[trial]].accepted
+        return known and trial not in self.closed
 
     @property
     def exhausted(self) -> bool:
@@ -165,6 +204,11 @@ class Proposer:
                 if event["ask"] not in asked:
                     asked.add(event["ask"])
                     self._again(event)
+                elif kind == "refused" and event["trial"] in open_trials:
+                    # It was to be run, and what it waited for did not come.
+                    open_trials.pop(event["trial"])
+                    self.refused += 1
+                    self.ended(event["trial"])
                 if kind == "proposed":
                     proposal = Proposal(
                         event["trial"], event["config"], event["seed"], event["ask"]
@@ -225,7 +269,7 @@ class Proposer:
             self._repeat(number, recording)
             return
         self._idle = 0
-        self._accepted += 1
+        self._accepted += number not in self._searcher.implied
         self._asks[number].accepted = True
         warned = cautions(config, self._facts)
         for trial, seed in zip(trials, seeds, strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis.points import Tables, write_tables
 from cluster.books import Books
+from cluster.inputs import Inputs
 from cluster.searchers.proposer import Proposer, make_searcher
 from cluster.store import Store
 from cluster.sweep import _begin, _bounds
@@ -62,11 +63,14 @@ def sweep_in_process(
         _begin(spec, data, _bounds(data), [], store)
         searcher = Told(make_searcher(spec, len(goals)))
         searcher.told = searcher.told if told is None else told
-        books = Books(store, Proposer(spec, data.facts, goals, searcher, store.append))
+        finds = Inputs(folder)
+        books = Books(store, Proposer(spec, data.facts, goals, searcher, store.append, finds))
         while (proposal := books.next()) is not None:
             books.started(proposal.trial)
             place = folder / TRIALS_FOLDER / proposal.trial
-            task = TrialTask(spec.name, proposal.config, proposal.seed, place, 1, spec.size)
+            task = TrialTask(
+                spec.name, proposal.config, proposal.seed, place, 1, spec.size, proposal.source
+            )
             run_trial(task, data, BookedRuntime(books, proposal.trial))
             books.ended(proposal.trial)
         store.append("finished", counts=dict(books.counts()))

@@ -65,7 +65,9 @@ def test_names() -> None:
 def test_every_preset_proposes_what_its_codecs_know(name: str, size: str) -> None:
     spec = load_spec(name, size=size)
     assert (spec.name, spec.preset, spec.size) == (name.replace("/", "-"), name, size)
-    assert spec.data.embedded_size == size
+    # So many clusters need as many training frames, which no smaller size has.
+    most = name == "klezovich/jerk" and size == "reduced"
+    assert spec.data.embedded_size == ("full" if most else size)
     seen = set()
     for proposal in proposals(spec):
         config = spec.configuration(proposal)
@@ -79,7 +81,9 @@ def test_every_preset_proposes_what_its_codecs_know(name: str, size: str) -> Non
 @pytest.mark.parametrize(("name", "size"), EVERY)
 def test_every_preset_weighs_a_rate_against_a_distortion(name: str, size: str) -> None:
     scopes = [Objective(o).metric.scope for o in load_spec(name, size=size).objectives]
-    assert scopes.count(Scope.RATE) == 1 and Scope.POSE in scopes
+    # What is synthesised has no pose that it must come back to.
+    distortion = Scope.TOTAL if name == "klezovich/jerk" else Scope.POSE
+    assert scopes.count(Scope.RATE) == 1 and distortion in scopes
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -1,0 +1,66 @@
+"""Keys of a configuration: name, limits, default, and what each means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from search_spaces.errors import BadInput
+from search_spaces.space import Parameter, Value
+
+
+@dataclass(frozen=True)
+class Key:
+    """One configuration key of a family: its limits, its default, and what it means."""
+
+    parameter: Parameter
+    default: Value | None
+    meaning: str
+
+    @property
+    def name(self) -> str:
+        """The key."""
+        return self.parameter.name
+
+
+def key(name: str, default: Value | None, meaning: str, **limits: object) -> Key:
+    """A key; `default=None` means that it must be given."""
+    return Key(Parameter.model_validate({"name": name, **limits}), default, meaning)
+
+
+def checked(known: Key, name: str, value: Value) -> Value:
+    """A value as a key's type; BadInput where it is outside the key's limits."""
+    parameter = known.parameter
+    if not parameter.contains(value):
+        raise BadInput(f"{name} must be {_limits(parameter)}, got {value!r}")
+    spelled = parameter.choice(value)
+    if spelled is not None:
+        return spelled
+    return int(value) if parameter.integer else float(value)
+
+
+def _limits(parameter: Parameter) -> str:
+    if parameter.choices is not None:
+        return "one of " + ", ".join(map(str, parameter.choices))
+    kind = "a whole number" if parameter.integer else "a number"
+    return f"{kind} from {parameter.low:.12g} to {parameter.high:.12g}"
+
+
+def there_are(name: object, known: Sequence[str]) -> str:
+    """The remedy for an unknown name: the nearest of those known, and all of them."""
+    near = get_close_matches(str(name), known, n=1)
+    return f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(known)}"
+
+
+class Fingerprint(Parameter):
+    """A hash in hexadecimal digits, or nothing."""
+
+    def contains(self, value: Value) -> bool:
+        """Whether it is one."""
+        return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{16})?", value) is not None
+
+    def choice(self, value: Value) -> Value | None:
+        """Itself."""
+        return value if self.contains(value) else None

@@ -1,0 +1,1 @@
+"""Generators: systems that make motion from a codec's tokens."""
