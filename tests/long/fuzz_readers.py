@@ -1,4 +1,4 @@
-"""Mutations of motion files: what a disk, a transfer or an exporter may do to a BVH or an .npz.
+"""Mutations of motion files: what a disk, a transfer or an exporter may do to BVH, .npz or .pose.
 
 `mutants` yields damaged bytes from good ones, from the generator that is passed in alone.
 """
@@ -129,7 +129,8 @@ def _array_changed(data: bytes, rng: np.random.Generator) -> bytes:
     flat = array.reshape(-1).copy()
     if kind == 0 and flat.size and array.dtype.kind in "fiu":
         values = (0, 1, 7, 99) if array.dtype.kind in "iu" else (np.nan, np.inf, -1e300, 0.0)
-        flat[int(rng.integers(flat.size))] = values[int(rng.integers(4))]
+        with np.errstate(over="ignore"):
+            flat[int(rng.integers(flat.size))] = values[int(rng.integers(4))]
         array = flat.reshape(array.shape)
     elif kind == 1:
         array = array[..., None]
@@ -146,6 +147,21 @@ def _array_changed(data: bytes, rng: np.random.Generator) -> bytes:
     return written.getvalue()
 
 
+def _number_changed(content: bytes, rng: np.random.Generator) -> bytes:
+    """A float32 or a uint16, as .pose files are made of, replaced; most often near the header."""
+    if len(content) < 8:
+        return content
+    bound = len(content) - 4 if rng.random() < 0.4 else min(len(content) - 4, 4000)
+    where = int(rng.integers(bound))
+    if rng.random() < 0.5:
+        floats = (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, 1e-30, 65536.0)
+        new = np.array(floats[int(rng.integers(len(floats)))], "<f4").tobytes()
+    else:
+        counts = (0, 1, 2, 255, 256, 32767, 65535)
+        new = np.array(counts[int(rng.integers(len(counts)))], "<u2").tobytes()
+    return content[:where] + new + content[where + len(new) :]
+
+
 _ANY: tuple[Mutation, ...] = (
     _cut, _lost_piece, _repeated_piece, _bytes_changed, _bits_flipped, _rubbish_put_in,
 )  # fmt: skip
@@ -155,6 +171,7 @@ _OF_TEXT: tuple[Mutation, ...] = (
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     ".bvh": (*_ANY, *_OF_TEXT, *(_digits_changed,) * 3),
     ".npz": (*_ANY, *(_member_changed,) * 9),
+    ".pose": (*_ANY, *(_number_changed,) * 6),
 }
 
 

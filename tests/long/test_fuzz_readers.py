@@ -22,6 +22,7 @@ from search_spaces.errors import BadInput
 from tests.conftest import ROOT
 from tests.long.fuzz_readers import mutant
 from tests.trainables.motion.figure import Figure
+from tests.trainables.motion.test_pose_files import Written
 from trainables.motion.bvh import read_bvh
 from trainables.motion.inspect import Inspection, describe, inspect_file
 from trainables.motion.npz import write_npz
@@ -52,7 +53,7 @@ def time_bound(seconds: float) -> Iterator[None]:
 
 
 def generated(folder: Path) -> list[tuple[str, bytes]]:
-    """Good files of our own: dialects of BVH, and .npz with and without rotations."""
+    """Good files of our own: dialects of BVH, .npz with and without rotations, detected points."""
     figures = (
         Figure(frames=6),
         Figure(frames=6, every_joint_moves=True, root_offset=(0, 1.0, 0), add=True),
@@ -71,7 +72,26 @@ def generated(folder: Path) -> list[tuple[str, bytes]]:
                   "names": np.array(clip.skeleton.names), "fps": 30}  # fmt: skip
         np.savez(folder / "plain.npz", **arrays)
         found.append((".npz", (folder / "plain.npz").read_bytes()))
-    return found
+    return found + [(".npz", keypoints(folder, columns)) for columns in (2, 3, 4)] + [
+        (".pose", Written(version=version).content()) for version in (0.1, 0.2)
+    ]  # fmt: skip
+
+
+def keypoints(folder: Path, columns: int) -> bytes:
+    """An .npz as detectors write it: pixels, with confidences beside them or as a last column."""
+    rng = np.random.default_rng(columns)
+    names = np.array(["nose", "neck", "left_shoulder", "right_shoulder", "left_wrist",
+                      "right_wrist", "left_hip", "right_hip"])  # fmt: skip
+    points = rng.uniform(50, 600, (6, 1, len(names), columns))
+    confidence = (rng.random((6, 1, len(names))) < 0.8).astype("f4")
+    points[confidence == 0] = 0.0
+    arrays = {"keypoints": points, "names": names, "fps": np.array(25.0)}
+    if columns == 4:
+        points[..., 3] = confidence
+    else:
+        arrays["confidence"] = confidence
+    np.savez(folder / "points.npz", **arrays)
+    return (folder / "points.npz").read_bytes()
 
 
 def shortened(path: Path) -> bytes:
@@ -94,6 +114,8 @@ def real_files() -> list[tuple[str, bytes]]:
         for path in [p for p in motion if p.suffix.lower() == ".npz"][:1]:
             if path.stat().st_size < 4_000_000:
                 found.append((".npz", path.read_bytes()))
+        found += [(".pose", p.read_bytes()) for p in motion
+                  if p.suffix.lower() == ".pose" and "LICENSE" not in p.name]  # fmt: skip
     return found
 
 
@@ -135,6 +157,6 @@ def test_damaged_files_are_facts_or_one_line(tmp_path: Path) -> None:
         print(f"  {outcome}: {count}")
     assert sum(counts.values()) == FILES
     # Most are damaged for good, some still hold motion: neither branch is idle.
-    for suffix in (".bvh", ".npz"):
+    for suffix, share in ((".bvh", 0.4), (".npz", 0.4), (".pose", 0.1)):
         read, refused = counts[f"{suffix} read"], counts[f"{suffix} refused"]
-        assert read > 0.02 * FILES / 2 and refused > 0.2 * FILES / 2
+        assert read > 0.02 * share * FILES and refused > 0.2 * share * FILES

@@ -174,7 +174,10 @@ def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> 
                 writer.write(turned, placed)
         return
     positions = np.concatenate([_placed(skeleton, *block) for block in blocks])
-    clip = Clip(out.stem, skeleton, header.source_fps, positions, unit=header.unit)
+    mask = _decoded_joints(codec, len(positions))
+    if mask is not None:
+        positions[~mask] = np.nan
+    clip = Clip(out.stem, skeleton, header.source_fps, positions, mask=mask, unit=header.unit)
     part = out.with_name(f".{out.stem}.part-{os.getpid()}.npz")
     try:
         write_npz(clip, part)
@@ -201,6 +204,19 @@ def check_suffix(codec: ExportedCodec, out: Path) -> None:
         if codec.preparation.unit != "m":
             what = f"motion in {UNIT_WORDS[codec.preparation.unit]}"
         raise BadInput(f"{out}: this codec codes {what}; name the file to write *{wanted}")
+
+
+def _decoded_joints(codec: ExportedCodec, frames: int) -> np.ndarray | None:
+    """(frames, joints) bool, False for joints of which the codec knows nothing; None for all.
+
+    Those that training never showed have no place, and none is made up for them.
+    """
+    unseen = sorted(codec.preparation.feature_map.unseen)
+    if not unseen:
+        return None
+    mask = np.ones((frames, len(codec.preparation.skeleton)), bool)
+    mask[:, unseen] = False
+    return mask
 
 
 def _placed(skeleton: Skeleton, rotations: np.ndarray | None, positions: np.ndarray) -> np.ndarray:

@@ -132,18 +132,14 @@ def is_flat(clip: Clip) -> bool:
 
 
 def flattened(clip: Clip) -> Clip:
-    """A recording of positions alone, without its depth."""
-    if clip.rotations is not None:
-        raise BadInput(
-            f"{clip.recording}: has rotations, and others beside it have no depth; give them one "
-            "by one"
-        )
+    """A recording without its depth, and so without rotations."""
     if is_flat(clip):
         return clip
     flat, skeleton = np.array([1.0, 1.0, 0.0]), clip.skeleton
     return replace(
         clip,
         positions=clip.positions * flat,
+        rotations=None,
         skeleton=skeleton.with_offsets(skeleton.offsets * flat),
     )
 
