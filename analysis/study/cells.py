@@ -56,7 +56,7 @@ class Absent:
 
     Attributes:
         cell: which.
-        status: refused, failed or stopped.
+        status: refused, failed, stopped, or not finished.
         reason: as the log says it.
     """
 
@@ -89,14 +89,18 @@ class Comparison:
     Attributes:
         cells: those that have a finished point, by rising bits.
         pairs: bits -> the paper's K-Means and RQ-VAE cell, where the sweep has both.
-        absent: cells that were tried and have no finished point, by rising bits.
+        absent: cells that were tried or asked for and have no finished point, by rising bits.
         other_settings: finished points left out since their cell was first tried otherwise.
     """
 
     def __init__(
-        self, points: pd.DataFrame, clips: pd.DataFrame, trials: pd.DataFrame | None = None
+        self,
+        points: pd.DataFrame,
+        clips: pd.DataFrame,
+        trials: pd.DataFrame | None = None,
+        wanted: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Takes rows as in `points.csv`, `clips.parquet` and `trials.csv`."""
+        """Takes rows as in `points.csv`, `clips.parquet`, `trials.csv`, and the cells asked for."""
         ours = points[points["codec"].isin(CODECS)]
         if "share" in ours:
             ours = ours[ours["share"] >= 1]
@@ -109,13 +113,13 @@ class Comparison:
         self._seed = dict(zip(whole["point"], whole["seed"], strict=True))
         of_cell = [cell for cell, kept in zip(every, first, strict=True) if kept]
         self._cell: dict[str, Cell] = dict(zip(whole["point"], of_cell, strict=True))
-        held_out = clips[clips["split"].isin(HELD_OUT)]
+        held_out = _recordings(clips[clips["split"].isin(HELD_OUT)])
         self._clips = held_out[held_out["point"].isin(set(self._cell))]
         kept = set(whole["config_hash"]) if "config_hash" in whole else set()
         self._prefixes = _Prefixes(ours[prefix], kept, held_out)
         self.points = whole
         self.cells = tuple(sorted(set(of_cell)))
-        self.absent = _absent(trials, self.cells)
+        self.absent = _absent(trials, wanted, self.cells)
         self.pairs = {bits: pair for bits, pair in paper_pairs().items()
                       if set(pair) <= set(self.cells)}  # fmt: skip
 
@@ -232,6 +236,12 @@ def _by_cell(
     }
 
 
+def _recordings(clips: pd.DataFrame) -> pd.DataFrame:
+    """Clips whose blocks of a split in time (`name#val`) carry the name of their recording."""
+    names = clips["recording"].str.replace(r"#(val|test)$", "", regex=True)
+    return clips.assign(recording=names)
+
+
 def _first_settings(cells: Sequence[Cell], points: pd.DataFrame) -> list[bool]:
     """Which points have the settings that their cell was tried with first.
 
@@ -242,15 +252,20 @@ def _first_settings(cells: Sequence[Cell], points: pd.DataFrame) -> list[bool]:
     return [first.setdefault(c, h) == h for c, h in zip(cells, hashes, strict=True)]
 
 
-def _absent(trials: pd.DataFrame | None, finished: Sequence[Cell]) -> tuple[Absent, ...]:
-    if trials is None or trials.empty:
-        return ()
+def _absent(
+    trials: pd.DataFrame | None, wanted: Sequence[Mapping[str, Any]], finished: Sequence[Cell]
+) -> tuple[Absent, ...]:
+    ended: list[dict[Hashable, Any]] = []
+    if trials is not None and not trials.empty:
+        ended = trials[trials["status"] != "done"].to_dict("records")
+    under_way: list[dict[Hashable, Any]] = [
+        {**cell, "status": "not finished", "reason": ""} for cell in wanted
+    ]
     found: dict[Cell, Absent] = {}
-    ended = trials[trials["codec"].isin(CODECS) & (trials["status"] != "done")]
-    for row in ended.to_dict("records"):
+    for row in [*ended, *under_way]:
         depth = row.get("quantizer_depth", 1)
-        row["quantizer_depth"] = 1 if row["codec"] == "kmeans" or pd.isna(depth) else depth
-        if pd.isna(row.get("codebook_size")):
+        row["quantizer_depth"] = 1 if row.get("codec") == "kmeans" or pd.isna(depth) else depth
+        if row.get("codec") not in CODECS or pd.isna(row.get("codebook_size")):
             continue
         cell = _cell(row, "quantizer_depth")
         if cell not in finished:

@@ -281,6 +281,8 @@ def _power(tests: Iterable[Difference]) -> str:
     found = list(tests)
     if max(d.least_recordings for d in found) >= SIGNIFICANT:
         d = max(found, key=lambda d: d.least_recordings)
+        if d.recordings == 1:
+            return "; one recording tells nothing of others"
         return f"; {d.recordings} recordings cannot give p below {d.least_recordings:.2g}"
     if max(d.least_seeds for d in found) >= SIGNIFICANT:
         d = max(found, key=lambda d: d.least_seeds)

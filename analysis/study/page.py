@@ -54,7 +54,8 @@ def build_study(folder: Path | str) -> Path | None:
     points = points_frame(log)
     if points.empty:
         return None
-    comparison = Comparison(points, clips_frame(log), trials_frame(log))
+    space = log.sweep.get("spec", {}).get("space") or {}
+    comparison = Comparison(points, clips_frame(log), trials_frame(log), space.get("cells") or ())
     if not comparison.cells:
         return None
     figures = _figures(log, comparison)

@@ -111,6 +111,7 @@ def claim_rows(verdict: Verdict) -> list[dict[str, Any]]:
             ],
         }
         for group in verdict.evidence
+        if group.items
     ]  # fmt: skip
 
 

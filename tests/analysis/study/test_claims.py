@@ -108,6 +108,8 @@ def test_too_few_recordings_cannot_say() -> None:
     found = verdicts(invented(as_the_paper_says, recordings=3))
     assert found["K1"].verdict == OPEN
     assert "3 recordings cannot give p below 0.25" in found["K1"].why
+    found = verdicts(invented(as_the_paper_says, recordings=1))
+    assert "one recording tells nothing of others" in found["K1"].why
     found = verdicts(invented(as_the_paper_says, seeds=1))
     assert {v.verdict for v in found.values()} == {OPEN}
     assert "one training of a cell tells nothing of others" in found["K1"].why
@@ -159,9 +161,10 @@ def test_the_papers_pairs_have_equal_bits(bits: float) -> None:
 def test_blocks_of_one_recording_are_one_unit() -> None:
     """A split in time puts each recording into validation and test."""
     whole = invented(as_the_paper_says)
-    clips = whole._clips.assign(recording=[r[:-1] + "x" for r in whole._clips["recording"]])
-    twice = pd.concat([clips.assign(recording=whole._clips["recording"], split=s)
-                       for s in ("val", "test")])  # fmt: skip
+    clips = whole._clips
+    twice = pd.concat(
+        [clips.assign(recording=clips["recording"] + f"#{s}", split=s) for s in ("val", "test")]
+    )
     comparison = Comparison(whole.points, twice)
     assert comparison.recordings == RECORDINGS
     assert comparison.values(comparison.cells[0], "rmse_full_cm").shape == (RECORDINGS, 5)
@@ -195,6 +198,13 @@ def test_half_trained_points_and_absent_cells_are_told_apart() -> None:
         {"codec": "kmeans", "status": "failed", "reason": "once", "codebook_size": 64,
          "quantizer_depth": float("nan")},
     ])  # fmt: skip
+    asked = [{"codec": "rqvae", "codebook_size": 16, "quantizer_depth": 3},
+             {"codec": "kmeans", "codebook_size": 64},
+             {"codec": "kmeans", "codebook_size": 4096}]  # fmt: skip
+    later = Comparison(points, whole._clips, trials, asked).absent
+    assert [(a.cell.label, a.status) for a in later if a.cell.bits == 12] == [
+        ("k=4096", "refused"), ("D=16, Q=3", "not finished"),
+    ]  # fmt: skip
     comparison = Comparison(points, whole._clips, trials)
     assert [(a.cell, a.status) for a in comparison.absent] == [
         (Cell(3.0, "rqvae", 2, 3), "failed"), (lost, "refused"),
