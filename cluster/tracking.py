@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 from rich.console import Console
 
 from analysis.dashboards import check_tracker, make_tracker, mirror
-from analysis.log import read_log
+from analysis.log import Log, read_log
+from cluster.store import LOCK_NAME
 from cluster.watching import load_plugins_of
 from search_spaces.errors import BadInput
 from search_spaces.record import STATUSES
@@ -35,6 +37,8 @@ def replay(
     if workspace and name != "wandb":
         raise BadInput(f"--workspace is of wandb, not of {name}; leave it out")
     log = read_log(folder)
+    if _being_mirrored(folder, name, log):
+        raise BadInput(f"{folder} is running and mirrors itself in {name}; wait for its end")
     load_plugins_of(folder)
     tracker = make_tracker(name, clips=clips)
     try:
@@ -56,3 +60,17 @@ def replay(
 
         console.print(f"workspace: {save_workspace(log)}", highlight=False, soft_wrap=True)
     return written
+
+
+def _being_mirrored(folder: Path, name: str, log: Log) -> bool:
+    """Whether the sweep runs now with the same tracker: two mirrors would write a trial twice."""
+    lock = folder / LOCK_NAME
+    run = (log.sweep.get("spec") or {}).get("run") or {}
+    if run.get("track") != name or not lock.is_file():
+        return False
+    with lock.open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

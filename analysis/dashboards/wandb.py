@@ -67,8 +67,10 @@ class Wandb:
 
     @property
     def place(self) -> str:
-        """Where offline runs lie; online, W&B's own pages."""
-        return self._folder and f"{self._folder} (offline runs go up with 'wandb sync')"
+        """Where offline runs lie; online, W&B says itself where they are."""
+        if self._wandb is None or self._resume is not None:
+            return ""
+        return f"{Path(self._folder) / 'wandb'} (offline; 'wandb sync' takes it up)"
 
     def start(self, head: Log) -> None:
         """Imports wandb and finds its mode and key, asking nobody.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
 import pytest
 
 from cluster.cli import main
+from cluster.store import LOCK_NAME
 from search_spaces.data_terms import TERMS_FILE
 from search_spaces.record import LOG_FILE
 from tests.analysis.dashboards.fake_trackers import cut, make_log
@@ -83,6 +85,20 @@ def test_a_tracker_that_breaks_is_one_line_and_what_it_had_stays(
     monkeypatch.undo()
     assert main(["track", str(folder), "--to", "tensorboard"]) == 0
     assert "2 trial(s) written, 2 there already" in capsys.readouterr().out
+
+
+def test_a_sweep_that_mirrors_itself_is_left_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *rest = (folder / LOG_FILE).read_text().splitlines(keepends=True)
+    head = json.loads(first)
+    head["spec"]["run"] = {"track": "tensorboard"}
+    (folder / LOG_FILE).write_text("".join([json.dumps(head) + "\n", *rest]))
+    with (folder / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        line = refused(["track", str(folder), "--to", "tensorboard"], capsys)
+        assert "is running and mirrors itself in tensorboard" in line
+    assert main(["track", str(folder), "--to", "tensorboard"]) == 0
 
 
 def test_no_clips_reaches_the_tracker(
