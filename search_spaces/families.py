@@ -232,14 +232,18 @@ _INPUT = Key(
 
 SCALINGS = ("none", "zscore", "fk_jacobian")
 _SCALING = "what an error of a feature counts: alike, by its spread, or by how far it moves joints"
+NETWORK_STARTS = ("random", "principal")
 _CODES = {"low": 1, "high": 65536, "integer": True}
 _SWITCH = (True, False)
 _QUANTIZED = frozenset({"codec", "codebook_size", "quantizer_depth", "quantizer", "groups"})
 
 
-def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
+def _network_keys(
+    learning_rate: float, batch_frames: int, rotation_trick: bool, decoder_share: float
+) -> tuple[Key, ...]:
     # Defaults are those that came nearest to the motion in a few CPU seconds per part: many small
     # steps before few large ones, and codebooks that follow the encoder within some 20 steps.
+    # Those of RQ-VAE are measured one by one in docs/evidence/rqvae.md.
     return (
         key("codebook_size", None, "codes per level (the paper's D)", **_CODES),
         key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
@@ -259,7 +263,12 @@ def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
         key("codebook_init", "kmeans", "of k-means on latents", choices=("kmeans", "random")),
         key("codebook_update", "ema", "what moves the codes", choices=("ema", "gradient")),
         key("codebook_distance", "l2", "by which a code is nearest", choices=("l2", "cosine")),
-        key("rotation_trick", True, "turns gradients, else straight through", choices=_SWITCH),
+        key(
+            "rotation_trick",
+            rotation_trick,
+            "turns gradients from a code to its latent, else they go straight through",
+            choices=_SWITCH,
+        ),
         key("quantizer_dropout", 0.0, "share of steps with fewer levels", low=0.0, high=1.0),
         key("dead_codes", "redraw", "what befalls codes that go unused", choices=DEAD_CODES),
         key(
@@ -273,6 +282,7 @@ def _network_keys(learning_rate: float, batch_frames: int) -> tuple[Key, ...]:
         key("epochs", 200, "passes over the training frames", low=1, high=1e6, integer=True),
         key("max_steps", 1500, "steps per part at most", low=1, high=1e8, integer=True),
         key("batch_frames", batch_frames, "frames per step", low=8, high=1e6, integer=True),
+        key("decoder_share", decoder_share, "last steps, of the decoder alone", low=0, high=0.9),
     )
 
 
@@ -305,7 +315,16 @@ RQVAE = register_family(
         name="rqvae",
         title="RQ-VAE",
         residual=True,
-        keys=_network_keys(learning_rate=2e-3, batch_frames=256),
+        keys=(
+            *_network_keys(2e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
+            key(
+                "network_start",
+                "principal",
+                "first weights: at random, or projection on principal components and back",
+                choices=NETWORK_STARTS,
+            ),
+            key("linear_path", False, "a linear map beside the layers", choices=_SWITCH),
+        ),
         alphabet=quantized_alphabet,
         rate_keys=_QUANTIZED,
     )
@@ -318,7 +337,7 @@ TEMPORAL_RVQ = register_family(
         residual=True,
         compression_key="compression",
         keys=(
-            *_network_keys(learning_rate=1e-3, batch_frames=512),
+            *_network_keys(1e-3, batch_frames=512, rotation_trick=True, decoder_share=0.0),
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
         ),

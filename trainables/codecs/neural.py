@@ -2,9 +2,10 @@
 
 Features go in scaled as `feature_scaling` says. The loss is `loss.angle` x squared error of scaled
 features + `loss.position` x squared joint position error + `loss.geodesic` x squared angle of
-rotations + `commitment` x what the quantizer adds. Adam with cosine decay to 5 % over the whole
-budget, so a share of the budget is the same steps whether it is asked for at once or piecewise.
-Step, seed and data decide all randomness.
+rotations + `commitment` x what the quantizer adds. In the last `decoder_share` of the steps encoder
+and codes stay as they are and the decoder alone learns. Adam with cosine decay to 5 % over the
+whole budget, so a share of the budget is the same steps whether it is asked for at once or
+piecewise. Step, seed and data decide all randomness.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from torch import Tensor, nn
 from search_spaces.errors import BadInput
 from search_spaces.quantizers import FINITE_SCALAR, option, quantizer_of
 from search_spaces.space import Value, float_for, int_for, value_for
-from trainables.codecs.batches import Batch, Batches
+from trainables.codecs.batches import Batches
 from trainables.codecs.codec import BLOCK_FRAMES, Codec, Tokens
 from trainables.codecs.segments import Context, Segment, blocks_of, segments
-from trainables.losses.reconstruction import SCORED_FRAMES, ReconstructionLoss
+from trainables.codecs.training_step import StepLosses, cosine
+from trainables.losses.reconstruction import ReconstructionLoss
 from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
 from trainables.networks.autoencoder import Autoencoder
@@ -38,7 +40,6 @@ CHUNK = 1024
 does not depend on how many others stand beside it."""
 
 _GRADIENT_NORM = 1.0
-_FINAL_RATE = 0.05
 _WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
 
 
@@ -73,6 +74,9 @@ class NeuralCodec(Codec):
         """How far the trained networks look; where that is not known, recordings run whole."""
         return Context()
 
+    def start(self, model: Autoencoder, data: PartData) -> None:
+        """Sets first weights from the training data, where a family does not start at random."""
+
     def whole(self, key: str) -> int:
         """A whole number of the configuration, as it holds for this part."""
         return int_for(self.config, key, self.part)
@@ -101,17 +105,16 @@ class NeuralCodec(Codec):
             model, optimiser = self._prepare(data, runtime, batches, generator)
             sums: dict[str, Tensor] = {}
             begun = self._step
-            features = self._scaled(data.features)
-            loss = self._reconstruction_loss(data, features)
+            losses_of = self._step_losses(data, model)
+            alone = batches.steps * (1 - float(self.option("decoder_share", 0.0)))
             while self._step < goal:
                 generator.seed(self.seed, _STEPS, self._step)
                 batch = batches.batch(self._step)
                 own = batch.share(runtime.rank, runtime.world_size)
-                every = max(1, batch.frames // SCORED_FRAMES)
-                losses = self._losses(model, features, own, loss, every)
+                losses = losses_of.of(batch, own, decoder_only=self._step >= alone)
                 # Gradients are averaged over workers; this makes that a mean over the batch.
                 weight = own.frames * runtime.world_size / batch.frames
-                rate = _cosine(self._step / batches.steps) * self.number("learning_rate")
+                rate = cosine(self._step / batches.steps) * self.number("learning_rate")
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 optimiser.zero_grad()
@@ -132,39 +135,6 @@ class NeuralCodec(Codec):
             )
         return means
 
-    def _losses(
-        self,
-        model: Autoencoder,
-        features: Tensor,
-        batch: Batch,
-        reconstruction: ReconstructionLoss,
-        every: int = 1,
-    ) -> dict[str, Tensor]:
-        """`loss` and what it is made of, means over valid frames (`every` n-th for positions)."""
-        rows = torch.from_numpy(batch.rows).to(features.device)
-        wanted = features[rows]
-        latents = model.encoder(wanted)
-        if batch.valid is None:
-            flat = latents.reshape(-1, latents.shape[-1])
-            quantized, _, commitment = model.quantizer.quantize(flat)
-            decoded = model.decoder(quantized.view_as(latents))
-            valid = slice(None)
-        else:
-            valid = torch.from_numpy(batch.valid).to(features.device)
-            real = valid[:, :: self.compression]  # a token is real if its first frame is
-            quantized, _, commitment = model.quantizer.quantize(latents[real])
-            decoded = model.decoder(latents.new_zeros(latents.shape).index_put((real,), quantized))
-        scored = decoded[valid].reshape(-1, self.dimensions)
-        wanted = wanted[valid].reshape(-1, self.dimensions)
-        errors = reconstruction.errors(scored, wanted, rows[valid].reshape(-1), every)
-        angle = errors.pop("loss.angle")
-        total = reconstruction.weight("loss.angle") * angle
-        total = total + self.number("commitment") * commitment
-        for name, error in errors.items():
-            total = total + reconstruction.weight(name) * error
-        losses = {"loss.angle": angle, "loss.commitment": commitment, **errors}
-        return {"loss": total, **losses}
-
     def _prepare(
         self, data: PartData, runtime: Runtime, batches: Batches, generator: SeededTorch
     ) -> tuple[Autoencoder, torch.optim.Optimizer]:
@@ -184,6 +154,7 @@ class NeuralCodec(Codec):
         if state:
             optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         else:
+            self.start(model, data)
             generator.seed(self.seed, _CODES)
             sample = batches.sample(model.quantizer.initial_sample * self.compression)
             with torch.no_grad():  # every worker the whole sample: so they start from one codebook
@@ -207,18 +178,22 @@ class NeuralCodec(Codec):
         return feature_scale(data, str(value_for(self.config, "feature_scaling", self.part)))
 
     def _new_optimiser(self, model: Autoencoder) -> torch.optim.Optimizer:
-        decay = float(self._option("weight_decay", 0.0))
+        decay = float(self.option("weight_decay", 0.0))
         kind = (
-            torch.optim.AdamW if self._option("optimiser", "adam") == "adamw" else torch.optim.Adam
+            torch.optim.AdamW if self.option("optimiser", "adam") == "adamw" else torch.optim.Adam
         )
         return kind(model.parameters(), lr=0.0, weight_decay=decay, fused=True)
 
-    def _reconstruction_loss(self, data: PartData, features: Tensor) -> ReconstructionLoss:
+    def _step_losses(self, data: PartData, model: Autoencoder) -> StepLosses:
         weights = {name: self.number(name) for name in ("loss.angle", "loss.position")}
-        weights["loss.geodesic"] = float(self._option("loss.geodesic", 0.0))
-        return ReconstructionLoss(weights, data, self._scale_of(data), features)
+        weights["loss.geodesic"] = float(self.option("loss.geodesic", 0.0))
+        features = self._scaled(data.features)
+        reconstruction = ReconstructionLoss(weights, data, self._scale_of(data), features)
+        dropout = float(self.option("quantizer_dropout", 0.0))
+        commitment = self.number("commitment")
+        return StepLosses(model, features, reconstruction, self.compression, commitment, dropout)
 
-    def _option(self, name: str, default: Value) -> Value:
+    def option(self, name: str, default: Value) -> Value:
         """A key that a configuration from before it, or a plugin's family, may lack."""
         return option(self.config, name, self.part, default)
 
@@ -370,11 +345,6 @@ class NeuralCodec(Codec):
         self._pending = copy.deepcopy(dict(state)) if state else None
         self._step = int(state["step"]) if state else 0
         self.trained_share = float(state["share"]) if state else 0.0
-
-
-def _cosine(share: float) -> float:
-    """1 at the start of the budget, 5 % at its end."""
-    return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def blockwise(function: Any, rows: Tensor) -> Tensor:

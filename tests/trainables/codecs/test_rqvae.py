@@ -20,7 +20,8 @@ from trainables.codecs.contract import (
     part_data,
     structured_recordings,
 )
-from trainables.codecs.rqvae import RQVAECodec
+from trainables.codecs.kmeans import KMeansCodec
+from trainables.codecs.rqvae import RQVAECodec, principal
 from trainables.motion.part_data import PartData
 from trainables.runtime import PlainRuntime
 
@@ -85,7 +86,8 @@ def test_the_loss_is_its_weighted_parts() -> None:
 
 def test_a_position_loss_alone_learns_positions() -> None:
     data = _data()
-    codec = _new(data, max_steps=80, **{"loss.angle": 0.0, "loss.position": 1.0})
+    options: Config = {"loss.angle": 0.0, "loss.position": 1.0, "network_start": "random"}
+    codec = _new(data, max_steps=80, **options)
     first = codec.fit(data, PlainRuntime(), until=0.1)
     last = codec.fit(data, PlainRuntime())
     assert last["loss.position"] < 0.5 * first["loss.position"]
@@ -93,7 +95,10 @@ def test_a_position_loss_alone_learns_positions() -> None:
 
 def test_shares_and_resuming_are_exact_with_positions_and_redrawn_codes() -> None:
     data = _data()
-    options: Config = {"loss.position": 1.0, "dead_code_share": 0.25, "max_steps": 16}
+    options: Config = {
+        "loss.position": 1.0, "dead_code_share": 0.25, "max_steps": 16, "decoder_share": 0.5,
+        "linear_path": True, "network_start": "principal",
+    }  # fmt: skip
     whole, first, second = (_new(data, **options) for _ in range(3))
     whole.fit(data, PlainRuntime())
     first.fit(data, PlainRuntime(), until=0.4)
@@ -109,6 +114,104 @@ def test_weights_may_differ_by_part() -> None:
     codec = _new(data, **{"latent_dim.body": 5, "latent_dim.right_hand": 3})
     codec.fit(data, PlainRuntime(), until=0.1)
     assert codec.arrays()["codebooks"].shape == (3, 8, 5)
+
+
+def _error(codec: RQVAECodec | KMeansCodec, data: PartData) -> float:
+    decoded = codec.decode(codec.encode(data.features))
+    return float(np.sqrt(((decoded - data.features) ** 2).mean()))
+
+
+def test_one_level_trains_to_within_a_few_per_cent_of_kmeans() -> None:
+    data = _data()
+    few: Config = {"codebook_size": 16, "feature_scaling": "none"}
+    bound = KMeansCodec(complete({"codec": "kmeans", **few}), "body", 9, data.fps, 0)
+    bound.fit(data, PlainRuntime())
+    shape: Config = {"hidden_dim": 64, "latent_dim": 16, "max_steps": 30, "quantizer_depth": 1}
+    for start, low, high in (("principal", 0.9, 1.08), ("random", 1.2, 9.0)):
+        given: Config = {"codec": "rqvae", **few, **shape, "network_start": start}
+        codec = RQVAECodec(complete(given), "body", 9, data.fps, 0)
+        codec.fit(data, PlainRuntime())
+        assert low < _error(codec, data) / _error(bound, data) < high, start
+
+
+@pytest.mark.parametrize("path", [False, True])
+def test_principal_networks_start_from_distances_between_features(path: bool) -> None:
+    data = _data()
+    options: Config = {"network_start": "principal", "linear_path": path, "max_steps": 1}
+    codec = _new(data, hidden_dim=64, latent_dim=12, learning_rate=1e-6, **options)
+    codec.fit(data, PlainRuntime())
+    scaled = codec._scaled(data.features[:50])
+    with torch.no_grad():
+        latents = codec.latents(codec.model, scaled)
+        again = codec.reconstruction(codec.model, latents)
+    assert torch.allclose(latents @ latents.T, scaled @ scaled.T, atol=1e-2)
+    assert torch.allclose(again, scaled, atol=1e-3)
+
+
+def test_principal_components_are_those_of_scaled_features() -> None:
+    rng = np.random.default_rng(0)
+    features = (rng.normal(size=(40_000, 4)) @ rng.normal(size=(4, 4))).astype(np.float32)
+    mean, scale = features.mean(0), np.array([1, 2, 3, 4], np.float32)
+    components, spread = principal(features, mean, scale)
+    _, values, rows = np.linalg.svd((features - mean) / scale, full_matrices=False)
+    assert np.allclose(spread, values / np.sqrt(len(features)), rtol=1e-3)
+    assert np.allclose(np.abs((components * rows).sum(1)), 1, atol=1e-4)
+    assert (np.take_along_axis(components, np.abs(components).argmax(1)[:, None], 1) > 0).all()
+
+
+def test_at_the_end_the_decoder_learns_alone() -> None:
+    data = _data()
+    codec = _new(data, max_steps=10, decoder_share=0.5)
+    codec.fit(data, PlainRuntime(), until=0.5)
+    half = codec.arrays()
+    last = codec.fit(data, PlainRuntime())
+    assert last["loss.commitment"] == 0 and last["loss"] == pytest.approx(last["loss.angle"])
+    for name, array in codec.arrays().items():
+        stays = not name.startswith("decoder.")
+        assert np.array_equal(array, half[name]) is stays, name
+
+
+def test_a_decoder_alone_sees_prefixes_where_levels_are_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = _data()
+    for dropout, expected in ((0.0, {None}), (0.5, {None, 1, 2, 3})):
+        codec = _new(data, max_steps=30, decoder_share=0.8, quantizer_dropout=dropout)
+        codec.fit(data, PlainRuntime(), until=0.1)
+        quantizer, seen = codec.model.quantizer, []
+        decode = quantizer.decode
+
+        def spied(indices: torch.Tensor, depth: int | None = None) -> torch.Tensor:
+            seen.append(depth)  # noqa: B023
+            return decode(indices, depth)  # noqa: B023
+
+        monkeypatch.setattr(quantizer, "decode", spied)
+        codec.fit(data, PlainRuntime())
+        assert set(seen) == expected and len(seen) == 24
+
+
+@pytest.mark.parametrize(
+    "change", [{"network_start": "random"}, {"linear_path": True}, {"decoder_share": 0.5}]
+)
+def test_each_way_to_train_changes_what_is_learnt(change: Config) -> None:
+    data = _data()
+    base: Config = {"network_start": "principal", "decoder_share": 0.0}
+    plain, changed = _new(data, **base), _new(data, **{**base, **change})
+    for codec in (plain, changed):
+        codec.fit(data, PlainRuntime(), until=0.7)
+    assert _error(plain, data) != _error(changed, data)
+
+
+def test_a_configuration_from_before_these_keys_trains_as_it_did() -> None:
+    data = _data()
+    before: Config = {"network_start": "random", "linear_path": False, "decoder_share": 0.0}
+    codec = _new(data, rotation_trick=True, **before)
+    old = {k: v for k, v in codec.config.items() if k not in {*before, "rotation_trick"}}
+    other = RQVAECodec(old, "body", data.dimensions, data.fps, 0)
+    for each in (codec, other):
+        each.fit(data, PlainRuntime())
+    for name, array in codec.arrays().items():
+        assert np.array_equal(other.arrays()[name], array), name
 
 
 def test_divergence_is_said() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.networks.frame_mlp import frame_decoder, frame_encoder
+from trainables.networks.frame_mlp import frame_decoder, frame_encoder, start_linear
 from trainables.networks.seeded import SeededTorch
 from trainables.networks.temporal_resnet import (
     OverTime,
@@ -27,6 +27,33 @@ def test_frame_networks_are_three_linear_layers() -> None:
         assert kinds == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
         assert network(torch.zeros(shape)).shape == (5, 28 - shape[1])
         assert (network(torch.randn(200, shape[1])) < 0).any(), "a ReLU closes the network"
+
+
+@pytest.mark.parametrize(("hidden", "path"), [(32, False), (4, True)])
+def test_networks_start_as_a_linear_map_and_train_from_there(hidden: int, path: bool) -> None:
+    torch.manual_seed(0)
+    into, out_of = torch.randn(8, 10), torch.randn(5, 8)
+    network = frame_encoder(10, hidden, 5, path)
+    start_linear(network, into, out_of, spread=3.0)
+    x = 4 * torch.randn(200, 10)
+    expected = x @ into.T @ out_of.T
+    assert torch.allclose(network(x), expected, rtol=1e-4, atol=1e-3)
+    (network(x) - expected.roll(1, 0)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_narrow_layers_start_with_the_first_rows() -> None:
+    torch.manual_seed(0)
+    into, out_of, x = torch.randn(8, 10), torch.randn(5, 8), torch.randn(200, 10)
+    for hidden, rows in ((12, 3), (18, 4)):  # the narrower layer has 6 and 9 units
+        network = frame_encoder(10, hidden, 5)
+        start_linear(network, into, out_of, spread=1.0)
+        expected = x @ into[:rows].T @ out_of[:, :rows].T
+        assert torch.allclose(network(x), expected, rtol=1e-4, atol=1e-4)
+    decoder = frame_decoder(10, 18, 5)
+    before = decoder[0].weight[8].clone()
+    start_linear(decoder, torch.eye(5), into.T[:, :5], spread=1.0)
+    assert torch.equal(decoder[0].weight[8], before), "units that hold no row stay as they were"
 
 
 @pytest.mark.parametrize("compression", [1, 2, 4, 8])
