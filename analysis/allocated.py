@@ -9,9 +9,10 @@ once as bits saved at the same error.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +36,8 @@ class Gain:
         composed_val, composed_test: its RMSE; `val` and `test` where nothing composed is better.
         cheaper: least rate of a composed point whose validation error is no larger.
         hands, composed_hands: RMSE of the hands on test, what the split costs them; NaN without.
+        kept_shares, kept_val, kept_test: of the best composed point of at most that rate whose
+            hands are no worse on validation; those of the sweep's own point where there is none.
     """
 
     point: str
@@ -48,6 +51,9 @@ class Gain:
     cheaper: float
     hands: float = math.nan
     composed_hands: float = math.nan
+    kept_shares: dict[str, float] = field(default_factory=dict)
+    kept_val: float = math.nan
+    kept_test: float = math.nan
 
     @property
     def less_val(self) -> float:
@@ -58,6 +64,11 @@ class Gain:
     def less_test(self) -> float:
         """Share of the test error that is saved; it may be negative, since test chose nothing."""
         return 1 - self.composed_test / self.test
+
+    @property
+    def less_kept(self) -> float:
+        """Share of the test error that is saved with hands that are no worse on validation."""
+        return 1 - self.kept_test / self.test
 
     @property
     def saved(self) -> float:
@@ -101,6 +112,11 @@ class Allocation:
     def mean_less_test(self) -> float:
         """The same of the test error."""
         return _mean([g.less_test for g in self.gains])
+
+    @property
+    def mean_less_kept(self) -> float:
+        """Share of the test error saved at the same bits with hands no worse; NaN without hands."""
+        return _mean([g.less_kept for g in self.gains])
 
     @property
     def mean_hands(self) -> float:
@@ -163,6 +179,7 @@ def gains_over(
     """Gains at each point of the sweep's own front (rate and full-pose RMSE on validation)."""
     rate, val, test = RATES[which], error_column(own, "val"), error_column(own, "test")
     hands = test.replace("_full_", "_hands_")
+    known = hands in own.columns
     lowest, gains = math.inf, []
     for row in own.sort_values([rate, val]).to_dict("records"):
         if not row[val] < lowest:
@@ -173,6 +190,7 @@ def gains_over(
         best = affordable.loc[affordable[val].idxmin()] if len(affordable) else None
         if best is None or not best[val] < row[val]:
             best = None
+        kept = _hands_kept(affordable, row, val)
         gains.append(
             Gain(
                 point=str(row["point"]),
@@ -186,9 +204,23 @@ def gains_over(
                 cheaper=min([float(row[rate]), *(float(r) for r in enough[rate])]),
                 hands=float(row.get(hands, math.nan)),
                 composed_hands=float((row if best is None else best).get(hands, math.nan)),
+                kept_shares={p: float(kept[f"{p}_bps"]) for p in parts} if kept is not None else {},
+                kept_val=float((row if kept is None else kept)[val]) if known else math.nan,
+                kept_test=float((row if kept is None else kept)[test]) if known else math.nan,
             )
         )
     return gains
+
+
+def _hands_kept(affordable: pd.DataFrame, row: Mapping[Any, Any], val: str) -> pd.Series | None:
+    """The best of the rows that beat a point without worse hands, on validation."""
+    hands = val.replace("_full_", "_hands_")
+    if hands not in affordable or hands not in row:
+        return None
+    better = affordable[
+        (affordable[hands] <= row[hands] * (1 + 1e-6)) & (affordable[val] < row[val])
+    ]
+    return better.loc[better[val].idxmin()] if len(better) else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -85,7 +85,11 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
             alone = decoded.of("val", part, str(row["point"]))
             rate = float(row[_rate_column(which, part)])
             parts[part].append(PartPoint(str(row["point"]), rate, alone.squared))
-    found = _thinned(best_compositions(parts, unavoidable(data, "val")))
+    base = unavoidable(data, "val")
+    found = _thinned(best_compositions(parts, base))
+    found += _hands_kept(parts, base, decoded.kept, which)
+    # A composition that both ways lead to is decoded once.
+    found = list({tuple(c.points.values()): c for c in found}.values())
     rows = [_verified(data, decoded, composition, which) for composition in found]
     table = _with_equal_bits(rows, frame, which).assign(points_counted=len(frame))
     place = log.folder / ALLOCATION_FILE
@@ -104,6 +108,31 @@ def _show(folder: Path, log: Log, console: Console) -> None:
     console.print(f"report: {build_report(folder)}", highlight=False, soft_wrap=True)
     if is_study(log) and (study := build_study(folder)) is not None:
         console.print(f"study: {study}", highlight=False, soft_wrap=True)
+
+
+def _hands_kept(
+    parts: dict[str, list[PartPoint]], base: np.ndarray, frame: pd.DataFrame, which: str
+) -> list[Composition]:
+    """For each point of the own front, what at most its bits give with hands that err no more.
+
+    The full pose hardly sees the fingers, so a split that is best for it starves the hands.
+    """
+    hands = [p for p in parts if p.endswith("hand")]
+    if not hands or len(hands) == len(parts):
+        return []
+    total, found, lowest = _total_column(which), [], np.inf
+    for row in frame.sort_values([total, "val_rmse_full_cm"]).to_dict("records"):
+        if not row["val_rmse_full_cm"] < lowest:
+            continue
+        lowest = row["val_rmse_full_cm"]
+        allowed = dict(parts)
+        for hand in hands:
+            own = next(p for p in parts[hand] if p.point == row["point"])
+            most = own.squared.mean() * (1 + 1e-9)
+            allowed[hand] = [p for p in parts[hand] if p.squared.mean() <= most]
+        best = [c for c in best_compositions(allowed, base) if c.rate <= row[total] * (1 + 1e-9)]
+        found += best[-1:]
+    return found
 
 
 def _rate_column(which: str, part: str) -> str:
@@ -240,6 +269,13 @@ def _print(
             f"{saved:.1f} % fewer bits",
             highlight=False,
         )
+        kept = [g.less_kept for g in gains if np.isfinite(g.less_kept)]
+        if kept:
+            console.print(
+                f"with hands no worse (validation): {100 * sum(kept) / len(kept):.1f} % less RMSE "
+                "on test",
+                highlight=False,
+            )
     console.print(
         f"{len(table)} compositions decoded; predictions were off by {100 * off:.2g} % at most",
         highlight=False,

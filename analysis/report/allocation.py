@@ -62,7 +62,7 @@ def allocation_figure(found: Allocation) -> Figure:
     own = sorted((g.rate, g.val) for g in found.gains)
     front = found.table[found.table["on_front"].astype(bool)].sort_values(rate)
     composed = front[front["composed"].astype(bool)]
-    alike = found.table[~found.table["composed"].astype(bool)]
+    alike = front[~front["composed"].astype(bool)]
     with rc_context(INLINE_STYLE):
         figure = Figure(figsize=(WIDTH, 3.5))
         left = figure.add_axes((0.06, 0.145, 0.46, 0.76))

@@ -255,10 +255,10 @@ def _first_settings(cells: Sequence[Cell], points: pd.DataFrame) -> list[bool]:
 def _absent(
     trials: pd.DataFrame | None, wanted: Sequence[Mapping[str, Any]], finished: Sequence[Cell]
 ) -> tuple[Absent, ...]:
-    ended: list[dict[Hashable, Any]] = []
+    ended: list[dict[Any, Any]] = []
     if trials is not None and not trials.empty:
         ended = trials[trials["status"] != "done"].to_dict("records")
-    under_way: list[dict[Hashable, Any]] = [
+    under_way: list[dict[Any, Any]] = [
         {**cell, "status": "not finished", "reason": ""} for cell in wanted
     ]
     found: dict[Cell, Absent] = {}
