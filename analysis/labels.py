@@ -9,7 +9,10 @@ from typing import Any
 from search_spaces.objectives import Scope, find_metric
 from search_spaces.units import APPROX_SKELETON
 
-CODECS = {"kmeans": "K-Means", "rqvae": "RQ-VAE", "temporal_rvq": "Temporal RVQ"}
+CODECS = {
+    "kmeans": "K-Means", "rqvae": "RQ-VAE", "temporal_rvq": "Temporal RVQ",
+    "flow_matching": "Flow matching",
+}  # fmt: skip
 UNITS = {
     "bps": "bits/s", "cm": "cm", "pct": "%", "mps3": "m/s³", "codes": "codes", "px": "px",
     "pxps3": "px/s³", "sw": "shoulder widths", "swps3": "shoulder widths/s³",

@@ -29,7 +29,8 @@ Preset = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer."
+        help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer; "
+        "'embedded:2d' is that in two dimensions."
     ),
 ]
 RestSkeleton = Annotated[

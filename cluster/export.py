@@ -12,6 +12,7 @@ from rich.console import Console
 from search_spaces.errors import BadInput
 from search_spaces.record import (
     CODEC_FOLDER,
+    GENERATOR_FOLDER,
     PREPARATION_FOLDER,
     TOKEN_MODELS_FILE,
     TRIALS_FOLDER,
@@ -159,6 +160,11 @@ def trained(
     from trainables.codecs.codec import load_codec
 
     place = folder / TRIALS_FOLDER / trial / CODEC_FOLDER
+    if (place.parent / GENERATOR_FOLDER).is_dir():
+        raise BadInput(
+            f"{folder}: {trial} is a generator, which codes nothing; export the codec it was given "
+            "(input_trial in points.csv)"
+        )
     if not (place / TOKEN_MODELS_FILE).is_file():
         raise BadInput(
             f"{place}: the codec of this trial was not kept; train it again with 'ratefront trial "

@@ -23,6 +23,11 @@ from analysis.study.cells import HELD_OUT
 
 RESAMPLES = 4_000
 SEED = 20_263
+TOLERANCE = 0.05
+"""Share of the original's jerk within which a difference is none: a cell has reached it where the
+interval of its difference meets these limits. Without any, samples would be told from the original
+by nothing but the number of recordings."""
+
 LEAST_RECORDINGS = 5
 """With fewer, an interval from resampled recordings says nothing."""
 
@@ -40,9 +45,9 @@ class Interval:
     low: float
     high: float
 
-    def holds(self, value: float) -> bool:
-        """Whether a value lies in the interval."""
-        return self.low <= value <= self.high
+    def meets(self, limit: float) -> bool:
+        """Whether the interval meets that from -limit to limit."""
+        return self.low <= limit and self.high >= -limit
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Conditioned:
         excess: jerk of the samples less the original's, paired by recording.
         decoded: jerk of what the tokens decode to.
         to_original, to_decoded: RMSE of a sample, in the data's unit of lengths.
+        reached: whether the interval of `excess` meets `TOLERANCE` about 0.
     """
 
     codec: str
@@ -74,17 +80,13 @@ class Conditioned:
     decoded: float
     to_original: float
     to_decoded: float
+    reached: bool
 
     @property
     def label(self) -> str:
         """As the paper writes it."""
         name = f"k={self.codes}" if self.codec == "kmeans" else f"D={self.codes}, Q={self.depth}"
         return f"{name}, {self.other}" if self.other else name
-
-    @property
-    def reached(self) -> bool:
-        """Whether the original's jerk is within the interval of the paired difference."""
-        return self.excess.holds(0.0)
 
 
 class Synthesis:
@@ -187,6 +189,7 @@ class Synthesis:
         config = str(row["config_hash"])
         jerk = self._of(config, self.metric)
         codes, depth = int(row["codebook_size"]), int(row["levels"])
+        excess = self._interval(jerk - self._original)
         beside = {n: float(np.nanmean(self._of(config, m))) for n, m in self._named.items()}
         return Conditioned(
             codec=str(row["conditioning"]),
@@ -197,10 +200,11 @@ class Synthesis:
             other=others.get(config, ""),
             seeds=int((self._points["config_hash"] == config).sum()),
             jerk=self._interval(jerk),
-            excess=self._interval(jerk - self._original),
+            excess=excess,
             decoded=beside["jerk_decoded"],
             to_original=beside["to_original"],
             to_decoded=beside["to_decoded"],
+            reached=excess.meets(TOLERANCE * self.reference.mean),
         )
 
 
@@ -303,7 +307,7 @@ def _k8(synthesis: Synthesis, size: str) -> tuple[str, str]:
         f"{c.label}: {c.excess.mean:+.3g} [{c.excess.low:+.3g}, {c.excess.high:+.3g}]"
         for c in curve
     )
-    why = f"jerk less the original's: {said}"
+    why = f"jerk less the original's ({synthesis.reference.mean:.3g}): {said}"
     if early:
         why += f"; already reached at {', '.join(early)}"
     if late:

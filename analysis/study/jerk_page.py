@@ -17,7 +17,16 @@ from analysis.labels import codec_label, unit_label
 from analysis.log import Log, read_log
 from analysis.points import clips_frame, points_frame, trials_frame
 from analysis.published import published
-from analysis.study.jerk import FAILED, HELD, Conditioned, Synthesis, judge, knee, reached_from
+from analysis.study.jerk import (
+    FAILED,
+    HELD,
+    TOLERANCE,
+    Conditioned,
+    Synthesis,
+    judge,
+    knee,
+    reached_from,
+)
 from analysis.study.jerk_figure import jerk_figure
 from search_spaces.record import JERK_FILE, MEAN_POSE
 
@@ -71,6 +80,7 @@ def render(log: Log, synthesis: Synthesis) -> str:
         plate=Markup(plate),
         rows=[_row(c) for c in synthesis.cells],
         knee=found,
+        tolerance=TOLERANCE,
         reached=reached_from(synthesis),
         mean_pose=_mean_pose(log, synthesis),
         refused=_refused(log),
