@@ -18,7 +18,7 @@ from tests.cluster.motion import write_motion
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_log(tmp_path / "sweep", trials=4)
+    make_log(tmp_path / "sweep", trials=4, parts=("body",))
     return tmp_path / "sweep"
 
 

@@ -22,7 +22,7 @@ from analysis.points import points_frame, trials_frame
 from search_spaces.record import CODEC_FOLDER, LOG_FILE, RECONSTRUCTIONS_FILE, TRIALS_FOLDER
 from tests.analysis.dashboards.fake_trackers import cut, make_log
 
-TRIALS, BEFORE = 9, 4
+TRIALS, BEFORE = 8, 4
 MOTION = b"how somebody moved"
 
 

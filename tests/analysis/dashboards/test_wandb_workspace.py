@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,10 +43,11 @@ def test_it_shows_the_front_and_the_objectives_of_the_sweeps_own_runs(log: Log) 
 
 
 def test_offline_there_is_nowhere_to_save_it(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
     from wandb.sdk import wandb_setup
 
-    monkeypatch.setattr(wandb_setup, "_singleton", None)
+    # A singleton of wandb's own would leave its threads behind.
+    settings = SimpleNamespace(settings=SimpleNamespace(mode="offline"))
+    monkeypatch.setattr(wandb_setup, "singleton", lambda: settings)
     with pytest.raises(TrackerUnavailable, match="set WANDB_MODE=online"):
         save_workspace(log)
 

@@ -74,7 +74,7 @@ def test_the_page_follows_the_log(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_into_the_sweep(tmp_path: Path) -> None:
-    make_log(tmp_path, trials=2)
+    make_log(tmp_path, trials=2, parts=("body",))
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     page = WatchedSweep(tmp_path).page.decode()
     assert "an invented sweep" in page and "ratefront-watch" in page
@@ -143,7 +143,7 @@ def test_several_sweeps_are_watched_at_several_ports(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
-    make_log(tmp_path, trials=1)
+    make_log(tmp_path, trials=1, parts=("body",))
     code = ("import sys; from pathlib import Path; from analysis.dashboards.watch import watch\n"
             "watch(Path(sys.argv[1]), None, lambda line: print(line, flush=True))\n"
             "print([m for m in ('torch', 'ray') if m in sys.modules])")  # fmt: skip
