@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -132,9 +132,17 @@ def trials_frame(log: Log) -> pd.DataFrame:
     return frame.reindex(columns=list(dict.fromkeys([*TRIAL_COLUMNS, *frame.columns])))
 
 
-def clips_frame(log: Log) -> pd.DataFrame:
-    """Rows per clip of every logged point, from the folders of its trials."""
+def clips_frame(log: Log, only: Collection[str] | None = None) -> pd.DataFrame:
+    """Rows per clip of every logged point, from the folders of its trials.
+
+    Args:
+        log: of the sweep.
+        only: identities of the points that are wanted; all where left out.
+    """
     points = point_rows(log)
+    if only is not None:
+        wanted = set(only)
+        points = {p: row for p, row in points.items() if p in wanted}
     frames = []
     for trial in dict.fromkeys(str(row["trial"]) for row, _ in points.values()):
         path = log.folder / TRIALS_FOLDER / trial / TRIAL_CLIPS_FILE
@@ -164,7 +172,12 @@ def front_objectives(log: Log, points: pd.DataFrame) -> list[Objective]:
         names = [in_unit(name, log.facts.yardstick) for name in names]
     searched = [o.name for o in log.objectives if not is_rate(o.name)]
     wanted = objectives(dict.fromkeys([*names, *searched]))
-    return [o for o in wanted if o.column("val") in points.columns]
+    return [o for o in wanted if _measured(points, o.column("val"))]
+
+
+def _measured(points: pd.DataFrame, column: str) -> bool:
+    """Whether any point has a value; a part that validation never shows has none."""
+    return column in points.columns and (points.empty or bool(points[column].notna().any()))
 
 
 def write_tables(folder: Path | str) -> Tables:

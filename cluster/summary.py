@@ -45,7 +45,11 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
         return
     unit = unit_label(full_pose).partition(" on ")[0].replace("shoulder widths", "sw")
     columns = [
-        (f"{title} {unit}", name.replace("full_pose", full_pose), form)
+        (
+            f"{title} {unit}",
+            name.replace("full_pose", full_pose),
+            "{:.3f}" if unit == "sw" else form,
+        )
         if name.endswith("full_pose")
         else (title, name, form)
         for title, name, form in _COLUMNS

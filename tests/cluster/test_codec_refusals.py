@@ -195,7 +195,7 @@ def test_motion_that_does_not_fit(
     out = refused.out / "x.rft"
     for name, words in (
         ("bare.npz", ("positions only",)),
-        ("pixels.npz", ("in px",)),
+        ("pixels.npz", ("is in pixels", "codes metres")),
         ("renamed.bvh", ("lacks RightFoot",)),
         ("none.bvh", ("no such file",)),
     ):

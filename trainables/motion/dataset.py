@@ -18,6 +18,7 @@ from search_spaces.errors import BadInput
 from search_spaces.objectives import SPLITS
 from search_spaces.spec import PROCEDURAL, DataSpec
 from trainables.motion.clip import Clip
+from trainables.motion.detectors import alike
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.joint_names import mirror_order, side
@@ -102,7 +103,8 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     skeletons = len({c.skeleton.names for c in clips})
     hashed_data = data_hash(clips)
     approx_skeleton = any(c.approx_skeleton for c in clips)
-    clips = in_unit(clips, spec.unit)
+    clips, renamed = alike(in_unit(clips, spec.unit))
+    warnings.extend(renamed)
     flat = any(is_flat(c) for c in clips)
     if flat and not all(is_flat(c) for c in clips):
         clips = [flattened(c) for c in clips]

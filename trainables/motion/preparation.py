@@ -15,6 +15,7 @@ import numpy as np
 from search_spaces.errors import BadInput
 from search_spaces.units import UNIT_WORDS, Unit
 from trainables.motion.clip import Clip
+from trainables.motion.detectors import as_mediapipe
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.reconcile import onto
@@ -142,7 +143,10 @@ class Preparation:
         Raises:
             BadInput: it is in another unit, lacks joints, or lacks rotations that are needed.
         """
-        clip = onto(self._in_unit(clip), self.skeleton.names, self.skeleton.parents)
+        clip = self._in_unit(clip)
+        if not {*self.skeleton.names} <= {*clip.skeleton.names}:
+            clip = as_mediapipe(clip)
+        clip = onto(clip, self.skeleton.names, self.skeleton.parents)
         if self.feature_map.kind == "expmap" and clip.rotations is None:
             raise BadInput(
                 f"{clip.recording}: holds positions only, and this codec codes rotations; give a "
@@ -164,7 +168,7 @@ class Preparation:
         elif clip.unit != self.unit:
             raise BadInput(
                 f"{clip.recording}: is in {UNIT_WORDS[clip.unit]}, and this codec codes "
-                f"{UNIT_WORDS[self.unit]}; convert it, or train a codec with --set data.unit=sw"
+                f"{UNIT_WORDS[self.unit]}; convert it, or train a codec with --set unit=sw"
             )
         return flattened(clip) if self.flat else clip
 

@@ -94,6 +94,8 @@ def onto(clip: Clip, names: Sequence[str], parents: np.ndarray) -> Clip:
 def _target(clips: Sequence[Clip]) -> tuple[_Target, list[str]]:
     first = clips[0].skeleton
     everywhere = set(first.names).intersection(*(clip.skeleton.names for clip in clips))
+    if _points_alone(clips):
+        return _by_name(clips, everywhere)
     root = _common_root(clips, everywhere)
     kept = set(everywhere)
     for skeleton in _distinct(clips):
@@ -108,6 +110,23 @@ def _target(clips: Sequence[Clip]) -> tuple[_Target, list[str]]:
     parents = np.array([names.index(p) if (p := _kept_parent(first, n, kept)) else -1
                         for n in names], dtype=np.int64)  # fmt: skip
     return _Target(names, parents), _sentences(clips, names)
+
+
+def _points_alone(clips: Sequence[Clip]) -> bool:
+    """Whether these are detected points of different trees: no bone holds them together."""
+    detected = all(clip.rotations is None and clip.unit != "m" for clip in clips)
+    return detected and len(_distinct(clips)) > 1
+
+
+def _by_name(clips: Sequence[Clip], shared: set[str]) -> tuple[_Target, list[str]]:
+    """All points that are shared, hung as in the first recording, else on its first."""
+    if len(shared) < MIN_JOINTS:
+        raise _nothing_shared(clips, shared)
+    first = clips[0].skeleton
+    names = tuple(name for name in first.names if name in shared)
+    above = [_kept_parent(first, name, shared) or names[0] for name in names]
+    parents = np.array([-1, *(names.index(p) for p in above[1:])], dtype=np.int64)
+    return _Target(names, parents), _sentences(clips, names, points=True)
 
 
 def _distinct(clips: Sequence[Clip]) -> list[Skeleton]:
@@ -193,7 +212,7 @@ def _rest_offsets(old: Skeleton, place: np.ndarray, parents: np.ndarray) -> np.n
     return np.asarray(np.where(parents[:, None] >= 0, kept - kept[parents], kept))
 
 
-def _sentences(clips: Sequence[Clip], names: tuple[str, ...]) -> list[str]:
+def _sentences(clips: Sequence[Clip], names: tuple[str, ...], *, points: bool = False) -> list[str]:
     sentences = []
     skeletons = _distinct(clips)
     if len(skeletons) > 1:
@@ -207,7 +226,7 @@ def _sentences(clips: Sequence[Clip], names: tuple[str, ...]) -> list[str]:
     gone: list[str] = []
     for s in skeletons:
         up_to = s.index(names[0])
-        chain = {j for j in range(up_to) if up_to in s.descendants(j)}
+        chain = set() if points else {j for j in range(up_to) if up_to in s.descendants(j)}
         above += [s.names[j] for j in sorted(chain) if s.names[j] not in above]
         gone += [
             n for j, n in enumerate(s.names) if n not in names and j not in chain and n not in gone

@@ -41,13 +41,13 @@ def in_unit(clips: Sequence[Clip], unit: str) -> list[Clip]:
         (a, one), (b, other) = list(first.items())[:2]
         raise BadInput(
             f"{one} is in {UNIT_WORDS[a]} and {other} in {UNIT_WORDS[b]}, which cannot be mixed; "
-            "bring all to shoulder widths with --set data.unit=sw, or give them one by one"
+            "bring all to shoulder widths with --set unit=sw, or give them one by one"
         )
     for found, recording in first.items():
         if unit not in ("auto", found):
             raise BadInput(
-                f"{recording} is in {UNIT_WORDS[found]}, and data.unit={unit} asks for "
-                f"{UNIT_WORDS[unit]}; use --set data.unit=auto, or sw for shoulder widths"
+                f"{recording} is in {UNIT_WORDS[found]}, and unit={unit} asks for "
+                f"{UNIT_WORDS[unit]}; use --set unit=auto, or sw for shoulder widths"
             )
     return list(clips)
 
@@ -77,7 +77,7 @@ def median_shoulder_width(clip: Clip) -> float:
     Raises:
         BadInput: as `in_shoulder_widths`.
     """
-    remedy = "use --set data.unit=auto, or leave the recording out"
+    remedy = "use --set unit=auto, or leave the recording out"
     pair = shoulders(clip.skeleton.names, clip.skeleton.parents)
     if pair is None:
         raise BadInput(

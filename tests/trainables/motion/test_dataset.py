@@ -339,7 +339,7 @@ def test_order_of_files_changes_no_number() -> None:
 def test_units_are_not_mixed() -> None:
     clips = make_clips()
     clips[2] = replace(clips[2], unit="px")
-    with pytest.raises(BadInput, match=r"take-0 is in metres and take-2 in pixels.*data\.unit=sw"):
+    with pytest.raises(BadInput, match=r"take-0 is in metres and take-2 in pixels.*unit=sw"):
         prepare(spec(), clips)
 
 

@@ -304,7 +304,7 @@ def test_bytes_after_the_last_frame(tmp_path: Path) -> None:
 
 def test_pixels_are_not_prepared_as_metres(tmp_path: Path) -> None:
     Written().read(tmp_path)
-    with pytest.raises(BadInput, match=r"x is in pixels, and data\.unit=m asks for metres"):
+    with pytest.raises(BadInput, match=r"x is in pixels, and unit=m asks for metres"):
         prepare(DataSpec(path=str(tmp_path), unit="m"))
 
 

@@ -87,7 +87,7 @@ def test_shoulders_are_where_upper_arms_begin(
 def test_units_asked_for_must_be_those_of_the_files() -> None:
     clips = [pixels(c) for c in make_clips(3)]
     assert in_unit(clips, "auto") == in_unit(clips, "px") == clips
-    with pytest.raises(BadInput, match=r"take-0 is in pixels, and data\.unit=m asks for metres"):
+    with pytest.raises(BadInput, match=r"take-0 is in pixels, and unit=m asks for metres"):
         in_unit(clips, "m")
 
 
