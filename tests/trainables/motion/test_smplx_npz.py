@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from search_spaces.errors import BadInput
 from search_spaces.spec import DataSpec
+from search_spaces.units import APPROX_SKELETON
 from trainables.motion.body_frame import TO_Y_UP, estimate_unit
 from trainables.motion.bvh import read_bvh
 from trainables.motion.bvh_writer import write_bvh
@@ -22,7 +23,6 @@ from trainables.motion.npz import read_npz, read_npz_file
 from trainables.motion.parts import find_parts
 from trainables.motion.readers import read_clip
 from trainables.motion.skeleton import Skeleton
-from trainables.motion.smplx_npz import APPROX_SKELETON
 from trainables.motion.smplx_skeleton import JOINTS, PARENT, average_skeleton, rest_skeleton
 
 FRAMES = 6
