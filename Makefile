@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-long lint bench
+.PHONY: help setup sweep test test-long lint bench bench-peers
 
 help:
 	@echo 'make setup      create .venv and install Ratefront with its pinned dependencies'
@@ -20,6 +20,7 @@ help:
 	@echo 'make test-long  the tests marked long'
 	@echo 'make lint       ruff, mypy and the arrows between the packages'
 	@echo 'make bench      every benchmark, in its quick form'
+	@echo 'make bench-peers  install what benchmarks/fronts.py is measured against, apart'
 	@echo 'Another interpreter: make setup PYTHON=python3.12'
 
 setup: $(STAMP)
@@ -55,3 +56,8 @@ lint: setup
 bench: setup
 	@set -e; for benchmark in benchmarks/*.py; do \
 	    echo "== $$benchmark"; $(BIN)/python "$$benchmark" --quick; done
+
+# In an environment of its own: pymoo brings packages that Ratefront has no use for.
+bench-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pymoo==0.6.2

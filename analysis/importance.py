@@ -125,19 +125,27 @@ def importance(
     finite = np.isfinite(values).all(axis=1)
     means, values = means[finite].reset_index(drop=True), values[finite]
     groups = pd.factorize(means["config_hash"].astype(str))[0]
-    first = np.unique(groups, return_index=True)[1]
-    volumes = np.array([hypervolume(values[groups == g], corner).value for g in range(len(first))])
-    whole = _explained(Target("hypervolume"), means.iloc[first], volumes, np.arange(len(first)),
-                       None, seed)  # fmt: skip
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) > 0]) if len(order) else order
+    own = np.split(order, starts[1:])
+    if len(own) > MOST:
+        drawn = np.random.default_rng(seed).choice(len(own), MOST, replace=False)
+        own = [own[i] for i in np.sort(drawn)]
+    volumes = np.array([hypervolume(values[rows], corner).value for rows in own])
+    first = [int(rows[0]) for rows in own] if len(order) else []
+    whole = _explained(Target("hypervolume"), means.iloc[first], volumes[: len(first)],
+                       np.arange(len(first)), None, seed)  # fmt: skip
     found = [whole]
     edges = np.quantile(values[:, 0], np.linspace(0, 1, bands + 1)) if len(values) else np.empty(0)
     for number, (low, high) in enumerate(pairwise(edges)):
         last = number == bands - 1
-        own = (values[:, 0] >= low) & ((values[:, 0] <= high) if last else (values[:, 0] < high))
-        goal = values[own, 1]
+        inside = (values[:, 0] >= low) & ((values[:, 0] <= high) if last else (values[:, 0] < high))
+        goal = values[inside, 1]
         goal = np.log(goal) if len(goal) and (goal > 0).all() else goal
         target = Target("band", float(low), float(high))
-        found.append(_explained(target, means[own], goal, groups[own], values[own, 0], seed))
+        found.append(
+            _explained(target, means[inside], goal, groups[inside], values[inside, 0], seed)
+        )
     return Importance(tuple(found))
 
 

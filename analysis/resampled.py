@@ -7,6 +7,7 @@ interval must belong to the number beside it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +40,8 @@ PER_RECORDING = "mean over recordings"
 """Pooling of those metrics that have a value per recording."""
 
 _TOLERANCE = 1e-6
+LAYERS = 3
+"""Non-dominated layers of each codec whose points are resampled, in sweeps of many trials."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,10 @@ class Resampled:
         """Codec of each configuration, (configurations,)."""
         return self.means["codec"].astype(str).to_numpy(dtype=object)
 
+    @cached_property
+    def _fronts(self) -> dict[str | None, np.ndarray]:
+        return {}
+
     def members(self, codec: str | None) -> np.ndarray:
         """bool (configurations,): those of a codec, or all."""
         every = np.ones(len(self.means), dtype=bool)
@@ -82,9 +89,11 @@ class Resampled:
 
     def front(self, codec: str | None = None) -> np.ndarray:
         """Rows of `means` on the front as measured, by rising rate: int (points,)."""
-        rows = np.flatnonzero(self.members(codec))
-        rows = rows[nondominated(self.values[rows])]
-        return rows[np.lexsort((self.values[rows, 1], self.values[rows, 0]))]
+        if codec not in self._fronts:
+            rows = np.flatnonzero(self.members(codec))
+            rows = rows[nondominated(self.values[rows])]
+            self._fronts[codec] = rows[np.lexsort((self.values[rows, 1], self.values[rows, 0]))]
+        return self._fronts[codec]
 
     def stays(self, codec: str | None = None) -> np.ndarray:
         """Share of the resamples in which each configuration is on the front.
@@ -118,6 +127,42 @@ class Resampled:
         if self.reason:
             return Interval(reason=self.reason, defined=0.0)
         return percentile_interval(values)
+
+
+def candidates(
+    points: pd.DataFrame,
+    rate: Objective,
+    distortions: Sequence[Objective],
+    *,
+    split: str = "val",
+    layers: int = LAYERS,
+) -> list[str]:
+    """Points that a resampled front may hold: those whose values per recording are worth reading.
+
+    The first non-dominated layers of each codec and distortion, every seed of them. Of ten
+    thousand trials these are a few hundred; a point below them would have to pass `layers` others
+    in a resample to count.
+
+    Args:
+        points: rows as in `points.csv`.
+        rate: of the fronts.
+        distortions: one front each.
+        split: of the measurements.
+        layers: how many.
+    """
+    means = seed_means(points).reset_index(drop=True)
+    groups, rows = configurations(points, means)
+    chosen = np.zeros(len(means), dtype=bool)
+    codecs = means["codec"].astype(str).to_numpy(dtype=object)
+    for distortion in distortions:
+        values = objective_values(means, [rate, distortion], split)
+        for codec in dict.fromkeys(codecs):
+            left = np.flatnonzero(codecs == codec)
+            for _ in range(layers):
+                front = nondominated(values[left])
+                chosen[left[front]] = True
+                left = left[~front]
+    return [str(p) for p in points["point"].iloc[rows[chosen[groups]]]]
 
 
 def resample(

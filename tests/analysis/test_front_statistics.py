@@ -14,8 +14,9 @@ from analysis.indicators import hypervolume
 from analysis.knee import knee
 from analysis.log import read_log
 from analysis.points import clips_frame, points_frame, trials_frame
-from analysis.resampled import resample
+from analysis.resampled import candidates, resample
 from search_spaces.objectives import Objective
+from tests.analysis.make_sweep import FakeSweep
 
 RATE, FULL = Objective("rate_nominal_bps"), Objective("rmse_full_cm")
 
@@ -212,3 +213,19 @@ def test_nothing_is_said_of_nothing() -> None:
     empty = pd.DataFrame(columns=["point", "codec", "seed", "rate_nominal_bps"])
     said = front_statistics(empty, pd.DataFrame(), resamples=0)
     assert said["distortions"] == {} and said["counts"]["points"] == 0
+
+
+def test_candidates_are_enough_for_the_same_intervals_to_a_thousandth(tmp_path: Path) -> None:
+    folder = FakeSweep(trials=70).write(tmp_path / "sweep", np.random.default_rng(4))
+    log = read_log(folder)
+    points = points_frame(log)
+    few = candidates(points, RATE, [FULL])
+    clips = clips_frame(log, few)
+    assert set(clips["point"]) == set(few) < set(points["point"])
+    corner = np.array([3000.0, 10.0])
+    every, some = (resample(points, c, RATE, FULL) for c in (clips_frame(log), clips))
+    assert some.missing > 0 and not some.reason
+    # A point of a deeper layer comes to the front in a few resamples, and adds next to nothing.
+    volumes = every.hypervolumes(corner)
+    assert some.hypervolumes(corner) == pytest.approx(volumes, rel=1e-3)
+    assert (some.hypervolumes(corner) <= volumes + 1e-6).all()

@@ -23,6 +23,7 @@ PAGES = {
         "CHANGELOG.md",
         "docs/codecs.md",
         "docs/extending.md",
+        "docs/analysis.md",
         "docs/sweeps.md",
         "docs/tracking.md",
     )
