@@ -176,7 +176,10 @@ def _k3(comparison: Comparison) -> Judged:
         Evidence("Mean over rates", comparison.unit, (("RQ-VAE less K-Means", average),), 3),
     )
     if missing := _but_missing(comparison):
-        return Judged(OPEN, missing.removeprefix("; "), evidence)
+        side = "above" if average.mean > 0 else "below"
+        so_far = f"; RQ-VAE is clearly {side} K-Means on average of {_bits(list(found))}"
+        why = (so_far if average.clear else "") + missing
+        return Judged(OPEN, why.removeprefix("; "), evidence)
     high = {b: _overlap(*p) for b, p in _summaries(comparison, stem).items() if b >= HIGH_BITS}
     meet = _bits([b for b, o in high.items() if o]) or "none"
     why = f"standard errors overlap at {meet} of {_bits(list(high))}"

@@ -125,6 +125,8 @@ def test_missing_pairs_are_named() -> None:
     found = verdicts(whole)
     assert {found[c].verdict for c in ("K1", "K2", "K3", "K4", "K5")} == {OPEN}
     assert "no finished pair at 9 bits" in found["K1"].why
+    said = "RQ-VAE is clearly below K-Means on average of 6, 10, 12 bits; no finished pair at 9"
+    assert said in found["K3"].why
 
 
 def test_one_rate_that_shows_the_opposite_refutes_every_rate() -> None:
