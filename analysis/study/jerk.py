@@ -33,6 +33,9 @@ LEAST_RECORDINGS = 5
 
 HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 _JERK = re.compile(r"jerk_(?!error|original|decoded)\w+")
+LEAST_GAIN = 0.05
+"""Share of the spread that two lines must explain beyond one for a curve to have a knee at all."""
+
 STEP = 0.05
 """Of the break of the two lines, in octaves of the number of codes."""
 
@@ -228,7 +231,8 @@ class Knee:
         at: break of two lines that meet, fitted to mean jerk over log2 k by least squares.
         low, high: 95 % percentile interval of it over resampled recordings.
         explained: share of the spread of the means that the two lines account for.
-        gained: the same share less that of one line.
+        gained: the same share less that of one line; below `LEAST_GAIN` the curve is a line, and
+            the break means nothing.
     """
 
     at: float
@@ -236,6 +240,11 @@ class Knee:
     high: float
     explained: float
     gained: float
+
+    @property
+    def there(self) -> bool:
+        """Whether the curve has a knee."""
+        return self.gained >= LEAST_GAIN
 
 
 def knee(synthesis: Synthesis, codec: str = "kmeans") -> Knee | None:
@@ -301,6 +310,11 @@ def _k8(synthesis: Synthesis, size: str) -> tuple[str, str]:
         return OPEN, f"needs K-Means cells below {limit} clusters and at {limit}"
     if len(synthesis.recordings) < LEAST_RECORDINGS:
         return OPEN, f"{len(synthesis.recordings)} held-out recordings are too few"
+    if not any(c.reached for c in curve):
+        return OPEN, (
+            f"no size of K-Means reaches the original's jerk ({_nearest(curve)}), so whether "
+            "tokens or the generator fall short cannot be told: train generators for longer"
+        )
     early = [c.label for c in below if c.reached]
     late = [c.label for c in above if not c.reached]
     said = "; ".join(
@@ -313,6 +327,13 @@ def _k8(synthesis: Synthesis, size: str) -> tuple[str, str]:
     if late:
         why += f"; not reached at {', '.join(late)}"
     return (FAILED if early or late else HELD), why
+
+
+def _nearest(curve: list[Conditioned]) -> str:
+    """The cell that comes nearest, in words."""
+    best = min(curve, key=lambda c: abs(c.excess.mean))
+    low, high = best.excess.low, best.excess.high
+    return f"{best.label} comes nearest, {best.excess.mean:+.3g} [{low:+.3g}, {high:+.3g}]"
 
 
 def _claim(claim: str, column: str = "value") -> float:

@@ -23,7 +23,7 @@ def jerk_figure(synthesis: Synthesis, found: Knee | None) -> Figure:
     right = figure.add_axes((0.555, 0.22, 0.425, 0.70), sharey=left)
     _panel(left, synthesis, lambda c: 2**c.bits)
     _panel(right, synthesis, lambda c: c.rate)
-    if found is not None:
+    if found is not None and found.there:
         left.axvspan(found.low, found.high, color=looks(["kmeans"])["kmeans"].light, alpha=0.10,
                      lw=0, label="knee of K-Means, 95 %")  # fmt: skip
         left.axvline(found.at, color=looks(["kmeans"])["kmeans"].light, lw=0.9, ls=":")
