@@ -44,7 +44,9 @@ from trainables.motion.part_data import PartData
 from trainables.runtime import PlainRuntime
 from trainables.trial import limit_threads
 
-BEFORE: Config = {"rotation_trick": True, "network_start": "random", "decoder_share": 0.0}
+BEFORE: Config = {
+    "rotation_trick": True, "network_start": "random", "decoder_share": 0.0, "learning_rate": 2e-3,
+}  # fmt: skip
 """What the defaults were when the gap was found."""
 
 COMMON: Config = {"feature_scaling": "none", "hidden_dim": 128, "epochs": 1_000_000}
@@ -102,7 +104,7 @@ ONE_AT_A_TIME = (
     Row("codes' decay 0.8", {"decay": 0.8}),
     Row("codes' decay 0.99", {"decay": 0.99}),
     Row("codes start at random", {"codebook_init": "random"}),
-    Row("learning rate / 4", {"learning_rate": 5e-4}),
+    Row("learning rate / 3", {"learning_rate": 7e-4}),
     Row("learning rate x2.5", {"learning_rate": 5e-3}),
     Row("learning rate to 0", {}, lambda: rates(to_nothing)),
     Row("learning rate warmed up", {}, lambda: rates(warmed_up)),
@@ -125,6 +127,7 @@ FROM_NOW = (
     Row("now, rotation trick", {"rotation_trick": True}),
     Row("now, random start", {"network_start": "random"}),
     Row("now, decoder never alone", {"decoder_share": 0.0}),
+    Row("now, learning rate x2", {"learning_rate": 2e-3}),
     Row("now, linear path", {"linear_path": True}),
 )
 

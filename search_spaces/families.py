@@ -316,7 +316,7 @@ RQVAE = register_family(
         title="RQ-VAE",
         residual=True,
         keys=(
-            *_network_keys(2e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
+            *_network_keys(1e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
             key(
                 "network_start",
                 "principal",
