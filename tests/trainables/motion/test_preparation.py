@@ -124,7 +124,7 @@ def test_what_does_not_fit_the_codec_is_named(fitted: Preparation) -> None:
     )
     with pytest.raises(BadInput, match="Spine"):
         fitted.bring(less)
-    with pytest.raises(BadInput, match="centimetres"):
+    with pytest.raises(BadInput, match="is in pixels, and this codec codes metres"):
         fitted.bring(replace(clip, unit="px"))
     bare = replace(clip, rotations=None)
     if fitted.feature_map.kind == "expmap":
@@ -140,7 +140,10 @@ def test_damage_is_one_line(fitted: Preparation, tmp_path: Path) -> None:
     save_preparation(fitted, tmp_path)
     good = json.loads((tmp_path / DESCRIPTION_NAME).read_text())
     for change, said in (
-        ({"version": 2}, "version 2"),
+        ({"version": 3}, "version 3"),
+        ({"unit": "yd"}, "unit"),
+        ({"centre": [999]}, "beyond"),
+        ({"unseen": [-1]}, "beyond"),
         ({"fps": -1}, "fps"),
         ({"joints": []}, "joints"),
         ({"parents": good["parents"][:-1]}, "damaged"),
