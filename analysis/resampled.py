@@ -205,8 +205,10 @@ def resample(
         empty = np.empty(0, dtype=int)
         return Resampled(means, values, empty, none, draws, missing, reason)
     kept, scores = [], []
+    # Of many trials most have no values here (`candidates`), and nothing to resample.
+    has = np.bincount(groups, np.isfinite(each).any(axis=1), minlength=len(means)) > 0
     for codec in dict.fromkeys(codecs):
-        own = np.flatnonzero(codecs == codec)
+        own = np.flatnonzero((codecs == codec) & has)
         number = np.full(len(means), -1)
         number[own] = np.arange(len(own))
         mine = number[groups] >= 0
