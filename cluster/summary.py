@@ -15,6 +15,7 @@ from analysis.log import Log
 from analysis.points import Tables
 from analysis.rates import ratio_column, share_column
 from analysis.verdicts import dominators
+from search_spaces.families import CONDITIONING
 
 _COLUMNS = (
     ("codec", "codec", "{}"),
@@ -41,7 +42,10 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     full_pose = full_pose_of(tables.points.columns)
     front = tables.fronts.get(full_pose, pd.DataFrame())
     if front.empty:
-        console.print("no operating point: the report says what was refused or failed and why")
+        said = "no operating point: the report says what was refused or failed and why"
+        if CONDITIONING in tables.points:
+            said = "no front: what generators make reconstructs nothing; jerk.html tells of it"
+        console.print(said, soft_wrap=True, highlight=False)
         return
     unit = unit_label(full_pose).partition(" on ")[0].replace("shoulder widths", "sw")
     columns = [

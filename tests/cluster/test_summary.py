@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,11 @@ def test_a_sweep_before_files_were_measured_has_no_column_for_them(tmp_path: Pat
 def test_without_points_the_report_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"event": "sweep", "name": "young"}\n')
     assert "the report says" in printed(tmp_path)
+
+
+def test_a_sweep_of_generators_alone_has_no_front(folder: Path) -> None:
+    tables = write_tables(folder)
+    of_generators = replace(tables, fronts={}, points=tables.points.assign(conditioning="kmeans"))
+    out = io.StringIO()
+    print_front(of_generators, read_log(folder), Console(file=out, width=WIDTH))
+    assert "jerk.html" in out.getvalue() and "refused" not in out.getvalue()
