@@ -47,7 +47,16 @@ RECONSTRUCTIONS_FILE = "reconstructions.npz"
 split."""
 ERRORS_FILE = "errors.npz"
 """`<split>/depth<q>/joint_error_cm` (`_px`, `_sw`) -> float32 (joints,), mean distance per joint
-over frames that show it; `joints`."""
+over frames that show it; `joints`. Of validation also `recording_joint_error_cm` (recordings,
+joints), `joint_p95_cm` (joints,), `bone_drift_cm` (bones,) mean |length - the original's|,
+`velocity_spectrum` and `jerk_spectrum` (parts, frequencies), the originals' under `val/original`;
+`val/recordings`, `bones`, `spectrum_parts`, `frequencies_hz`. Older sweeps have the first alone."""
+SHOWN_FILE = "shown.npz"
+"""`<recording>/original` and `<recording>/depth<q>` -> int16 (frames, joints, 3) in steps of `step`
+(data's unit), `MISSING` where not seen: a few seconds of some recordings of validation, at `fps`,
+from frame `<recording>/start` on; `recordings` with `why`; `joints`, `parents`, `parts/<part>`."""
+SHOWN_STEPS = 32_000
+MISSING = -32_768
 TRIAL_CLIPS_FILE = "clips.parquet"
 CURVE_FILE = "curve.json"
 """List of {share, seconds, loss, val_...} at each rung of a trained codec."""

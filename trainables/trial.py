@@ -20,12 +20,14 @@ import numpy as np
 
 from search_spaces.families import family_of, is_generator
 from search_spaces.inputs import Resolved
+from search_spaces.objectives import RMSE, in_unit
 from search_spaces.rate import nominal_rate
 from search_spaces.record import (
     CODEC_FOLDER,
     CURVE_FILE,
     ERRORS_FILE,
     RECONSTRUCTIONS_FILE,
+    SHOWN_FILE,
     TOKEN_MODELS_FILE,
     TOKENS_FILE,
     TRIAL_CLIPS_FILE,
@@ -35,6 +37,7 @@ from search_spaces.space import Config, Value, config_hash, trial_id
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
+from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
 from trainables.runtime import Runtime
@@ -187,6 +190,7 @@ def _score(
     clips: list[dict[str, object]] = []
     errors: dict[str, np.ndarray] = {"joints": np.array(data.names)}
     rebuilt: dict[str, np.ndarray] = {}
+    looked_at: dict[int, dict[str, np.ndarray]] = {}
     parameters = sum(c.parameters() for c in codecs.values())
     for depth in depths:
         row = point_row(task, data, depth, levels)
@@ -197,15 +201,37 @@ def _score(
             clips.extend({**ids, **clip} for clip in scores.clips)
             unit = data.facts.yardstick.column_unit
             errors[f"{split}/depth{depth}/joint_error_{unit}"] = scores.joint_error.astype("f4")
+            if split == "val" and task.folder is not None:
+                looked_at[depth] = scores.reconstructions
             if split == "test" and depth == levels:
                 rebuilt = {f"{r}/depth{depth}": a for r, a in scores.reconstructions.items()}
         row.update(train_seconds=curve[-1]["train_seconds"], parameters=parameters)
         rows.append(row)
     curve[-1].update({k: v for k, v in rows[-1].items() if k.startswith("val_")})
-    size = save_artefacts(task, codecs, models, data, encoded, clips, errors, rebuilt, curve)
+    if task.folder is not None:
+        errors |= error_arrays(data, data.splits["val"], "val", looked_at)
+    shown = _shown(data, clips, rows[-1]["point"], looked_at)
+    size = save_artefacts(task, codecs, models, data, encoded, clips, errors, rebuilt, shown, curve)
     for row in rows:
         row.update(evaluate_seconds=time.perf_counter() - began, codec_bytes=size)
     return rows
+
+
+def _shown(
+    data: MotionData,
+    clips: list[dict[str, object]],
+    point: str,
+    rebuilt: Mapping[int, Mapping[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Clips to look at: the best, median and worst are judged at full depth."""
+    full = in_unit(RMSE.objective("full"), data.facts.yardstick)
+    errors = {
+        str(c["recording"]): float(str(c["value"]))
+        for c in clips
+        if c["point"] == point and c["split"] == "val" and c["metric"] == full
+    }
+    split = data.splits["val"]
+    return shown_arrays(data, split, shown_recordings(split, errors), rebuilt) if rebuilt else {}
 
 
 def point_row(task: TrialTask, data: MotionData, depth: int, levels: int) -> dict[str, Any]:
@@ -242,6 +268,7 @@ def save_artefacts(
     clips: list[dict[str, object]],
     errors: Mapping[str, np.ndarray],
     rebuilt: Mapping[str, np.ndarray],
+    shown: Mapping[str, np.ndarray],
     curve: list[dict[str, float]],
 ) -> int:
     """Writes a trial's folder; returns the bytes of its codecs (0 where nothing is kept)."""
@@ -270,6 +297,7 @@ def save_artefacts(
         _save_arrays(folder / TOKENS_FILE, tokens)
         _save_arrays(folder / RECONSTRUCTIONS_FILE, rebuilt)
         _save_arrays(folder / ERRORS_FILE, errors)
+        _save_arrays(folder / SHOWN_FILE, shown)
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
         (folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
     files = (task.folder / CODEC_FOLDER).rglob("*")
