@@ -14,6 +14,7 @@ from analysis.labels import codec_label, unit_label
 from analysis.log import Log
 from analysis.points import Tables
 from analysis.rates import ratio_column, share_column
+from analysis.statistics import seed_means
 from analysis.verdicts import dominators
 from search_spaces.families import CONDITIONING
 
@@ -70,7 +71,8 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     for row in front.to_dict("records"):
         table.add_row(*(_cell(row[name], name, form) for _, name, form in shown))
     console.print(table)
-    for standing in dominators(tables.points, (log.rate, full_pose)):
+    # The rows above are means over seeds, so the sentences must be too.
+    for standing in dominators(seed_means(tables.points), (log.rate, full_pose)):
         for sentence in standing.sentences:
             console.print(sentence, highlight=False)
 

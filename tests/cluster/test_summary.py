@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def test_every_point_of_the_front_shows_nominal_beside_stream_rate(folder: Path)
         assert shown["÷ nom."] == f"{ratio:.2f}"
         share = 100 * point["val_rate_header_bps"] / point["val_rate_stream_bps"]
         assert shown["head %"] == f"{share:.1f}"
+
+
+def test_sentences_speak_of_the_points_in_the_table(tmp_path: Path) -> None:
+    sweep = FakeSweep(trials=12, seeds=3, clips=False)
+    folder = sweep.write(tmp_path / "sweep", np.random.default_rng(1))
+    text = printed(folder)
+    rows = sum(line.startswith("│") for line in text.splitlines())
+    said = [(int(a), int(b)) for a, b in re.findall(r"holds (\d+) of the (\d+) points", text)]
+    assert said and {size for _, size in said} == {rows}
+    assert sum(held for held, _ in said) == rows
 
 
 def test_the_table_fits_a_log_file(folder: Path) -> None:
