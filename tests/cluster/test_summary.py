@@ -51,8 +51,8 @@ def test_every_point_of_the_front_shows_nominal_beside_stream_rate(folder: Path)
 
 
 def test_sentences_speak_of_the_points_in_the_table(tmp_path: Path) -> None:
-    sweep = FakeSweep(trials=12, seeds=3, clips=False)
-    folder = sweep.write(tmp_path / "sweep", np.random.default_rng(1))
+    sweep = FakeSweep(trials=15, seeds=3, clips=False)
+    folder = sweep.write(tmp_path / "sweep", np.random.default_rng(3))
     text = printed(folder)
     rows = sum(line.startswith("│") for line in text.splitlines())
     said = [(int(a), int(b)) for a, b in re.findall(r"holds (\d+) of the (\d+) points", text)]
