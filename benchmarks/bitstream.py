@@ -80,7 +80,8 @@ def export_codecs(folder: Path, quick: bool) -> Rows:
             codec.fit(data.parts[part], PlainRuntime())
         models = fit_token_models(codecs, data)
         depth = max(c.levels for c in codecs.values())
-        exported = ExportedCodec(data.preparation, codecs, depth, models, data.facts, {})
+        depths = {part: codec.levels for part, codec in codecs.items()}
+        exported = ExportedCodec(data.preparation, codecs, depths, models, data.facts, {})
         save_exported(exported, folder / name, page="")
         test = encode_split(codecs, data, "test")
         sizes = split_sizes(codecs, data, test, models)

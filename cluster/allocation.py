@@ -16,6 +16,7 @@ from rich.table import Table
 
 from analysis.allocated import RATES, gains_over
 from analysis.allocation import Composition, PartPoint, best_compositions
+from cluster.composed import motion_of
 from search_spaces.errors import BadInput
 from search_spaces.record import (
     ALLOCATION_FILE,
@@ -57,9 +58,7 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
         raise BadInput(f"--rate {which}: must be nominal or model, which add over parts")
     from analysis.log import read_log
     from analysis.points import points_frame
-    from search_spaces.spec import parse_spec
     from trainables.composition import unavoidable
-    from trainables.motion.dataset import prepare
     from trainables.plugins import load_plugins
 
     log = read_log(folder)
@@ -71,12 +70,7 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
         raise BadInput(f"{folder}: its motion is not in metres; only such rates can be shared")
     if len(log.facts.parts) < 2:
         raise BadInput(f"{folder}: codes one part, so there is nothing to share")
-    data = prepare(parse_spec(log.sweep["spec"], str(folder)).data)
-    if data.facts.data_hash != log.facts.data_hash:
-        raise BadInput(
-            f"{folder}: the motion is not what it was (data_hash {data.facts.data_hash}, was "
-            f"{log.facts.data_hash}); put back what the sweep was run on"
-        )
+    data = motion_of(log, folder)
     frame = frame[frame["seed"] == frame["seed"].min()]
     decoded = _Decoded(log, data, frame)
     parts: dict[str, list[PartPoint]] = {p: [] for p in log.facts.part_names}

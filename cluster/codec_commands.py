@@ -27,11 +27,24 @@ def export(
         float | None, typer.Option(min=0, help="Best point at or under so many bits per second.")
     ] = None,
     rate: Annotated[
-        str, typer.Option(help="Rate that --at speaks of: stream, nominal, model or entropy.")
-    ] = "stream",
+        str,
+        typer.Option(
+            help="Rate that --at speaks of: stream (the default), nominal, model or entropy; with "
+            "--composed the rate that was shared."
+        ),
+    ] = "",
     trial: Annotated[str, typer.Option(help="A trial instead of --at.")] = "",
     depth: Annotated[
         int | None, typer.Option(min=1, help="Levels of that trial; all where left out.")
+    ] = None,
+    composed: Annotated[
+        bool,
+        typer.Option(
+            "--composed", help="A point that 'ratefront allocate' composed: --at or --row."
+        ),
+    ] = False,
+    row: Annotated[
+        int | None, typer.Option(min=1, help="Row of allocation.csv, 1 being the first.")
     ] = None,
     root: Annotated[
         str, typer.Option(help="coded (root and heading travel along) or removed (in place).")
@@ -47,7 +60,11 @@ def export(
     from cluster.export import export as write
     from trainables.plugins import load_plugins
 
-    if (at is None) == (not trial):
+    if composed and ((at is None) == (row is None) or trial):
+        raise BadInput("--composed needs either --at BITS_PER_SECOND or --row NUMBER, and no trial")
+    if row is not None and not composed:
+        raise BadInput("--row is one of allocation.csv; add --composed, or name a --trial")
+    if not composed and (at is None) == (not trial):
         raise BadInput("export needs either --at BITS_PER_SECOND or --trial ID; see 'best'")
     if depth is not None and not trial:
         raise BadInput("--depth goes with --trial; --at chooses a depth by itself")
@@ -55,7 +72,8 @@ def export(
         raise BadInput(f"--root {root}: must be coded or removed")
     load_plugins(map(str, plugin or ()))
     try:
-        write(folder, _needed(out, "a new folder"), Choice(at, rate, trial, depth), root, console)
+        choice = Choice(at, rate, trial, depth, composed, row)
+        write(folder, _needed(out, "a new folder"), choice, root, console)
     except NoAnswer as error:
         typer.echo(f"ratefront: {error}", err=True)
         raise typer.Exit(1) from None

@@ -147,10 +147,10 @@ def _of_codec(folder: Path) -> tuple[Preparation, Iterator[Target]]:
         "trial": str(said.get("trial", "")),
         "point": str(said.get("point", codec.identity.hex())),
         "seed": seed if isinstance(seed, int) else 0,
-        "levels": codec.depth,
-        **next(iter(codec.codecs.values())).config,
+        "levels": max(codec.depths.values()),
+        **codec.configuration,
     }
-    target = Target({codec.depth: known}, dict(codec.codecs), dict(codec.models))
+    target = Target({max(codec.depths.values()): known}, codec.coding, dict(codec.models))
     return codec.preparation, iter([target])
 
 

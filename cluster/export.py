@@ -1,14 +1,26 @@
-"""`ratefront export`: an operating point of a sweep leaves it as a codec that stands alone."""
+"""`ratefront export`: an operating point of a sweep leaves it as a codec that stands alone.
+
+Its parts are of one trial, or of several where `ratefront allocate` composed them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cluster.composed import (
+    ComposedPoint,
+    composed_point,
+    measured_rates,
+    motion_of,
+    nominal_rates,
+    origin_of,
+)
 from search_spaces.errors import BadInput
 from search_spaces.record import (
     CODEC_FOLDER,
@@ -23,6 +35,8 @@ if TYPE_CHECKING:
     from analysis.log import Log
     from trainables.bitstream.token_model import TokenModel
     from trainables.codecs.codec import Codec
+    from trainables.exported.codec_folder import ExportedCodec
+    from trainables.exported.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -30,16 +44,21 @@ class Choice:
     """Which operating point is exported.
 
     Attributes:
-        at: bits per second that it may cost at most; None where a trial is named.
-        rate: which rate `at` speaks of.
+        at: bits per second that it may cost at most; None where a trial or a row is named.
+        rate: which rate `at` speaks of; where "", that of files, and of composed points the rate
+            that was shared.
         trial: a trial's identity, "" where `at` chooses.
         depth: levels to code of a named trial; all of them where left out.
+        composed: whether it is one that `ratefront allocate` composed.
+        row: its number in `allocation.csv`; None where `at` chooses.
     """
 
     at: float | None = None
-    rate: str = "stream"
+    rate: str = ""
     trial: str = ""
     depth: int | None = None
+    composed: bool = False
+    row: int | None = None
 
 
 def export(folder: Path, out: Path, choice: Choice, root: str, console: Console) -> Path:
@@ -54,12 +73,12 @@ def export(folder: Path, out: Path, choice: Choice, root: str, console: Console)
 
     Raises:
         NoAnswer: every point costs more.
-        BadInput: no sweep, no such trial, nothing of it kept, or `out` is in use.
+        BadInput: no sweep, no such trial or composition, nothing of it kept, or `out` is in use.
     """
     from analysis.log import read_log
     from cluster.reference import versions
-    from trainables.exported.card import card, page, without_names
-    from trainables.exported.codec_folder import ExportedCodec, save_exported
+    from trainables.exported.card import card, page
+    from trainables.exported.codec_folder import save_exported
     from trainables.exported.prepared import load_prepared
     from trainables.plugins import load_plugins
 
@@ -67,32 +86,27 @@ def export(folder: Path, out: Path, choice: Choice, root: str, console: Console)
         raise BadInput(f"{out} exists and is not empty; give -o a new folder")
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
-    point = chosen_point(log, choice)
-    trial, depth = str(point["trial"]), int(point["depth"])
+    composed = _composed(log, choice) if choice.composed else None
     prepared = load_prepared(log.folder / PREPARATION_FOLDER)
-    codecs, models = trained(log.folder, trial, prepared.preparation.part_names)
-    models = {part: model.cut(min(depth, codecs[part].levels)) for part, model in models.items()}
-    coded = root == "coded"
-    if coded:
-        models["root"] = prepared.root_model
-    if log.facts is None:
-        raise BadInput(f"{log.folder}: its log says nothing of the data; run the sweep again")
-    codec = ExportedCodec(
-        preparation=replace(prepared.preparation, root_coded=coded),
-        codecs=codecs,
-        depth=depth,
-        models=models,
-        facts=without_names(log.facts),
-        card={},
-    )
+    names = prepared.preparation.part_names
+    points = dict.fromkeys(names, chosen_point(log, choice)) if not composed else composed.points
+    codec = _codec_of(log, points, prepared, root)
+    point = points[names[0]]
+    own = {"trial": str(point["trial"]), "point": str(point["point"])}
     origin = {
         "sweep": log.name,
-        "trial": trial,
-        "point": str(point["point"]),
+        **(origin_of(points) if composed else own),
         "seed": int(point["seed"]),
         "root in the sweep": str(point.get("root", "removed")),
         "versions": versions(),
     }
+    described = f"{point['codec']}, trial {point['trial']}, {point['depth']} of {point['levels']}"
+    if composed:
+        point = _measured(log, composed, codec, prepared, console)
+        described = f"row {composed.row} of allocation.csv, " + ", ".join(
+            f"{part} {points[part]['point']} ({codec.depths[part]} of {whole.levels})"
+            for part, whole in codec.codecs.items()
+        )
     said = card(codec, point, origin, prepared.root_rates)
     existed = out.exists()
     try:
@@ -102,8 +116,7 @@ def export(folder: Path, out: Path, choice: Choice, root: str, console: Console)
             out.rmdir()
         raise
     console.print(
-        f"codec {identity.hex()}: {point['codec']}, trial {trial}, {depth} of "
-        f"{point['levels']} levels, root {root}: {out}",
+        f"codec {identity.hex()}: {described} levels, root {root}: {out}",
         highlight=False,
         soft_wrap=True,
     )
@@ -117,7 +130,7 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
         NoAnswer: every point costs more.
         BadInput: no such trial or depth; the message names those that exist.
     """
-    from analysis.fronts import best_at
+    from analysis.fronts import DEFAULT_RATE, best_at
     from analysis.points import points_frame
 
     frame = points_frame(log)
@@ -139,10 +152,68 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
             "export needs --at BITS_PER_SECOND or --trial ID; 'best' shows what is there"
         )
     else:
-        best = best_at(frame, choice.at, choice.rate)
+        best = best_at(frame, choice.at, choice.rate or DEFAULT_RATE)
         identity = str(best["point"])
     row = frame[frame["point"] == identity].iloc[0].to_dict()
     return {str(k): v for k, v in row.items() if not (isinstance(v, float) and math.isnan(v))}
+
+
+def _composed(log: Log, choice: Choice) -> ComposedPoint:
+    from analysis.points import points_frame
+
+    return composed_point(log, points_frame(log), choice.at, choice.row, choice.rate)
+
+
+def _codec_of(
+    log: Log, points: Mapping[str, Mapping[str, Any]], prepared: Prepared, root: str
+) -> ExportedCodec:
+    """The codec of the points that its parts are at; its card is not written yet."""
+    from trainables.exported.card import without_names
+    from trainables.exported.codec_folder import ExportedCodec
+
+    codecs, models = _trained_parts(log.folder, points)
+    depths = {part: min(int(points[part]["depth"]), codec.levels) for part, codec in codecs.items()}
+    models = {part: model.cut(depths[part]) for part, model in models.items()}
+    coded = root == "coded"
+    if coded:
+        models["root"] = prepared.root_model
+    if log.facts is None:
+        raise BadInput(f"{log.folder}: its log says nothing of the data; run the sweep again")
+    return ExportedCodec(
+        preparation=replace(prepared.preparation, root_coded=coded),
+        codecs=codecs,
+        depths=depths,
+        models=models,
+        facts=without_names(log.facts),
+        card={},
+    )
+
+
+def _measured(
+    log: Log, composed: ComposedPoint, codec: ExportedCodec, prepared: Prepared, console: Console
+) -> dict[str, Any]:
+    """A composed point as a row of the record: as verified, and what it costs."""
+    assert log.facts is not None  # a codec was made with them
+    found = {"root": log.facts.root, **composed.scores, **nominal_rates(codec, log.facts)}
+    try:
+        data = motion_of(log, log.folder)
+    except BadInput as error:
+        said = f"  note: the card has no rate of files, for want of the motion: {error}"
+        console.print(said, highlight=False, style="dim", soft_wrap=True)
+        return found
+    return found | measured_rates(codec, data, prepared.root_model)
+
+
+def _trained_parts(
+    folder: Path, points: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Codec], dict[str, TokenModel]]:
+    """Codecs and token models, each part's from the trial of its point."""
+    found: dict[str, tuple[Codec, TokenModel]] = {}
+    for trial in dict.fromkeys(str(row["trial"]) for row in points.values()):
+        own = tuple(part for part, row in points.items() if str(row["trial"]) == trial)
+        codecs, models = trained(folder, trial, own)
+        found |= {part: (codecs[part], models[part]) for part in own}
+    return {p: found[p][0] for p in points}, {p: found[p][1] for p in points}
 
 
 def trained(

@@ -209,7 +209,8 @@ def _exported(folder: Path, facts: DataFacts, into: Path) -> Config:
     exported = load_exported(folder)
     _same_motion(folder, exported.facts, facts)
     configs = {canonical(c.config): c.config for c in exported.codecs.values()}
-    if len(configs) > 1 or exported.depth < max(c.levels for c in exported.codecs.values()):
+    shallow = any(exported.depths[part] < c.levels for part, c in exported.codecs.items())
+    if len(configs) > 1 or shallow:
         raise BadInput(
             f"{folder}: its parts are of several trials, or not all of its levels were exported; "
             "export a whole trial with 'ratefront export'"

@@ -35,7 +35,8 @@ def codec_folder(tmp_path: Path) -> Path:
     for part, codec in codecs.items():
         codec.fit(data.parts[part], PlainRuntime())
     models = fit_token_models(codecs, data)
-    exported = ExportedCodec(data.preparation, codecs, 1, models, data.facts, {})
+    depths = dict.fromkeys(codecs, 1)
+    exported = ExportedCodec(data.preparation, codecs, depths, models, data.facts, {})
     save_exported(exported, tmp_path / "codec", page="")
     return tmp_path / "codec"
 

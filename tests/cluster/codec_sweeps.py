@@ -11,7 +11,6 @@ import pandas as pd
 from cluster.cli import main
 from search_spaces.presets import load_spec
 from search_spaces.record import POINTS_TABLE
-from search_spaces.spec import DataSpec
 from tests.cluster.in_process import sweep_in_process
 from tests.trainables.exported.training import write_recordings
 from trainables.motion.dataset import MotionData, prepare
@@ -64,8 +63,9 @@ def sweep(folder: Path, source: Path, *codecs: str, root: str = "removed") -> Sw
         size="debug",
         settings=(f"codec={','.join(codecs)}", "codebook_size=8", "feature_scaling=none",
                   "sampler=grid", f"root={root}", *fixed),
+        overrides={"data": {"path": str(source)}},
     )  # fmt: skip
-    data = prepare(DataSpec.model_validate({"path": str(source), "root": root}))
+    data = prepare(spec.data)
     sweep_in_process(spec, data, folder)
     return Swept(folder, source, data)
 

@@ -97,11 +97,11 @@ def test_a_trial_and_its_depths(removed: Swept, run: Run, tmp_path: Path) -> Non
     for depth in (1, 2):
         run("export", removed.folder, "--trial", trial, "--depth", depth, "-o", tmp_path / "c")
         codec = load_exported(tmp_path / "c")
-        assert codec.depth == depth
+        assert set(codec.depths.values()) == {depth}
         assert codec.card["origin"]["point"] == f"{trial}-d{depth}"
         shutil.rmtree(tmp_path / "c")
     run("export", removed.folder, "--trial", trial, "-o", tmp_path / "c")
-    assert load_exported(tmp_path / "c").depth == 2
+    assert set(load_exported(tmp_path / "c").depths.values()) == {2}
 
 
 @pytest.mark.parametrize("root", ["coded", "removed"])

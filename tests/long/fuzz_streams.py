@@ -85,7 +85,8 @@ def exported(
 ) -> ExportedCodec:
     """What `export` would write for a depth, written and read back; root as in the data."""
     cut = {p: m.cut(min(depth, codecs[p].levels)) if p in codecs else m for p, m in models.items()}
-    codec = ExportedCodec(data.preparation, codecs, depth, cut, data.facts, {})
+    depths = {part: min(depth, codecs[part].levels) for part in codecs}
+    codec = ExportedCodec(data.preparation, codecs, depths, cut, data.facts, {})
     save_exported(codec, folder, "")
     return load_exported(folder)
 

@@ -29,7 +29,8 @@ def card(
     Args:
         codec: what is exported.
         point: row of the operating point in the sweep's record.
-        origin: sweep, trial, versions, and the like.
+        origin: sweep, trial, versions, and the like; where parts are of several trials, `parts`
+            says the trial and point of each.
         root_rates: split -> bits per second of the root's tokens.
     """
     scores = {
@@ -56,8 +57,8 @@ def card(
     orders = {part: model.order for part, model in codec.models.items()}
     return {
         "origin": dict(origin),
-        "configuration": dict(next(iter(codec.codecs.values())).config),
-        "depth": codec.depth,
+        "configuration": codec.configuration,
+        "depths": dict(codec.depths),
         "root": "coded" if coded else "removed",
         "root_note": note,
         **({f"{s}_rate_root_bps": r for s, r in root_rates.items()} if coded else {}),
@@ -79,7 +80,7 @@ def page(said: Mapping[str, Any], codec: ExportedCodec) -> str:
     facts, measured = codec.facts, said["measured"]
     origin = said["origin"]
     lines = [
-        f"# Codec {{codec}}: {said['configuration'].get('codec')}, depth {said['depth']}",
+        f"# Codec {{codec}}: {said['configuration'].get('codec')}, {_in_words(codec.depths)}",
         "",
         f"Codes {', '.join(codec.codecs)} of motion at {facts.fps:g} frames per second as "
         f"{len(codec.vocabulary.streams)} streams of discrete tokens "
@@ -117,6 +118,10 @@ def page(said: Mapping[str, Any], codec: ExportedCodec) -> str:
         f"(hash {facts.split_hash}): {facts.train.seconds:.0f} s to train, "
         f"{facts.val.seconds:.0f} s to select, {facts.test.seconds:.0f} s to test",
         *(f"- {key}: {value}" for key, value in origin.items() if not isinstance(value, Mapping)),
+        *(
+            f"- {part}: trial {of['trial']}, point {of['point']}"
+            for part, of in origin.get("parts", {}).items()
+        ),
         "- configuration: " + ", ".join(f"{k}={v}" for k, v in said["configuration"].items()),
         "",
         "## How to use it",
@@ -142,6 +147,12 @@ def without_names(facts: DataFacts) -> DataFacts:
         for split in ("train", "val", "test")
     }
     return facts.model_copy(update={**bare, "signers": (), "warnings": ()})
+
+
+def _in_words(depths: Mapping[str, int]) -> str:
+    if len(set(depths.values())) == 1:
+        return f"depth {next(iter(depths.values()))}"
+    return "depths " + ", ".join(f"{part} {depth}" for part, depth in depths.items())
 
 
 def _row(title: str, name: str, values: Mapping[str, float]) -> str:

@@ -1,6 +1,6 @@
 """The folder that an exported codec is: written whole, read with every file checked.
 
-    config.json               schema version, parts, depth, families and their configurations
+    config.json               schema version, parts, depths, families and their configurations
     model.safetensors         everything learnt, `<part>/<array>`
     token_models.safetensors  the entropy coder's integer tables, `<part>/<array>`
     preparation.json          skeleton, parts, rates
@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ import numpy as np
 
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
+from search_spaces.space import Config, Value
 from trainables.bitstream.container import Header, PartStream
 from trainables.bitstream.recording import ROOT
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.exported.checked_codec import FAULTS, checked_codec, first_line
+from trainables.exported.first_levels import at_depths
 from trainables.exported.vocabulary import TokenStream, Vocabulary
 from trainables.motion.preparation import BONE_STEP, Preparation, snapped
 from trainables.motion.preparation_files import (
@@ -42,7 +44,8 @@ from trainables.motion.preparation_files import (
 )
 from trainables.trial_folder import whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had one depth for all parts; it is still read."""
 CONFIG_NAME = "config.json"
 MODEL_NAME = "model.safetensors"
 TOKEN_MODELS_NAME = "token_models.safetensors"
@@ -63,7 +66,7 @@ class ExportedCodec:
     Attributes:
         preparation: recordings <-> features.
         codecs: part -> trained codec.
-        depth: levels that are coded; parts with fewer use theirs.
+        depths: part -> levels that are coded.
         models: part (and `root` where coded) -> the coder's tables.
         facts: of the data it was trained on; names of recordings are left out.
         card: measured numbers and where they come from, as in `card.json`.
@@ -72,18 +75,38 @@ class ExportedCodec:
 
     preparation: Preparation
     codecs: Mapping[str, Codec]
-    depth: int
+    depths: Mapping[str, int]
     models: Mapping[str, TokenModel]
     facts: DataFacts
     card: Mapping[str, Any]
     identity: bytes = b""
 
     @property
+    def coding(self) -> dict[str, Codec]:
+        """Part -> its codec, at its depth."""
+        return at_depths(self.codecs, self.depths)
+
+    @property
+    def configuration(self) -> Config:
+        """Of all parts; where they are of several trials, what differs goes by `<key>.<part>`."""
+        each = {part: _own(codec.config, part, self.codecs) for part, codec in self.codecs.items()}
+        first = next(iter(self.codecs.values())).config
+        if all(codec.config == first for codec in self.codecs.values()):
+            return dict(first)
+        kinds = dict.fromkeys(str(config["codec"]) for config in each.values())
+        said: Config = {"codec": "+".join(kinds)}
+        for name in dict.fromkeys(name for config in each.values() for name in config):
+            values = {part: config[name] for part, config in each.items() if name in config}
+            if len(values) == len(each) and len(set(values.values())) == 1:
+                said[name] = next(iter(values.values()))
+            else:
+                said |= {f"{name}.{part}": value for part, value in values.items()}
+        return said
+
+    @property
     def streams(self) -> tuple[TokenStream, ...]:
         """Parts in the order of coding, the root last."""
-        parts = [
-            TokenStream(p, c.alphabet[: self.depth], c.compression) for p, c in self.codecs.items()
-        ]
+        parts = [TokenStream(part, c.alphabet, c.compression) for part, c in self.coding.items()]
         if self.preparation.root_coded:
             parts.append(TokenStream(ROOT, self.preparation.root.alphabets, 1))
         return tuple(parts)
@@ -136,7 +159,7 @@ def save_exported(codec: ExportedCodec, folder: Path, page: str) -> bytes:
             place / CONFIG_NAME,
             {
                 "schema": SCHEMA_VERSION,
-                "depth": codec.depth,
+                "depths": dict(codec.depths),
                 "root_coded": codec.preparation.root_coded,
                 "parts": {part: c.described() for part, c in codec.codecs.items()},
                 "facts": codec.facts.model_dump(mode="json"),
@@ -166,10 +189,10 @@ def load_exported(folder: Path) -> ExportedCodec:
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         schema = config.get("schema") if isinstance(config, dict) else None
-        if schema != SCHEMA_VERSION:
+        if type(schema) is not int or not 1 <= schema <= SCHEMA_VERSION:
             raise BadInput(
-                f"{folder / CONFIG_NAME}: schema {schema} is not {SCHEMA_VERSION}; use the release "
-                "that wrote it"
+                f"{folder / CONFIG_NAME}: schema {schema} is not 1 or {SCHEMA_VERSION}; use the "
+                "release that wrote it"
             )
         codec = _loaded(folder, config)
     except (*FAULTS, OSError, SafetensorError) as error:
@@ -208,17 +231,41 @@ def _loaded(folder: Path, config: Mapping[str, Any]) -> ExportedCodec:
         )
         for part, said in parts.items()
     }
-    depth = config["depth"]
-    if type(depth) is not int or not 1 <= depth <= max(c.levels for c in codecs.values()):
-        raise ValueError(f"depth {depth} is not of this codec")
+    depths = _depths(config, codecs)
     tables = load_file(folder / TOKEN_MODELS_NAME)
     facts = DataFacts.model_validate(config["facts"])
-    codec = ExportedCodec(preparation, codecs, depth, {}, facts, card)
+    codec = ExportedCodec(preparation, codecs, depths, {}, facts, card)
     _check_storable(codec)
     models = {
         s.part: TokenModel.from_arrays(s.alphabet, _of(tables, s.part)) for s in codec.streams
     }
     return replace(codec, models=models)
+
+
+def _depths(config: Mapping[str, Any], codecs: Mapping[str, Codec]) -> dict[str, int]:
+    """Part -> levels. Schema 1 says one number, and parts with fewer levels use theirs."""
+    if config["schema"] == 1:
+        depth = config["depth"]
+        if type(depth) is not int or not 1 <= depth <= max(c.levels for c in codecs.values()):
+            raise ValueError(f"depth {depth} is not of this codec")
+        return {part: min(depth, codec.levels) for part, codec in codecs.items()}
+    depths: Mapping[str, Any] = config["depths"]
+    if list(depths) != list(codecs):
+        raise ValueError(f"depths are of {', '.join(depths)}, not of its parts")
+    for part, depth in depths.items():
+        if type(depth) is not int or not 1 <= depth <= codecs[part].levels:
+            raise ValueError(f"depth {depth} of {part} is not of this codec")
+    return dict(depths)
+
+
+def _own(config: Mapping[str, Value], part: str, parts: Iterable[str]) -> Config:
+    """A configuration as one part sees it: keys without a part's name."""
+    own = {name: value for name, value in config.items() if name.rpartition(".")[2] not in parts}
+    return own | {
+        name.removesuffix(f".{part}"): value
+        for name, value in config.items()
+        if name.endswith(f".{part}")
+    }
 
 
 def _check_numbers(preparation: Preparation) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from search_spaces.data_facts import DataFacts, PartFacts, SplitFacts
 from search_spaces.errors import BadInput
-from search_spaces.rate import nominal_rate
+from search_spaces.rate import NominalRate, nominal_rate
 from search_spaces.spec import PROCEDURAL, DataSpec
 from search_spaces.units import Yardstick
+from trainables.bitstream.recording import ROOT
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.evaluate import score_split
@@ -117,16 +118,15 @@ def score(
         motion: what to score on.
         codecs: part -> trained codec.
         models: part -> token model of at least the deepest depth.
-        depths: levels to decode.
+        depths: levels to decode; parts with fewer use theirs.
     """
     facts = _facts(motion)
     data = MotionData(facts, motion.preparation, {}, {"test": motion.clips})
     encoded = _first_levels(encode_split(codecs, data, "test"), max(depths))
     sizes = split_sizes(codecs, data, encoded, models)
-    config = next(iter(codecs.values())).config
     for depth in depths:
         scores = score_split(codecs, data, encoded, depth, models, sizes)
-        nominal = nominal_rate(config, facts, depth)
+        nominal = coded_nominal_rate(codecs, facts, depth)
         row: dict[str, Any] = {
             "depth": depth,
             "root": facts.root,
@@ -137,6 +137,24 @@ def score(
             **scores.row,
         }
         yield row, scores.clips
+
+
+def coded_nominal_rate(codecs: Mapping[str, Codec], facts: DataFacts, depth: int) -> NominalRate:
+    """Nominal rate of parts that each may have a configuration of its own.
+
+    Args:
+        codecs: part -> codec.
+        facts: of the data.
+        depth: levels decoded; parts with fewer use theirs.
+    """
+    each = {
+        part: nominal_rate(codec.config, facts, min(depth, codec.levels)).per_part
+        for part, codec in codecs.items()
+    }
+    rates = {part: per_part[part] for part, per_part in each.items()}
+    if facts.root == "coded":
+        rates[ROOT] = next(iter(each.values()))[ROOT]
+    return NominalRate(rates)
 
 
 def _first_levels(encoded: EncodedSplit, depth: int) -> EncodedSplit:

@@ -67,10 +67,7 @@ def encode_clip(
     """
     brought = codec.preparation.bring(clip)
     ready = codec.preparation.split_clip(brought, scored=scored)
-    tokens = {
-        part: c.encode(ready.features[part]).indices[:, : codec.depth]
-        for part, c in codec.codecs.items()
-    }
+    tokens = {part: c.encode(ready.features[part]).indices for part, c in codec.coding.items()}
     if ready.root_tokens is not None:
         tokens[ROOT] = ready.root_tokens
     header = recording_header(

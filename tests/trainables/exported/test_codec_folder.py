@@ -75,7 +75,7 @@ def test_what_was_saved_comes_back(name: str, trained: dict[str, Trained], tmp_p
     codec = trained[name].codec
     again = load_exported(trained[name].folder)
     assert again.identity == codec.identity and len(codec.identity) == 8
-    assert again.depth == codec.depth and list(again.codecs) == list(codec.codecs)
+    assert again.depths == codec.depths and list(again.codecs) == list(codec.codecs)
     for part, c in codec.codecs.items():
         assert again.codecs[part].described() == c.described()
         for key, array in c.arrays().items():
@@ -91,6 +91,20 @@ def test_what_was_saved_comes_back(name: str, trained: dict[str, Trained], tmp_p
     assert said
 
 
+def test_a_codec_of_one_depth_for_all_parts_is_still_read(
+    folder: Path, trained: dict[str, Trained]
+) -> None:
+    def before(held: Any) -> None:
+        held.update(schema=1, depth=max(held.pop("depths").values()))
+
+    change_json(folder / CONFIG_NAME, before)
+    resum(folder)
+    codec, now = load_exported(folder), trained["rqvae"].codec
+    assert codec.depths == now.depths and codec.identity != now.identity
+    for older, newer in zip(codec.streams, now.streams, strict=True):
+        assert older == newer
+
+
 def test_no_names_of_recordings_leave(folder: Path) -> None:
     for path in folder.iterdir():
         assert b"take-" not in path.read_bytes(), path
@@ -103,7 +117,7 @@ def test_a_part_that_no_file_can_name_is_not_exported(
 
     codec = trained["kmeans"].codec
     for name in ("root", "x" * 65):
-        other = replace(codec, codecs={name: codec.codecs["body"]})
+        other = replace(codec, codecs={name: codec.codecs["body"]}, depths={name: 1})
         with pytest.raises(BadInput, match="part"):
             save_exported(other, tmp_path / "codec", "")
     assert not (tmp_path / "codec").exists()
@@ -155,11 +169,12 @@ def test_a_codec_of_a_plugin_that_is_not_there(folder: Path, monkeypatch: Any) -
 
 
 def test_a_newer_schema_is_told(folder: Path) -> None:
-    for name, key in ((CONFIG_NAME, "schema"), (DESCRIPTION_NAME, "version")):
+    known = {CONFIG_NAME: ("schema", "1 or 2"), DESCRIPTION_NAME: ("version", "1")}
+    for name, (key, read) in known.items():
         other = copied(folder, folder.parent / "newer")
         change_json(other / name, lambda held, key=key: held.update({key: 3}))
         resum(other)
-        refused(other, name, f"{key} 3 is not 1", "release")
+        refused(other, name, f"{key} 3 is not {read}", "release")
     change_json(folder / CONFIG_NAME, lambda held: held["parts"]["body"].update(codec_version=2))
     resum(folder)
     refused(folder, "codec version 2 is not 1")
@@ -191,10 +206,14 @@ FORGERIES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "another compression": (CONFIG_NAME, body(compression=2)),
     "a configuration of nothing": (CONFIG_NAME, body(config={})),
     "a configuration in a list": (CONFIG_NAME, body(config=["codec", "rqvae"])),
-    "depth 0": (CONFIG_NAME, lambda held: held.update(depth=0)),
-    "depth 4 of 3": (CONFIG_NAME, lambda held: held.update(depth=4)),
-    "depth in words": (CONFIG_NAME, lambda held: held.update(depth="3")),
-    "endless depth": (CONFIG_NAME, lambda held: held.update(depth=float("inf"))),
+    "depth 0": (CONFIG_NAME, lambda held: held["depths"].update(body=0)),
+    "depth 4 of 3": (CONFIG_NAME, lambda held: held["depths"].update(body=4)),
+    "depth in words": (CONFIG_NAME, lambda held: held["depths"].update(body="3")),
+    "endless depth": (CONFIG_NAME, lambda held: held["depths"].update(body=float("inf"))),
+    "no depth of a part": (CONFIG_NAME, lambda held: held["depths"].pop("body") and None),
+    "depths in a list": (CONFIG_NAME, lambda held: held.update(depths=["body"])),
+    "one depth of 4": (CONFIG_NAME, lambda held: held.update(schema=1, depth=4)),
+    "no schema": (CONFIG_NAME, lambda held: held.update(schema=0)),
     "parts in a list": (CONFIG_NAME, lambda held: held.update(parts=["body"])),
     "a part less": (CONFIG_NAME, lambda held: held["parts"].pop("body") and None),
     "a root that is nowhere": (CONFIG_NAME, lambda held: held.update(root_coded=True)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search_spaces.errors import BadInput
 from search_spaces.quantizers import ONE_LEVEL, QUANTIZERS, quantized_alphabet
 from search_spaces.spec import DataSpec
 from tests.trainables.exported.there_and_back import in_the_world, through_a_file
@@ -22,9 +23,11 @@ from tests.trainables.motion.test_bvh_writer import pymotion_positions
 from tests.trainables.tiny import make_clip, moved
 from trainables.bitstream.container import Start
 from trainables.evaluate import score_clip, whole_pair
-from trainables.exported.codec_folder import load_exported
+from trainables.exported.codec_folder import load_exported, save_exported
 from trainables.exported.distortion import between_frames, distortions
 from trainables.exported.transcode import (
+    all_features,
+    check_fits,
     decoded_positions,
     encode_clip,
     write_motion,
@@ -268,7 +271,7 @@ def test_a_prefix_is_a_codec_too(trained: dict[str, Trained], tmp_path: Path) ->
     """Exported at less than its depth, it gives the first levels and their motion."""
     given = trained["rqvae"]
     shallow = load_exported(export(given.trial.parent, given.data, given.rows[0], False, "shallow"))
-    assert shallow.depth == 1
+    assert set(shallow.depths.values()) == {1}
     source = read_clip(given.source / "take-0.bvh")
     deep, _ = encode_clip(given.codec, source)
     flat, decoded = through_a_file(shallow, source)
@@ -276,6 +279,29 @@ def test_a_prefix_is_a_codec_too(trained: dict[str, Trained], tmp_path: Path) ->
         assert np.array_equal(flat.tokens[part], deep.tokens[part][:, :1])
         assert np.array_equal(decoded.tokens[part], flat.tokens[part])
     assert len(flat.pack(shallow)) < len(deep.pack(given.codec))
+
+
+def test_parts_may_end_at_different_depths(trained: dict[str, Trained], tmp_path: Path) -> None:
+    given = trained["rqvae"].codec
+    depths = {part: 1 + number % 3 for number, part in enumerate(given.codecs)}
+    assert len(set(depths.values())) > 1
+    models = {p: m.cut(depths[p]) if p in depths else m for p, m in given.models.items()}
+    save_exported(replace(given, depths=depths, models=models), tmp_path / "mixed", "")
+    mixed = load_exported(tmp_path / "mixed")
+    assert mixed.depths == depths and mixed.identity != given.identity
+    source = read_clip(trained["rqvae"].source / "take-0.bvh")
+    deep, ready = encode_clip(given, source)
+    coded, decoded = through_a_file(mixed, source)
+    features = all_features(mixed, decoded)
+    for part, codec in given.codecs.items():
+        assert np.array_equal(coded.tokens[part], deep.tokens[part][:, : depths[part]])
+        assert np.array_equal(decoded.tokens[part], coded.tokens[part])
+        alone = codec.decode(codec.encode(ready.features[part]), depths[part])
+        assert np.array_equal(features[part], alone)
+    check_fits(mixed, coded.header)
+    with pytest.raises(BadInput, match="encoded with the codec"):
+        check_fits(mixed, deep.header)
+    assert [len(s.alphabet) for s in mixed.streams] == list(depths.values())
 
 
 def test_the_size_of_a_file_is_the_rate_that_the_trial_measured(

@@ -152,7 +152,7 @@ def export(
     codec = ExportedCodec(
         replace(prepared.preparation, root_coded=root_coded),
         codecs,
-        row["depth"],
+        {part: min(row["depth"], c.levels) for part, c in codecs.items()},
         models,
         without_names(data.facts),
         {},
