@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.labels import unit_label
 from search_spaces.errors import BadInput
 from search_spaces.record import ALLOCATION_FILE
 
@@ -170,7 +171,7 @@ def read_allocation(folder: Path, points: pd.DataFrame) -> Allocation | None:
     stale = not named <= set(own["point"]) or counted != {len(own)}
     val = error_column(points, "val")
     gains = gains_over(own, table, parts, which)
-    return Allocation(which, parts, table, own, tuple(gains), val.rsplit("_", 1)[1], stale)
+    return Allocation(which, parts, table, own, tuple(gains), unit_label(val), stale)
 
 
 def gains_over(

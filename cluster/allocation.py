@@ -7,6 +7,8 @@ which code all parts alike.
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from rich.table import Table
 
 from analysis.allocated import RATES, gains_over
 from analysis.allocation import Composition, PartPoint, best_compositions
+from analysis.labels import number
 from cluster.composed import motion_of
 from search_spaces.errors import BadInput
 from search_spaces.record import (
@@ -25,6 +28,7 @@ from search_spaces.record import (
     TOKENS_FILE,
     TRIALS_FOLDER,
 )
+from search_spaces.units import Yardstick
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +42,51 @@ MOST_VERIFIED = 48
 """Compositions that are decoded; thinned evenly in rate where the predicted front has more."""
 
 _WORTH_A_LINE = 0.005
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Names of columns: of the rate that is shared, and of errors in the unit of the data."""
+
+    which: str
+    yardstick: Yardstick
+
+    @property
+    def unit(self) -> str:
+        return self.yardstick.column_unit
+
+    @property
+    def total(self) -> str:
+        return RATES[self.which]
+
+    def rate_of(self, part: str) -> str:
+        nominal = self.which == "nominal"
+        return f"rate_nominal_{part}_bps" if nominal else f"val_rate_model_{part}_bps"
+
+    @property
+    def val(self) -> str:
+        return f"val_rmse_full_{self.unit}"
+
+    @property
+    def test(self) -> str:
+        return f"test_rmse_full_{self.unit}"
+
+    @property
+    def hands(self) -> str:
+        return f"val_rmse_hands_{self.unit}"
+
+    @property
+    def predicted(self) -> str:
+        return f"predicted_rmse_full_{self.unit}"
+
+    @property
+    def alike(self) -> tuple[str, str, str]:
+        """Point of parts coded alike, and its errors on validation and test."""
+        return "alike_point", f"alike_{self.val}", f"alike_{self.test}"
+
+    def in_columns(self, error: float) -> float:
+        """An error in the unit of coordinates -> in that of columns."""
+        return 100 * self.yardstick.factor("cm") * error
 
 
 def allocate(folder: Path, which: str, console: Console) -> Path:
@@ -66,8 +115,12 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
     frame = points_frame(log)
     if log.facts is None or frame.empty:
         raise BadInput(f"{folder}: has no finished operating point; let a trial end first")
-    if "val_rmse_full_cm" not in frame:
-        raise BadInput(f"{folder}: its motion is not in metres; only such rates can be shared")
+    columns = _Columns(which, log.facts.yardstick)
+    if columns.val not in frame:
+        raise BadInput(
+            f"{folder}: none of its points has {columns.val}, which is what parts are shared by; "
+            "name a sweep of codecs"
+        )
     if len(log.facts.parts) < 2:
         raise BadInput(f"{folder}: codes one part, so there is nothing to share")
     data = motion_of(log, folder)
@@ -77,19 +130,21 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
     for row in decoded.kept.to_dict("records"):
         for part in parts:
             alone = decoded.of("val", part, str(row["point"]))
-            rate = float(row[_rate_column(which, part)])
+            rate = float(row[columns.rate_of(part)])
             parts[part].append(PartPoint(str(row["point"]), rate, alone.squared))
     base = unavoidable(data, "val")
     found = _thinned(best_compositions(parts, base))
-    found += _hands_kept(parts, base, decoded.kept, which)
+    found += _hands_kept(parts, base, decoded.kept, columns)
     # A composition that both ways lead to is decoded once.
     found = list({tuple(c.points.values()): c for c in found}.values())
-    rows = [_verified(data, decoded, composition, which) for composition in found]
-    table = _with_equal_bits(rows, frame, which).assign(points_counted=len(frame))
+    rows = [_verified(data, decoded, composition, columns) for composition in found]
+    table = _with_equal_bits(rows, frame, columns).assign(points_counted=len(frame))
     place = log.folder / ALLOCATION_FILE
     table.to_csv(place, index=False)
-    _print(table, frame, log.facts.part_names, which, console)
+    _print(table, frame, log.facts.part_names, columns, console)
     console.print(f"allocation: {place}", highlight=False, soft_wrap=True)
+    taken = shlex.join(["ratefront", "export", str(folder), "--composed", "--row", "NUMBER"])
+    console.print(f"a row as a codec: {taken} -o codec/", highlight=False, soft_wrap=True)
     if (log.folder / REPORT_FILE).is_file():
         _show(folder, log, console)
     return place
@@ -105,7 +160,7 @@ def _show(folder: Path, log: Log, console: Console) -> None:
 
 
 def _hands_kept(
-    parts: dict[str, list[PartPoint]], base: np.ndarray, frame: pd.DataFrame, which: str
+    parts: dict[str, list[PartPoint]], base: np.ndarray, frame: pd.DataFrame, columns: _Columns
 ) -> list[Composition]:
     """For each point of the own front, what at most its bits give with hands that err no more.
 
@@ -114,11 +169,11 @@ def _hands_kept(
     hands = [p for p in parts if p.endswith("hand")]
     if not hands or len(hands) == len(parts):
         return []
-    total, found, lowest = _total_column(which), [], np.inf
-    for row in frame.sort_values([total, "val_rmse_full_cm"]).to_dict("records"):
-        if not row["val_rmse_full_cm"] < lowest:
+    total, found, lowest = columns.total, [], np.inf
+    for row in frame.sort_values([total, columns.val]).to_dict("records"):
+        if not row[columns.val] < lowest:
             continue
-        lowest = row["val_rmse_full_cm"]
+        lowest = row[columns.val]
         allowed = dict(parts)
         for hand in hands:
             own = next(p for p in parts[hand] if p.point == row["point"])
@@ -127,14 +182,6 @@ def _hands_kept(
         best = [c for c in best_compositions(allowed, base) if c.rate <= row[total] * (1 + 1e-9)]
         found += best[-1:]
     return found
-
-
-def _rate_column(which: str, part: str) -> str:
-    return f"rate_nominal_{part}_bps" if which == "nominal" else f"val_rate_model_{part}_bps"
-
-
-def _total_column(which: str) -> str:
-    return RATES[which]
 
 
 class _Decoded:
@@ -186,46 +233,48 @@ def _thinned(front: list[Composition]) -> list[Composition]:
 
 
 def _verified(
-    data: MotionData, decoded: _Decoded, composition: Composition, which: str
+    data: MotionData, decoded: _Decoded, composition: Composition, columns: _Columns
 ) -> dict[str, Any]:
     """A composition decoded together: what it is, what was predicted, what came out."""
     from trainables.composition import composed_scores
 
     # Parts that all come from one point are that point, and nothing was composed.
     composed = len(set(composition.points.values())) > 1
-    row: dict[str, Any] = {"composed": composed, "predicted_rmse_full_cm": 100 * composition.rmse}
+    row: dict[str, Any] = {
+        "composed": composed,
+        columns.predicted: columns.in_columns(composition.rmse),
+    }
     for part, point in composition.points.items():
         row[f"{part}_point"] = point
         row[f"{part}_bps"] = composition.rates[part]
-    row[_total_column(which)] = composition.rate
+    row[columns.total] = composition.rate
     for split in ("val", "test"):
         parts = {p: decoded.of(split, p, point) for p, point in composition.points.items()}
         row.update(composed_scores(data, split, parts))
     return row
 
 
-def _with_equal_bits(rows: list[dict[str, Any]], frame: pd.DataFrame, which: str) -> pd.DataFrame:
+def _with_equal_bits(
+    rows: list[dict[str, Any]], frame: pd.DataFrame, columns: _Columns
+) -> pd.DataFrame:
     """Verified compositions with the best sweep point at or under each one's rate beside them."""
     import pandas as pd
 
-    column = _total_column(which)
-    table = pd.DataFrame(rows).sort_values(column)
+    total, val = columns.total, columns.val
+    table = pd.DataFrame(rows).sort_values(total)
     beside = []
-    for rate in table[column]:
-        affordable = frame[frame[column] <= rate * (1 + 1e-9)]
-        best = affordable.loc[affordable["val_rmse_full_cm"].idxmin()] if len(affordable) else None
+    for rate in table[total]:
+        affordable = frame[frame[total] <= rate * (1 + 1e-9)]
+        best = affordable.loc[affordable[val].idxmin()] if len(affordable) else None
         beside.append(
-            (best["point"], best["val_rmse_full_cm"], best["test_rmse_full_cm"])
+            (best["point"], best[val], best[columns.test])
             if best is not None
             else ("", np.nan, np.nan)
         )
-    names = ("alike_point", "alike_val_rmse_full_cm", "alike_test_rmse_full_cm")
-    for name, values in zip(names, zip(*beside, strict=True), strict=True):
+    for name, values in zip(columns.alike, zip(*beside, strict=True), strict=True):
         table[name] = values
-    lowest = table["val_rmse_full_cm"].cummin().shift(fill_value=np.inf)
-    table["on_front"] = (table["val_rmse_full_cm"] < lowest) & ~(
-        table["alike_val_rmse_full_cm"] < table["val_rmse_full_cm"]
-    )
+    lowest = table[val].cummin().shift(fill_value=np.inf)
+    table["on_front"] = (table[val] < lowest) & ~(table[f"alike_{val}"] < table[val])
     return table
 
 
@@ -233,25 +282,29 @@ def _print(
     table: pd.DataFrame,
     frame: pd.DataFrame,
     parts: tuple[str, ...],
-    which: str,
+    columns: _Columns,
     console: Console,
 ) -> None:
+    which, unit = columns.which, Yardstick(columns.yardstick.unit).column_unit
+    _, alike_val, alike_test = columns.alike
     shown = Table(
-        f"{which} bits/s", *parts, "alike cm", "composed cm", "less by", "hands cm",
+        "row", f"{which} bits/s", *parts, f"alike {unit}", f"composed {unit}", "less by",
+        f"hands {unit}",
         "test: alike", "composed",
         title="full-pose RMSE of parts coded alike and of the best split of the same rate",
     )  # fmt: skip
-    for row in _spread(table).to_dict("records"):
-        alike, composed = row["alike_val_rmse_full_cm"], row["val_rmse_full_cm"]
+    for place in _spread(table, columns):
+        row = table.iloc[place].to_dict()
+        alike, composed = row[alike_val], row[columns.val]
         shown.add_row(
-            f"{row[_total_column(which)]:.0f}", *(f"{row[f'{p}_bps']:.0f}" for p in parts),
-            _number(alike), _number(composed),
+            str(place + 1), f"{row[columns.total]:.0f}", *(f"{row[f'{p}_bps']:.0f}" for p in parts),
+            number(alike), number(composed),
             "" if np.isnan(alike) else f"{100 * (1 - composed / alike):.1f} %",
-            _number(float(row.get("val_rmse_hands_cm", np.nan))),
-            _number(row["alike_test_rmse_full_cm"]), _number(row["test_rmse_full_cm"]),
+            number(float(row.get(columns.hands, np.nan))),
+            number(row[alike_test]), number(row[columns.test]),
         )  # fmt: skip
     console.print(shown)
-    off = (table["predicted_rmse_full_cm"] / table["val_rmse_full_cm"] - 1).abs().max()
+    off = (table[columns.predicted] / table[columns.val] - 1).abs().max()
     gains = gains_over(frame, table, parts, which)
     if gains:
         less = 100 * sum(g.less_val for g in gains) / len(gains)
@@ -276,15 +329,11 @@ def _print(
     )
 
 
-def _spread(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows that are worth a line: each better than the one before by half a percent."""
+def _spread(table: pd.DataFrame, columns: _Columns) -> list[int]:
+    """Places of rows that are worth a line: each better than the one before by half a percent."""
     lowest, kept = np.inf, []
-    for number, row in enumerate(table.to_dict("records")):
-        if row["on_front"] and row["val_rmse_full_cm"] < (1 - _WORTH_A_LINE) * lowest:
-            lowest = float(row["val_rmse_full_cm"])
-            kept.append(number)
-    return table.iloc[kept]
-
-
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
+    for place, row in enumerate(table.to_dict("records")):
+        if row["on_front"] and row[columns.val] < (1 - _WORTH_A_LINE) * lowest:
+            lowest = float(row[columns.val])
+            kept.append(place)
+    return kept

@@ -28,8 +28,8 @@ class PartDecoded:
 
     Attributes:
         features: per recording (frames, dimensions) float32.
-        squared: (recordings,) mean squared joint distance of the whole pose, m², all other parts
-            being original.
+        squared: (recordings,) mean squared joint distance of the whole pose, in the square of the
+            data's unit, all other parts being original.
     """
 
     features: tuple[np.ndarray, ...]
@@ -64,15 +64,15 @@ def unavoidable(data: MotionData, split: str) -> np.ndarray:
     return np.array([_squared_error(data, clip, clip.features) for clip in data.splits[split]])
 
 
-def predicted_rmse_cm(parts: Sequence[np.ndarray], base: np.ndarray) -> float:
-    """Full-pose RMSE of a composition, if errors of parts are independent.
+def predicted_rmse(parts: Sequence[np.ndarray], base: np.ndarray) -> float:
+    """Full-pose RMSE of a composition in the data's unit, if errors of parts are independent.
 
     Args:
         parts: `PartDecoded.squared` of every part.
         base: `unavoidable`, which each of them holds too.
     """
     total = np.sum(parts, axis=0) - (len(parts) - 1) * base
-    return float(100 * np.mean(np.sqrt(np.maximum(total, 0.0))))
+    return float(np.mean(np.sqrt(np.maximum(total, 0.0))))
 
 
 def composed_scores(

@@ -10,7 +10,7 @@ import pytest
 from search_spaces.families import complete
 from tests.trainables.tiny import make_clips, spec
 from trainables.codecs.codec import Codec
-from trainables.composition import composed_scores, part_alone, predicted_rmse_cm, unavoidable
+from trainables.composition import composed_scores, part_alone, predicted_rmse, unavoidable
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData, prepare
 from trainables.runtime import PlainRuntime
@@ -64,7 +64,7 @@ def test_predictions_are_near_what_is_decoded(
             alone[part, size] = part_alone(data, "val", part, codec, tokens, 1)
     for sizes in itertools.product(SIZES, repeat=len(data.parts)):
         chosen = {p: alone[p, n] for p, n in zip(data.parts, sizes, strict=True)}
-        predicted = predicted_rmse_cm([c.squared for c in chosen.values()], base)
+        predicted = 100 * predicted_rmse([c.squared for c in chosen.values()], base)
         found = composed_scores(data, "val", chosen)["val_rmse_full_cm"]
         assert predicted == pytest.approx(found, rel=0.02), sizes
     for part in data.parts:
