@@ -106,14 +106,16 @@ def _everywhere(comparison: Comparison, stem: str, sign: int) -> Judged:
     evidence = _by_bits(comparison, stem, found)
     if not found or _unmeasured(found):
         return Judged(OPEN, _nothing(comparison, stem))
-    side = "above" if sign < 0 else "below"
+    side, other = ("above", "below") if sign < 0 else ("below", "above")
     if against := _clearly(found, -sign):
         why = f"RQ-VAE is clearly {side} K-Means at {_bits(against)}"
         return Judged(FAILED, why + _but_missing(comparison), evidence)
     unclear = [b for b, d in found.items() if not (sign * d.mean > 0 and d.clear)]
     if unclear:
-        why = f"no clear difference of that kind at {_bits(unclear)}{_power(found.values())}"
-        return Judged(OPEN, why + _but_missing(comparison), evidence)
+        why = f"RQ-VAE is not clearly {other} K-Means at {_bits(unclear)}"
+        if turned := [b for b, d in found.items() if -sign * d.mean > 0 and d.clear]:
+            why += f", and {side} it at {_bits(turned)}, not clearly among so many rates"
+        return Judged(OPEN, why + _power(found.values()) + _but_missing(comparison), evidence)
     if missing := _but_missing(comparison):
         return Judged(OPEN, f"so at {_bits(list(found))}{missing}", evidence)
     return Judged(HELD, "each rate shows it by itself", evidence)
@@ -181,8 +183,10 @@ def _k3(comparison: Comparison) -> Judged:
         why = (so_far if average.clear else "") + missing
         return Judged(OPEN, why.removeprefix("; "), evidence)
     high = {b: _overlap(*p) for b, p in _summaries(comparison, stem).items() if b >= HIGH_BITS}
-    meet = _bits([b for b, o in high.items() if o]) or "none"
-    why = f"standard errors overlap at {meet} of {_bits(list(high))}"
+    apart = _bits([b for b, o in high.items() if not o])
+    meet = _bits([b for b, o in high.items() if o])
+    said = [f"overlap at {meet}"] * bool(meet) + [f"are apart at {apart}"] * bool(apart)
+    why = f"standard errors {' and '.join(said)}"
     if average.clear and average.mean > 0:
         return Judged(FAILED, f"RQ-VAE is clearly above K-Means on average; {why}", evidence)
     if not any(high.values()):

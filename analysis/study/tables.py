@@ -236,7 +236,11 @@ def _p(value: float) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    return "–" if not math.isfinite(value) else f"{value:+.{digits}f}".replace("-", "−")
+    """With its sign, unless all digits that are shown are 0."""
+    if not math.isfinite(value):
+        return "–"
+    said = f"{value:+.{digits}f}".replace("-", "−")
+    return said if said.strip("+−0.") else said[1:]
 
 
 def _number(value: float, digits: int) -> str:

@@ -119,6 +119,32 @@ def test_too_few_recordings_cannot_say() -> None:
     )
 
 
+def test_a_rate_that_shows_the_opposite_by_itself_alone_is_named() -> None:
+    """The least of four p at 0.03 is chance once in eight: no verdict, but no silence either."""
+
+    def truth(cell: Cell, metric: str) -> float:
+        if metric == "hull_pct" and cell.codec == "rqvae" and cell.bits == 9.0:
+            return 9.0
+        return 10.0
+
+    comparison = invented(truth, recordings=6)
+    judged = verdicts(comparison)["K5"]
+    tests = dict(judged.evidence[0].items)
+    assert tests["9 bits"].clear and tests["9 bits"].p_recordings == 2 / 2**6
+    assert judged.verdict == OPEN
+    assert judged.why.startswith("RQ-VAE is not clearly above K-Means at 6, 9, 10, 12 bits")
+    assert ", and below it at 9 bits, not clearly among so many rates" in judged.why
+
+
+def test_high_rates_whose_standard_errors_meet_and_are_apart_are_told_apart() -> None:
+    def truth(cell: Cell, metric: str) -> float:
+        better = metric == "rmse_hands_cm" and cell.codec == "rqvae" and cell.bits != 10.0
+        return 5.0 if better else 10.0
+
+    judged = verdicts(invented(truth))["K3"]
+    assert "standard errors overlap at 10 bits and are apart at 12 bits" in judged.why
+
+
 def test_missing_pairs_are_named() -> None:
     whole = invented(as_the_paper_says)
     del whole.pairs[9.0]

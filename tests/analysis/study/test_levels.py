@@ -16,7 +16,8 @@ from analysis.study.levels import (
     paper_steps,
     trained_or_prefix,
 )
-from analysis.study.tables import hull_sentence
+from analysis.study.paired import difference
+from analysis.study.tables import hull_sentence, said_difference
 from tests.analysis.study.test_claims import invented
 
 SIZES = ((64, 1), (4, 3), (512, 1), (16, 3), (4, 6))
@@ -102,3 +103,10 @@ def test_the_sentence_says_what_depth_does(slope: float, word: str) -> None:
 
     said = hull_sentence(invented(truth, more=MORE))
     assert word in said and "one more level at equal bits" in said
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
+    one = pd.DataFrame([[10.0, 10.0]], index=["r0"])
+    said = said_difference(difference(one, one - 0.004), 2)
+    assert said["mean"] == "0.00" and said["relative"] == "0 %"
+    assert said_difference(difference(one, one - 0.006), 2)["mean"] == "−0.01"
