@@ -39,6 +39,13 @@ RestSkeleton = Annotated[
         metavar="FILE.bvh", help="Bones of SMPL-X recordings (.npz), which have none of their own."
     ),
 ]
+BodyModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.npz",
+        help="A body model (SMPL-X): bones of each SMPL-X recording by its own betas.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

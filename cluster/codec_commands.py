@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.application import Folder, Plugins, RestSkeleton, app, console
+from cluster.application import BodyModel, Folder, Plugins, RestSkeleton, app, console
+from search_spaces.bones import Bones
 from search_spaces.errors import BadInput
 
 Codec = Annotated[
@@ -88,6 +89,7 @@ def encode(
         str, typer.Option(help="jsonl: write token ids for language models instead of files.")
     ] = "",
     rest_skeleton: RestSkeleton = None,
+    body_model: BodyModel = None,
     plugin: Plugins = None,
 ) -> None:
     """Encode motion files with an exported codec.
@@ -97,9 +99,10 @@ def encode(
     from cluster.transcoding import encode as run
     from trainables.plugins import load_plugins
 
+    bones = Bones(rest_skeleton or "", body_model or "")
     load_plugins(map(str, plugin or ()))
     target = _needed(out, "the file or folder to write")
-    run(codec, source, target, tokens, console, rest_skeleton or "")
+    run(codec, source, target, tokens, console, bones)
 
 
 @app.command()
@@ -137,6 +140,7 @@ def evaluate(
         str, typer.Option(help="Of a sweep: front (its front alone) or all points.")
     ] = "front",
     rest_skeleton: RestSkeleton = None,
+    body_model: BodyModel = None,
     plugin: Plugins = None,
 ) -> None:
     """Score finished codecs on other motion, or with a new metric; overwrites nothing.
@@ -146,8 +150,9 @@ def evaluate(
     from cluster.evaluation import evaluate as run
     from trainables.plugins import load_plugins
 
+    bones = Bones(rest_skeleton or "", body_model or "")
     load_plugins(map(str, plugin or ()))
-    run(folder, data, tuple(metric or ()), points, console, rest_skeleton or "")
+    run(folder, data, tuple(metric or ()), points, console, bones)
 
 
 @app.command()
@@ -161,6 +166,7 @@ def inspect(
     ] = None,
     max_seconds: MaxSeconds = 3600.0,
     rest_skeleton: RestSkeleton = None,
+    body_model: BodyModel = None,
     plugin: Plugins = None,
 ) -> None:
     """Say what files hold: motion's joints, parts and oddities; rates and tokens of an .rft."""
@@ -170,6 +176,7 @@ def inspect(
     from trainables.motion.readers import find_recordings
     from trainables.plugins import load_plugins
 
+    bones = Bones(rest_skeleton or "", body_model or "")
     load_plugins(map(str, plugin or ()))
     encoded = path.suffix.lower() == STREAM_SUFFIX or holds_streams(path)
     if not encoded and (codec is not None or original is not None):
@@ -182,12 +189,12 @@ def inspect(
         motion = []
     for file in motion:
         console.print(
-            describe(inspect_file(file, rest_skeleton=rest_skeleton or "")),
+            describe(inspect_file(file, bones=bones)),
             highlight=False,
             soft_wrap=True,
         )
     if encoded:
-        inspect_streams(path, codec, original, max_seconds, console, rest_skeleton or "")
+        inspect_streams(path, codec, original, max_seconds, console, bones)
 
 
 def _needed(out: Path | None, what: str) -> Path:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.errors import BadInput
 from search_spaces.objectives import find_metric, in_unit
 from search_spaces.record import EVALUATIONS_FOLDER, LOG_FILE, PREPARATION_FOLDER
@@ -54,7 +55,7 @@ def evaluate(
     metrics: tuple[str, ...],
     points: str,
     console: Console,
-    rest_skeleton: str = "",
+    bones: Bones = AVERAGE_BONES,
 ) -> Path:
     """Scores codecs on a folder of motion; returns the folder of the evaluation.
 
@@ -64,7 +65,7 @@ def evaluate(
         metrics: objectives to keep, all where empty.
         points: of a sweep: `front` or `all`.
         console: where to say what came out.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
 
     Raises:
         BadInput: neither sweep nor codec, motion that does not fit, or no such metric.
@@ -77,7 +78,7 @@ def evaluate(
 
     sweep = (folder / LOG_FILE).is_file()
     preparation, targets = _of_sweep(folder, points) if sweep else _of_codec(folder)
-    motion = other_motion(preparation, data, rest_skeleton)
+    motion = other_motion(preparation, data, bones)
     for name in metrics:
         if (right := in_unit(name, motion.yardstick)) != name:
             raise BadInput(

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.transcoding import streams
+from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.errors import BadInput
 from search_spaces.units import UNIT_WORDS
 
@@ -31,7 +32,7 @@ def inspect_streams(
     original: Path | None,
     limit: float,
     console: Console,
-    rest_skeleton: str = "",
+    bones: Bones = AVERAGE_BONES,
 ) -> None:
     """Prints what is known of files.
 
@@ -42,7 +43,7 @@ def inspect_streams(
             is one; needs the codec.
         limit: seconds of the longest recording that is read.
         console: where to print.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
 
     Raises:
         BadInput: a file is damaged, or the codec or the original is another one.
@@ -62,7 +63,7 @@ def inspect_streams(
         name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else ""
         if originals and name not in originals:
             raise BadInput(f"{original}: holds no {name!r} to compare with; give its folder")
-        _inspect(file, codec, originals.get(name), limit, console, rest_skeleton)
+        _inspect(file, codec, originals.get(name), limit, console, bones)
 
 
 def _originals(path: Path, original: Path | None) -> dict[str, Path]:
@@ -85,7 +86,7 @@ def _inspect(
     original: Path | None,
     limit: float,
     console: Console,
-    rest_skeleton: str,
+    bones: Bones,
 ) -> None:
     from trainables.bitstream.container import read_container
 
@@ -106,7 +107,7 @@ def _inspect(
     recording = CodedRecording(container.header, tokens)
     _print_tokens(codec, recording, console)
     if original is not None:
-        _print_distortion(codec, recording, original, console, rest_skeleton)
+        _print_distortion(codec, recording, original, console, bones)
 
 
 def described(container: Container) -> list[str]:
@@ -181,11 +182,11 @@ def _print_distortion(
     recording: CodedRecording,
     original: Path,
     console: Console,
-    rest_skeleton: str,
+    bones: Bones,
 ) -> None:
     from trainables.exported.distortion import distortions
 
-    at_codec, at_source = distortions(codec, recording, original, rest_skeleton)
+    at_codec, at_source = distortions(codec, recording, original, bones)
     header = recording.header
     table = Table(
         "distortion", f"at {header.fps:g} fps (codec)", f"at {header.source_fps:g} fps (source)"

@@ -344,9 +344,11 @@ def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData,
         highlight=False,
         soft_wrap=True,
     )
-    places = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton")}
+    places = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton", "body_model")}
     known = ("", *PROCEDURAL)
-    absolute = {n: str(Path(p).absolute()) for n, p in places.items() if p not in known}
+    absolute = {
+        n: str(Path(p).expanduser().absolute()) for n, p in places.items() if p not in known
+    }
     data_spec = spec.data.model_copy(update=absolute)
     return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
 

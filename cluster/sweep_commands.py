@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.application import (
+    BodyModel,
     Data,
     Folder,
     NoClips,
@@ -46,6 +47,7 @@ def sweep(
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
     rest_skeleton: RestSkeleton = None,
+    body_model: BodyModel = None,
     plugin: Plugins = None,
     trial_timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which a trial counts as hung.")
@@ -70,7 +72,7 @@ def sweep(
     if out is None:
         raise BadInput("sweep needs --out DIR, a new directory")
     overrides = {
-        "data": _given(path=data, rest_skeleton=rest_skeleton),
+        "data": _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model),
         "search": _given(trials=trials, seeds=seeds, seed=seed),
         "run": _given(
             concurrency=concurrency,
@@ -164,6 +166,7 @@ def trial(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trial.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for its codec and scores.")] = None,
     rest_skeleton: RestSkeleton = None,
+    body_model: BodyModel = None,
     plugin: Plugins = None,
 ) -> None:
     """Run one configuration here and now, without Tune.
@@ -172,7 +175,7 @@ def trial(
     """
     from cluster.single import run_single
 
-    given = _given(path=data, rest_skeleton=rest_skeleton)
+    given = _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model)
     spec = _spec(preset, size, settings, {"data": given}, None, plugin)
     run_single(spec, seed, out, console)
 

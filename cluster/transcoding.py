@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import track
 
+from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def encode(
     out: Path,
     tokens: str,
     console: Console,
-    rest_skeleton: str = "",
+    bones: Bones = AVERAGE_BONES,
 ) -> None:
     """Motion files -> `.rft` files, or one file of tokens as JSON lines.
 
@@ -48,7 +49,7 @@ def encode(
         out: the file to write; a folder where `source` is one. With tokens, always a file.
         tokens: "" or "jsonl".
         console: where to say what was written.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
     """
     from trainables.exported.codec_folder import load_exported
     from trainables.exported.token_lines import token_line
@@ -62,9 +63,15 @@ def encode(
     if tokens and out.is_dir():
         raise BadInput(f"{out}: is a folder, and tokens are one file; name it *{TOKENS_SUFFIX}")
     lines = []
-    size, seconds = 0, 0.0
+    size, seconds, averaged = 0, 0.0, 0
     for task in _progress(tasks, console):
-        clip = read_clip(task.source, task.name, rest_skeleton=rest_skeleton)
+        clip = read_clip(
+            task.source,
+            task.name,
+            rest_skeleton=bones.rest_skeleton,
+            body_model=bones.body_model,
+        )
+        averaged += clip.approx_skeleton
         with _named(task.source):
             recording, _ = encode_clip(codec, clip, scored=False)
         if tokens:
@@ -80,6 +87,14 @@ def encode(
         said = (
             f"{len(tasks)} recording(s), {seconds:.1f} s in {size} bytes "
             f"({8 * size / seconds:.0f} bits/s): {out}"
+        )
+    if averaged and not codec.facts.approx_skeleton:
+        console.print(
+            f"warning: {averaged} of {len(tasks)} recording(s) stand on bones of average "
+            "proportions, and this codec was trained on real ones; give theirs with --body-model "
+            "or --rest-skeleton",
+            highlight=False,
+            soft_wrap=True,
         )
     console.print(said, highlight=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from search_spaces.bones import TWICE
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
@@ -71,7 +72,10 @@ class DataSpec(_Model):
     embedded_seed: int = 0
     on_bad_file: Literal["error", "skip"] = "error"
     rest_skeleton: str = ""
-    """BVH file with the bones for SMPL-X rotations, which hold none; average ones where empty."""
+    """BVH file with the bones for SMPL-X rotations, which hold none."""
+    body_model: str = ""
+    """The body model's .npz, for the bones of each recording's own betas; average bones where this
+    and `rest_skeleton` are empty."""
     unit: Literal["auto", "m", "px", "sw"] = "auto"
     """auto: the files' own. sw: each recording over its median distance between the shoulders."""
 
@@ -83,6 +87,12 @@ class DataSpec(_Model):
                 f"shares of train, val and test must be positive and add up to 1: {shares}"
             )
         return shares
+
+    @model_validator(mode="after")
+    def _bones_are_given_once(self) -> DataSpec:
+        if self.rest_skeleton and self.body_model:
+            raise ValueError(TWICE)
+        return self
 
     @property
     def part_names(self) -> tuple[str, ...]:

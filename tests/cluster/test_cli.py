@@ -53,7 +53,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 OPTIONS = {
     "sweep": "data out trials seeds seed set size concurrency placement workers address name "
-    "rest-skeleton plugin track no-clips",
+    "rest-skeleton body-model plugin track no-clips",
     "resume": "",
     "report": "watch port no-clips",
     "track": "to no-clips workspace",
@@ -62,7 +62,7 @@ OPTIONS = {
     "compare": "rate objective out",
     "table": "format rows at column rate objective split out",
     "figure": "out kind width rate objective",
-    "trial": "data set size seed out rest-skeleton plugin",
+    "trial": "data set size seed out rest-skeleton body-model plugin",
     "spaces": "data size",
     "inspect": "plugin",
 }

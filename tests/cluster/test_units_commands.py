@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cluster.cli import main
+from cluster.sweep import _prepared
+from search_spaces.presets import load_spec
 from search_spaces.spec import DataSpec
 from tests.trainables.exported.training import Trained, train
+from tests.trainables.motion.body_model import write_model
 from tests.trainables.motion.test_units import pixels
 from tests.trainables.tiny import make_clips
 from trainables.motion.bvh_writer import write_bvh
@@ -64,6 +69,86 @@ def test_the_rest_skeleton_goes_with_every_command(
     assert "rmse_full_cm_approx" not in said(capsys, 0, *inspected, *rest)
     assert "average proportions" in said(capsys, 0, "inspect", file)
     assert "bones of bones.bvh" in said(capsys, 0, "inspect", file, *rest)
+
+
+@pytest.fixture(scope="module")
+def model(bones: Path) -> Path:
+    """A body model that is no one's but has the joints of SMPL-X."""
+    return write_model(bones / "model.npz")
+
+
+def test_the_body_model_goes_with_every_command(
+    bones: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    motion, given = bones / "motion", ("--body-model", model)
+    trial = ("trial", "rate_distortion", "--size", "debug", "--data", motion,
+             "--set", "codec=kmeans", "--set", "codebook_size=8")  # fmt: skip
+    told = said(capsys, 0, *trial, *given)
+    assert "approx_skeleton" not in told and "joints of model.npz" in told
+    assert "average proportions" not in told
+    # named by --set as well
+    assert "joints of model.npz" in said(capsys, 0, *trial, "--set", f"body_model={model}")
+    spec = DataSpec(path=str(motion), body_model=str(model))
+    codec = train(tmp_path, motion, "kmeans", spec)
+    scores = [c for c in codec.rows[0] if "rmse" in c]
+    assert scores and not any("approx" in c for c in scores)
+    evaluated = ("evaluate", codec.folder, "--data", motion, "--metric", "rmse_full_cm")
+    assert "joints of model.npz" in said(capsys, 0, *evaluated, *given)
+    file, out = motion / "take-0.npz", tmp_path / "take-0.rft"
+    assert "warning" not in said(capsys, 0, "encode", codec.folder, file, "-o", out, *given)
+    inspected = ("inspect", out, "--codec", codec.folder, "--original", file)
+    assert "rmse_full_cm_approx" in said(capsys, 0, *inspected)
+    assert "rmse_full_cm_approx" not in said(capsys, 0, *inspected, *given)
+    assert "joints of model.npz" in said(capsys, 0, "inspect", file, *given)
+
+
+def test_a_sweep_remembers_where_the_body_model_lies(
+    bones: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it is resumed from anywhere."""
+    monkeypatch.chdir(bones)
+    spec = load_spec("rate_distortion", size="debug",
+                     overrides={"data": {"path": "motion", "body_model": model.name}})  # fmt: skip
+    kept, data, _ = _prepared(spec, Console(file=io.StringIO()))
+    assert kept.data.body_model == str(model) and not data.facts.approx_skeleton
+
+
+def test_two_sources_of_bones_are_one_line(
+    codec: Trained, bones: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    motion, file = bones / "motion", bones / "motion" / "take-0.npz"
+    both = ("--body-model", model, "--rest-skeleton", bones / "bones.bvh")
+    for command in (
+        ("inspect", file),
+        ("encode", codec.folder, file, "-o", tmp_path / "x.rft"),
+        ("evaluate", codec.folder, "--data", motion),
+        ("trial", "rate_distortion", "--size", "debug", "--data", motion, "--set", "codec=kmeans",
+         "--set", "codebook_size=8"),
+        ("sweep", "rate_distortion", "--size", "debug", "--data", motion, "--out", tmp_path / "s"),
+    ):  # fmt: skip
+        line = said(capsys, 2, *command, *both)
+        assert "rest_skeleton and body_model both give bones; leave one of them out" in line
+    said(capsys, 2, "inspect", file, "--body-model", tmp_path / "none.npz")
+    assert not any(tmp_path.iterdir())
+
+
+def test_encode_warns_of_average_bones_under_a_codec_of_real_ones(
+    codec: Trained, bones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    motion = bones / "motion"
+    encoded = ("encode", codec.folder, motion)
+    told = said(capsys, 0, *encoded, "-o", tmp_path / "coded")
+    assert told.count("warning") == 1
+    assert "warning: 3 of 3 recording(s) stand on bones of average proportions" in told
+    assert "--body-model or --rest-skeleton" in told
+    tokens = ("--tokens", "jsonl", "-o", tmp_path / "tokens.jsonl")
+    assert "warning: 3 of 3" in said(capsys, 0, *encoded, *tokens)
+    rest = ("--rest-skeleton", bones / "bones.bvh")
+    assert "warning" not in said(capsys, 0, *encoded, "-o", tmp_path / "rest", *rest)
+    # a codec of average bones has nothing to warn of
+    loose = train(tmp_path / "loose", motion, "kmeans", DataSpec(path=str(motion)))
+    told = said(capsys, 0, "encode", loose.folder, motion, "-o", tmp_path / "average")
+    assert "warning" not in told
 
 
 def test_columns_on_average_bones_say_so(bones: Path, tmp_path: Path) -> None:

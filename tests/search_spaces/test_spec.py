@@ -64,6 +64,8 @@ def test_a_rate_of_the_root_needs_a_coded_root() -> None:
         {"frame_stride": 0},
         {"path": 3},
         {"rest_skeleton": 3},
+        {"body_model": 3},
+        {"rest_skeleton": "a.bvh", "body_model": "b.npz"},
     ],
 )
 def test_data_that_make_no_sense(data: dict[str, Any]) -> None:
@@ -74,8 +76,9 @@ def test_data_that_make_no_sense(data: dict[str, Any]) -> None:
 def test_a_rest_skeleton_is_kept_and_may_be_left_out() -> None:
     assert DataSpec().rest_skeleton == ""
     document = load_spec("klezovich/table1").model_dump(mode="json")
-    del document["data"]["rest_skeleton"]  # a sweep of an earlier release
+    del document["data"]["rest_skeleton"], document["data"]["body_model"]  # an earlier release
     assert parse_spec(document, "here.yaml").data.rest_skeleton == ""
+    assert parse_spec(document, "here.yaml").data.body_model == ""
     document["data"]["rest_skeleton"] = "bones.bvh"
     assert "rest_skeleton: bones.bvh" in parse_spec(document, "here.yaml").dump()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.errors import BadInput
 from trainables.bitstream.recording import ROOT
 from trainables.evaluate import pair_of
@@ -25,7 +26,7 @@ Scores = dict[str, float]
 
 
 def distortions(
-    codec: ExportedCodec, recording: CodedRecording, original: Path, rest_skeleton: str = ""
+    codec: ExportedCodec, recording: CodedRecording, original: Path, bones: Bones = AVERAGE_BONES
 ) -> tuple[Scores, Scores]:
     """Metrics by name at the codec's rate, and at the source's.
 
@@ -33,12 +34,12 @@ def distortions(
         codec: that the recording was encoded with.
         recording: its tokens.
         original: file of the motion it was made of.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
 
     Raises:
         BadInput: the file is not as long, or not at the rate, of what was encoded.
     """
-    clip = read_clip(original, rest_skeleton=rest_skeleton)
+    clip = read_clip(original, rest_skeleton=bones.rest_skeleton, body_model=bones.body_model)
     header = recording.header
     if clip.frames != header.source_frames or abs(clip.fps / header.source_fps - 1) > 1e-6:
         raise BadInput(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.data_facts import DataFacts, PartFacts, SplitFacts
 from search_spaces.errors import BadInput
 from search_spaces.rate import NominalRate, nominal_rate
@@ -63,19 +64,24 @@ class OtherMotion:
         return sum(c.frames for c in self.clips)
 
 
-def other_motion(preparation: Preparation, path: Path, rest_skeleton: str = "") -> OtherMotion:
+def other_motion(preparation: Preparation, path: Path, bones: Bones = AVERAGE_BONES) -> OtherMotion:
     """Reads motion for a codec.
 
     Args:
         preparation: of the codec.
         path: a file, a folder, or `embedded`.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
 
     Raises:
         BadInput: nothing there that can be read, or a recording that does not fit the codec.
     """
     clips, notes = load_clips(
-        DataSpec(path=str(path), fps=preparation.fps, rest_skeleton=rest_skeleton)
+        DataSpec(
+            path=str(path),
+            fps=preparation.fps,
+            rest_skeleton=bones.rest_skeleton,
+            body_model=bones.body_model,
+        )
     )
     ready = []
     for clip in clips:

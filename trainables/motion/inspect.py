@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search_spaces.bones import AVERAGE_BONES, Bones
 from trainables.motion.bvh import BvhFile, read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.npz import read_npz_file
@@ -68,12 +69,12 @@ class Inspection:
     seen_parts: dict[str, float] = field(default_factory=dict)
 
 
-def inspect_file(path: Path, *, rest_skeleton: str | Path = "") -> Inspection:
+def inspect_file(path: Path, *, bones: Bones = AVERAGE_BONES) -> Inspection:
     """Reads a motion file and tells what it is.
 
     Args:
         path: the file.
-        rest_skeleton: a BVH file with the bones for SMPL-X rotations; average ones if "".
+        bones: whose bones SMPL-X rotations are put on.
 
     Raises:
         BadInput: as the file's reader does.
@@ -83,16 +84,18 @@ def inspect_file(path: Path, *, rest_skeleton: str | Path = "") -> Inspection:
     if suffix == ".bvh":
         return _of_bvh(read_bvh(path))
     if suffix == ".npz":
-        rest = Path(rest_skeleton).expanduser() if rest_skeleton else None
-        file = read_npz_file(path, rest_skeleton=rest)
+        rest, model = (
+            Path(name).expanduser() if name else None
+            for name in (bones.rest_skeleton, bones.body_model)
+        )
+        file = read_npz_file(path, rest_skeleton=rest, body_model=model)
         form = "NPZ" if file.content == "clip" else f"NPZ ({file.content})"
         return _of_clip(path, file.clip, form, file.up_axis, file.persons)
     if suffix == ".pose":
         pose = read_pose(path)
         return _of_clip(path, pose.clip, f"POSE {pose.version}", "-Y", pose.persons)
-    return _of_clip(
-        path, read_clip(path, rest_skeleton=rest_skeleton), path.suffix.lstrip(".").upper()
-    )
+    clip = read_clip(path, rest_skeleton=bones.rest_skeleton, body_model=bones.body_model)
+    return _of_clip(path, clip, path.suffix.lstrip(".").upper())
 
 
 def describe(found: Inspection) -> str:

@@ -56,27 +56,38 @@ class NpzFile:
 
 
 def read_npz(
-    path: Path, recording: str | None = None, *, rest_skeleton: Path | None = None
+    path: Path,
+    recording: str | None = None,
+    *,
+    rest_skeleton: Path | None = None,
+    body_model: Path | None = None,
 ) -> Clip:
     """Reads a clip from an .npz file.
 
     Args:
         path: the file.
         recording: name of the recording; the file's stem when left out.
-        rest_skeleton: a BVH file whose bones SMPL-X parameters are put on; average ones when left
-            out.
+        rest_skeleton: a BVH file whose bones SMPL-X parameters are put on.
+        body_model: a body model's .npz, whose bones they are put on; average ones where neither is
+            given.
 
     Raises:
         BadInput: for whatever is missing, misshapen or damaged, with the remedy.
     """
-    return read_npz_file(path, recording, rest_skeleton=rest_skeleton).clip
+    file = read_npz_file(path, recording, rest_skeleton=rest_skeleton, body_model=body_model)
+    return file.clip
 
 
 def read_npz_file(
-    path: Path, recording: str | None = None, *, rest_skeleton: Path | None = None
+    path: Path,
+    recording: str | None = None,
+    *,
+    rest_skeleton: Path | None = None,
+    body_model: Path | None = None,
 ) -> NpzFile:
     """Reads an .npz file as `read_npz` does, and says what it was."""
-    arrays = load_arrays(path, _WANTED)
+    wanted = _WANTED if body_model is None else _WANTED.union(smplx_npz.SHAPE_KEYS)
+    arrays = load_arrays(path, wanted)
     if "positions" in arrays:
         return NpzFile(_of_arrays(path, arrays, recording, []))
     points = keypoints_npz.points_key(arrays)
@@ -85,7 +96,8 @@ def read_npz_file(
         clip = _of_arrays(path, native, recording, notes)
         return NpzFile(clip, "keypoints", up, persons)
     if smplx_npz.is_smplx(arrays):
-        clip, up = smplx_npz.smplx_clip(path, arrays, recording or path.stem, rest_skeleton)
+        name = recording or path.stem
+        clip, up = smplx_npz.smplx_clip(path, arrays, name, rest_skeleton, body_model)
         return NpzFile(clip, "SMPL-X", up)
     missing = [key for key in REQUIRED if key not in arrays]
     has = ", ".join(sorted(arrays)[:12]) or "nothing"

@@ -19,8 +19,18 @@ MAX_ARRAY_BYTES = 2 << 30
 MAX_COORDINATE = 1e7
 
 
-def load_arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
+PLAIN = "save plain numbers or strings"
+
+
+def load_arrays(
+    path: Path, wanted: Collection[str], *, of_objects: str = PLAIN
+) -> dict[str, np.ndarray]:
     """The arrays of interest; the others' names with nothing in them.
+
+    Args:
+        path: the file.
+        wanted: keys.
+        of_objects: what to do about an array that holds Python objects, for the message.
 
     Raises:
         BadInput: no .npz, damaged, or an array that holds objects or claims what is not there.
@@ -31,7 +41,7 @@ def load_arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
             for info in archive.infolist():
                 key = info.filename.removesuffix(".npy")
                 asked = key in wanted
-                arrays[key] = _array(path, key, archive, info) if asked else np.empty(0)
+                arrays[key] = _array(path, key, archive, info, of_objects) if asked else np.empty(0)
     except BadInput:
         raise
     except OSError as error:
@@ -42,7 +52,9 @@ def load_arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _array(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+def _array(
+    path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, of_objects: str
+) -> np.ndarray:
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         if version == (1, 0):
@@ -50,7 +62,7 @@ def _array(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
         else:
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(member)
         if dtype.hasobject:
-            raise BadInput(f"{path}: {key} holds Python objects; save plain numbers or strings")
+            raise BadInput(f"{path}: {key} holds Python objects; {of_objects}")
         size = dtype.itemsize
         for length in shape:
             size *= int(length)

@@ -2,7 +2,8 @@
 
 A plug-in adds a reader in one file: `register_reader(".c3d", read_c3d)` with a function
 `(path, recording name or None) -> Clip` that raises `BadInput` for what it cannot read. A reader
-with a keyword `rest_skeleton` gets the BVH file that was named for sources without bones.
+with a keyword `rest_skeleton` or `body_model` gets the file that was named for sources without
+bones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from search_spaces.bones import Bones
 from search_spaces.errors import BadInput
 from trainables.motion.bvh import read_bvh
 from trainables.motion.clip import Clip
@@ -36,26 +38,35 @@ def known_suffixes() -> tuple[str, ...]:
     return tuple(sorted(_READERS))
 
 
-def read_clip(path: Path, recording: str | None = None, *, rest_skeleton: str | Path = "") -> Clip:
+def read_clip(
+    path: Path,
+    recording: str | None = None,
+    *,
+    rest_skeleton: str | Path = "",
+    body_model: str | Path = "",
+) -> Clip:
     """Reads one recording, whatever its format.
 
     Args:
         path: the file.
         recording: its name in the data set; the file's stem when left out.
         rest_skeleton: a BVH file with the bones of formats that hold rotations alone (SMPL-X).
+        body_model: a body model's .npz instead, for the bones of each recording's own shape.
 
     Raises:
-        BadInput: the file is missing, of no known suffix, or wrong inside.
+        BadInput: the file is missing, of no known suffix, or wrong inside, or both are named.
     """
+    bones = Bones(str(rest_skeleton), str(body_model))
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file; files that can be read end in {_suffixes()}")
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise BadInput(f"{path}: files that can be read end in {_suffixes()}; convert it to one")
-    if rest_skeleton and "rest_skeleton" in inspect.signature(reader).parameters:
-        return reader(path, recording, rest_skeleton=Path(rest_skeleton).expanduser())
-    return reader(path, recording)
+    taken = inspect.signature(reader).parameters
+    named = {"rest_skeleton": bones.rest_skeleton, "body_model": bones.body_model}
+    given = {k: Path(file).expanduser() for k, file in named.items() if file and k in taken}
+    return reader(path, recording, **given)
 
 
 def find_recordings(path: Path) -> list[Path]:

@@ -44,7 +44,9 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
     clips, skipped = [], []
     for file, name in zip(files, names, strict=True):
         try:
-            clips.append(read_clip(file, name, rest_skeleton=spec.rest_skeleton))
+            clips.append(
+                read_clip(file, name, rest_skeleton=spec.rest_skeleton, body_model=spec.body_model)
+            )
         except BadInput as error:
             if spec.on_bad_file == "error":
                 raise

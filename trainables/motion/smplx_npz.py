@@ -1,12 +1,14 @@
-"""SMPL-X pose parameters (AMASS, BEAT2) as a clip, without the body model.
+"""SMPL-X pose parameters (AMASS, BEAT2) as a clip, with the body model or without.
 
 The rotations of the joints are all in the file; only the bones are not. Forward kinematics on a
-rest skeleton gives positions: that of a BVH file which a person names, or average proportions,
-and then a note begins with `approx_skeleton` and the body is set on the floor, as `trans` counts
-from an origin in the chest that only the model knows. Shape parameters (`betas`) and what moves the
-skin alone (`expressions`) are left aside. Joints without rotations in the file are left out.
+rest skeleton gives positions: that of a body model's file shaped by the recording's `betas`, that
+of a BVH file which a person names, or average proportions, and then a note begins with
+`approx_skeleton` and the body is set on the floor, as `trans` counts from an origin in the chest
+that only the model knows. What moves the skin alone (`expressions`) is left aside. Joints without
+rotations in the file are left out.
 
-Hand rotations count from the flat hand; a model that adds its mean hand bends the fingers further.
+Hand rotations count from the flat hand, unless the file says `flat_hand_mean` False: then the
+model's mean hand is added to them, as rotation vectors. Without a model they stay as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from trainables.motion.clip import Clip
 from trainables.motion.npz_arrays import finite, frame_rate
 from trainables.motion.rotations import exp_map
 from trainables.motion.skeleton import Skeleton, forward_kinematics
+from trainables.motion.smplx_model import BodyModel, read_body_model
 from trainables.motion.smplx_skeleton import (
     BODY_JOINTS,
     FACE_JOINTS,
@@ -58,6 +61,8 @@ _PIECES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 _RATES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate", "framerate")
 _TRANSLATIONS = ("trans", "transl")
 _PCA = ("use_pca", "num_pca_comps")
+SHAPE_KEYS = ("betas", "flat_hand_mean")
+"""Read with a body model alone."""
 KEYS = ("poses", "pose", *_RATES, *_TRANSLATIONS, *_PCA, *(k for keys, _ in _PIECES for k in keys))
 
 
@@ -69,7 +74,11 @@ def is_smplx(arrays: dict[str, np.ndarray]) -> bool:
 
 
 def smplx_clip(
-    path: Path, arrays: dict[str, np.ndarray], recording: str, rest: Path | None
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    recording: str,
+    rest: Path | None,
+    model: Path | None = None,
 ) -> tuple[Clip, str]:
     """The clip of some pose parameters.
 
@@ -77,7 +86,8 @@ def smplx_clip(
         path: the file, for messages.
         arrays: what it holds.
         recording: name of the recording.
-        rest: a BVH file with the bones; average ones when None.
+        rest: a BVH file with the bones; average ones when there is no model either.
+        model: a body model's file, for the bones of the recording's own shape.
 
     Returns:
         the clip, and the axis that is up in the file.
@@ -91,11 +101,15 @@ def smplx_clip(
     if key is None:
         raise BadInput(f"{path}: holds SMPL-X parameters and lacks mocap_frame_rate; add it")
     fps = frame_rate(path, arrays[key])
-    bones = average_skeleton() if rest is None else rest_skeleton(rest)
+    shaped: list[str] = []
+    if model is not None:
+        bones, shaped = _of_model(path, arrays, vectors, model)
+    else:
+        bones = average_skeleton() if rest is None else rest_skeleton(rest)
     names = tuple(name for name in JOINTS if name in vectors and name in bones.offsets)
     parents = np.array([names.index(PARENT[n]) if PARENT[n] else -1 for n in names])
     rotations = exp_map(np.stack([vectors[name] for name in names], axis=1))
-    notes = _notes(vectors, names, bones, rest)
+    notes = shaped + _notes(vectors, names, bones, rest)
 
     travel, said = _travel(path, arrays, frames)
     notes += said
@@ -201,17 +215,63 @@ def _travel(path: Path, arrays: dict[str, np.ndarray], frames: int) -> tuple[np.
     return np.broadcast_to(values, (frames, 3)), []
 
 
+def _of_model(
+    path: Path, arrays: dict[str, np.ndarray], vectors: dict[str, np.ndarray], model: Path
+) -> tuple[RestSkeleton, list[str]]:
+    """The bones of the recording's shape, and notes; bends fingers by the mean hand where asked."""
+    body = read_body_model(model)
+    betas, notes = _betas(path, arrays, body)
+    said = arrays.get("flat_hand_mean")
+    if said is not None and (said.size != 1 or said.dtype.kind not in "biuf"):
+        raise BadInput(f"{path}: flat_hand_mean must be True or False; correct it")
+    if said is not None and not said.reshape(-1)[0]:
+        if set(body.hand_means) != set(HAND_JOINTS):
+            raise BadInput(
+                f"{path}: flat_hand_mean is False, and {model} holds no hands_meanl and "
+                "hands_meanr; name a model that has them"
+            )
+        for side, mean in body.hand_means.items():
+            for name, turned in zip(HAND_JOINTS[side], mean, strict=True):
+                if name in vectors:
+                    vectors[name] = vectors[name] + turned
+        notes.append("The model's mean hand is added to the fingers (flat_hand_mean is False).")
+    return body.skeleton(betas), notes
+
+
+def _betas(
+    path: Path, arrays: dict[str, np.ndarray], body: BodyModel
+) -> tuple[np.ndarray, list[str]]:
+    """(betas,) of the recording, and notes."""
+    on = f"SMPL-X rotations on the joints of {body.path.name} ({body.kind})"
+    if "betas" not in arrays:
+        return np.zeros(0), [f"{on}, of its mean shape: the file has no betas."]
+    given = arrays["betas"]
+    if given.ndim not in (1, 2) or not given.size or given.dtype.kind not in "fiu":
+        raise BadInput(f"{path}: betas must be numbers, one row, got {given.shape} {given.dtype}")
+    with np.errstate(invalid="ignore"):
+        rows = finite(path, "betas", np.atleast_2d(given.astype(np.float64)))
+    betas, notes = np.median(rows, axis=0), []
+    if np.abs(rows - betas).max() > 1e-6:
+        notes.append("betas change from frame to frame; the bones are of their medians.")
+    known = body.shaped.shape[2]
+    if (betas[known:] != 0).any():
+        notes.append(f"betas past the model's {known} are left out.")
+    return betas, [f"{on}, shaped by {min(len(betas), known)} betas.", *notes]
+
+
 def _notes(
     vectors: dict[str, np.ndarray], names: tuple[str, ...], bones: RestSkeleton, rest: Path | None
 ) -> list[str]:
     if bones.average:
         notes = [
             f"{APPROX_SKELETON}: SMPL-X rotations on bones of average proportions, set on the "
-            "floor; name a BVH file with rest_skeleton for a person's own."
+            "floor; name the body model with body_model, or a BVH file with rest_skeleton, for a "
+            "person's own."
         ]
-    else:
-        assert rest is not None
+    elif rest is not None:
         notes = [f"SMPL-X rotations on the bones of {rest.name}; betas are left aside."]
+    else:
+        notes = []
     left_out = [name for name in vectors if name not in names]
     if left_out:
         notes.append(f"{', '.join(left_out)} are left out: the rest skeleton lacks them.")

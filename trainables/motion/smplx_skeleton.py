@@ -1,8 +1,9 @@
 """The joints of SMPL-X, and rest skeletons to put its rotations on.
 
 Names and parents of the joints are those of the model (Pavlakos et al. 2019, "Expressive body
-capture"); its bones come with the body model alone and are not here. They are read from a BVH file
-that a person names, or they are average ones, computed below from published anthropometry.
+capture"); its bones come with the body model alone and are not here. They are read from the model's
+file (`smplx_model`) or a BVH file that a person names, or they are average ones, computed below
+from published anthropometry.
 """
 
 from __future__ import annotations
