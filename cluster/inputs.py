@@ -75,11 +75,18 @@ class InputsFirst:
         self._asked += 1
         return proposed
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
         """What became of a proposal; those that the searcher did not make are none of its own."""
         number = self._numbers[ask]
         if number is not None:
-            self._inner.tell(number, values, refused=refused)
+            self._inner.tell(number, values, points=points, refused=refused)
 
 
 def implied_codecs(spec: SweepSpec) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from search_spaces.errors import BadInput
 from search_spaces.space import Parameter, Value
+
+MANY = 20
+"""Names above which not all are said."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,21 @@ def _limits(parameter: Parameter) -> str:
 
 
 def there_are(name: object, known: Sequence[str]) -> str:
-    """The remedy for an unknown name: the nearest of those known, and all of them."""
-    near = get_close_matches(str(name), known, n=1)
-    return f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(known)}"
+    """The remedy for an unknown name: the nearest of those known, and all of them.
+
+    Of many, a nearest one speaks for all, and names of one family stand as `flow.*`.
+
+    >>> there_are("a.c", ["a.b", "d"])
+    'did you mean a.b? there are a.b, d'
+    """
+    many = len(known) > MANY
+    near = get_close_matches(str(name), known, n=3 if many else 1)
+    if near and many:
+        return f"did you mean {' or '.join(near)}?"
+    families = Counter(k.partition(".")[0] for k in known if "." in k)
+    said = [f"{head}.*" if many and families[head := k.partition(".")[0]] > 2 else k for k in known]
+    asked = f"did you mean {near[0]}? " if near else ""
+    return f"{asked}there are {', '.join(dict.fromkeys(said))}"
 
 
 class Fingerprint(Parameter):

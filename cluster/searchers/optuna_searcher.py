@@ -98,8 +98,18 @@ class OptunaSearcher:
         self._seen.add(key)
         return config
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
-        """Complete only with finite values of every objective, failed otherwise."""
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
+        """Complete only with finite values of every objective, failed otherwise.
+
+        Optuna knows one point for each trial: that of the whole codec.
+        """
         finite = values is not None and bool(np.isfinite(values).all())
         if finite and values is not None:
             self._study.tell(self._trials[ask], list(values))

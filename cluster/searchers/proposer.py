@@ -8,6 +8,7 @@ the old one.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,21 +56,22 @@ class _Ask:
 
     config: Config
     trials: list[str]
-    values: dict[str, Sequence[float] | None] = field(default_factory=dict)
+    points: dict[str, list[list[float]] | None] = field(default_factory=dict)
+    """trial -> objectives of its points by ascending depth; None where it has none."""
     accepted: bool = False
     repeats: list[int] = field(default_factory=list)
     """Later proposals of the same configuration that wait for this one's values."""
 
     @property
-    def answer(self) -> list[float] | None:
-        """Mean over the seeds that ended well; None where none did."""
-        kept = [v for v in self.values.values() if v is not None]
-        return np.mean(kept, axis=0).tolist() if kept else None
+    def answer(self) -> list[list[float]]:
+        """Means over the seeds that ended well, by ascending depth; none where none did."""
+        kept = [p for p in self.points.values() if p is not None]
+        return np.mean(kept, axis=0).tolist() if kept else []
 
     @property
     def complete(self) -> bool:
         """Whether every seed has ended."""
-        return len(self.values) == len(self.trials)
+        return len(self.points) == len(self.trials)
 
 
 def make_searcher(spec: SweepSpec, objectives: int) -> Searcher:
@@ -183,7 +185,7 @@ class Proposer:
     def done(self, trial: str, rows: Sequence[Row]) -> None:
         """A trial ended with its operating points."""
         self.rows[trial] = list(rows)
-        self._end(trial, self._values(rows))
+        self._end(trial, self._points(rows))
 
     def ended(self, trial: str) -> None:
         """A trial was stopped or failed: it has no final values."""
@@ -298,34 +300,42 @@ class Proposer:
         self._idle += 1
         earlier = self._asks[self._ask_of[ask.trials[0]]]
         if earlier.complete:
-            self._searcher.tell(number, earlier.answer)
+            self._tell(number, earlier.answer)
         else:
             earlier.repeats.append(number)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
             self._record("repeated", **_said(proposal))
 
-    def _end(self, trial: str, values: Sequence[float] | None) -> None:
+    def _end(self, trial: str, points: list[list[float]] | None) -> None:
         if trial in self.closed:
             return
         self.closed.add(trial)
         number = self._ask_of[trial]
         ask = self._asks[number]
-        ask.values[trial] = values
+        ask.points[trial] = points
         if ask.complete:
             for told in (number, *ask.repeats):
-                self._searcher.tell(told, ask.answer)
+                self._tell(told, ask.answer)
 
-    def _values(self, rows: Sequence[Row]) -> list[float] | None:
-        """Signed validation values of the deepest point: what the codec was trained to be."""
-        if not rows:
-            return None
-        deepest = max(rows, key=lambda row: row["depth"])
-        found = [deepest.get(o.column("val")) for o in self._objectives]
-        if any(v is None for v in found):
-            return None
-        values = [o.sign * float(v) for o, v in zip(self._objectives, found, strict=True)]  # type: ignore[arg-type]
-        return values if np.isfinite(values).all() else None
+    def _tell(self, number: int, points: list[list[float]]) -> None:
+        """The deepest point is what the codec was trained to be."""
+        self._searcher.tell(number, points[-1] if points else None, points=points)
+
+    def _points(self, rows: Sequence[Row]) -> list[list[float]] | None:
+        """Signed validation values of each point; None where the deepest one lacks any.
+
+        A prefix that diverged keeps its place, as infinitely bad.
+        """
+        points = []
+        for row in sorted(rows, key=lambda row: row["depth"]):
+            found = [row.get(o.column("val")) for o in self._objectives]
+            signed = [
+                math.inf if v is None or not math.isfinite(v) else o.sign * float(v)
+                for o, v in zip(self._objectives, found, strict=True)
+            ]
+            points.append(signed)
+        return points if points and np.isfinite(points[-1]).all() else None
 
 
 def _said(proposal: Proposal) -> dict[str, Any]:

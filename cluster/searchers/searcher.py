@@ -18,13 +18,22 @@ class Searcher(Protocol):
     def ask(self) -> Config | None:
         """The next proposal, or None when there is nothing left to propose."""
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
         """What became of the `ask`-th proposal (from 0).
 
         Args:
             ask: number of the proposal.
             values: finite objectives, all minimised; None where it was refused, failed, was stopped
                 early or diverged. Nothing truncated is ever told as complete.
+            points: objectives of every point that the trial gave, by ascending depth, the last
+                being `values`; empty where there is that one alone.
             refused: True where it could not work, so that another may take its place.
         """
 
@@ -40,5 +49,12 @@ class ListSearcher:
         """The next cell."""
         return next(self._rest, None)
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
         """A list learns nothing."""

@@ -35,9 +35,9 @@ class Desk:
     def _watch(self, proposer: Proposer) -> None:
         tell = self.searcher.tell
 
-        def told(ask: int, values: Any, *, refused: bool = False) -> None:
+        def told(ask: int, values: Any, **rest: Any) -> None:
             self.order.append(f"told after {len(self.events())} events on disk")
-            tell(ask, values, refused=refused)
+            tell(ask, values, **rest)
 
         proposer._searcher.tell = told  # type: ignore[method-assign]
 

@@ -17,6 +17,8 @@ _OFF = {
     "ratefront-no-fantasies": Settings(fantasies=False),
     "ratefront-ends-only": Settings(share_input=False),
     "ratefront-plain-start": Settings(low_rate_start=False),
+    "ratefront-long-start": Settings(short_start=False),
+    "ratefront-unsettled": Settings(stopped_settled=False),
     "ratefront-finished-front": Settings(finished_front=True),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
@@ -45,22 +45,33 @@ class Acquisition:
     front: Staircase
     encoding: Encoding
     known: KnownObjective
+    remembered: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, list[int]]] = field(
+        default_factory=dict
+    )
+    """What `known` said; the searcher hands the same one over at every proposal."""
 
     def question(self, configs: Sequence[Config]) -> Question:
         """The points of some configurations; of many levels the chosen few stand for all."""
-        x, rates, stops, owner = [], [], [], []
-        for number, config in enumerate(configs):
-            every = self.known(config)
+        sets = [self._rates(config) for config in configs]
+        counts = [len(rates) for rates, _, _ in sets]
+        x = self.encoding.encode_all(configs)
+        owner = np.repeat(np.arange(len(configs)), counts)
+        x = x[owner]
+        self.encoding.set_levels(x, [q for _, _, levels in sets for q in levels])
+        rates = np.concatenate([r for r, _, _ in sets])
+        stops = np.concatenate([s for _, s, _ in sets])
+        return Question(x, rates, stops, owner, len(configs))
+
+    def _rates(self, config: Config) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """Rates of the chosen points, up to where each counts, and their levels; remembered."""
+        key = tuple(config.get(name) for name in sorted(self.known.names))
+        if key not in self.remembered:
+            every = np.asarray(self.known(config), float)
             picked = chosen_levels(len(every))
-            mine = every[picked]
-            x.append(self.encoding.encode(config, [i + 1 for i in picked]))
-            rates.append(mine)
-            stops.append(np.append(mine[1:], np.inf))
-            owner.extend([number] * len(picked))
-        return Question(
-            np.vstack(x), np.concatenate(rates), np.concatenate(stops), np.array(owner),
-            len(configs),
-        )  # fmt: skip
+            rates = every[picked]
+            levels = [i + 1 for i in picked]
+            self.remembered[key] = rates, np.append(rates[1:], np.inf), levels
+        return self.remembered[key]
 
     def values(self, configs: Sequence[Config]) -> np.ndarray:
         """(configs,) values; -inf for what cannot count."""
@@ -154,7 +165,7 @@ def maximised(
 
 def _spread(pool: Sequence[Config], scores: np.ndarray, encoding: Encoding) -> list[Config]:
     picked: list[int] = []
-    x = np.vstack([encoding.encode(c) for c in pool])
+    x = encoding.encode_all(pool)
     for i in np.argsort(-scores, kind="stable"):
         if not np.isfinite(scores[i]) and picked:
             break

@@ -19,6 +19,7 @@ from scipy.stats import qmc
 from search_spaces.space import Config, Parameter, Space, Value, distinct
 
 MIDDLE = 0.5
+REMEMBERED = 10_000
 
 
 def _number(value: Value) -> bool:
@@ -50,6 +51,19 @@ class _Axis:
     @property
     def width(self) -> int:
         return len(self.values) or 1
+
+    @cached_property
+    def _known(self) -> dict[Value, float]:
+        return {}
+
+    def at(self, value: Value) -> float:
+        """`unit`, remembered: few values are asked for often."""
+        found = self._known.get(value)
+        if found is None:
+            if len(self._known) > REMEMBERED:
+                self._known.clear()
+            found = self._known[value] = self.unit(value)
+        return found
 
     def unit(self, value: Value) -> float:
         number = float(value)
@@ -90,25 +104,31 @@ class Encoding:
 
     def encode(self, config: Config, levels: Sequence[int] = (1,)) -> np.ndarray:
         """(levels, dimensions): a configuration at each number of levels decoded."""
-        row = np.full(self.dimensions, MIDDLE)
-        for axis in self._axes.values():
-            known = axis.name in config
-            if axis.numeric:
-                if known:
-                    row[axis.column] = axis.unit(config[axis.name])
-                continue
-            place = slice(axis.column, axis.column + axis.width)
-            # Two values of a key stand 1 apart, whatever the number of its values.
-            row[place] = (
-                [math.sqrt(0.5) * (v == config[axis.name]) for v in axis.values] if known else 0.0
-            )
-        if len(levels) == 1:
-            rows = row[None]
-        else:
-            rows = np.tile(row, (len(levels), 1))
-        if self._level_column is not None:
-            rows[:, self._level_column] = [math.log(q) / self._log_levels for q in levels]
+        rows = np.repeat(self.encode_all([config]), len(levels), axis=0)
+        self.set_levels(rows, levels)
         return rows
+
+    def encode_all(self, configs: Sequence[Config]) -> np.ndarray:
+        """(configs, dimensions): many at once, each at one level."""
+        x = np.full((len(configs), self.dimensions), MIDDLE)
+        for axis in self._axes.values():
+            if axis.numeric:
+                x[:, axis.column] = [
+                    MIDDLE if (v := c.get(axis.name)) is None else axis.at(v) for c in configs
+                ]
+                continue
+            # Two values of a key stand 1 apart, whatever the number of its values.
+            found = [c.get(axis.name) for c in configs]
+            for place, value in enumerate(axis.values):
+                x[:, axis.column + place] = [math.sqrt(0.5) * (v == value) for v in found]
+        if self._level_column is not None:
+            x[:, self._level_column] = 0.0
+        return x
+
+    def set_levels(self, x: np.ndarray, levels: Sequence[int]) -> None:
+        """Writes how many levels each row decodes."""
+        if self._level_column is not None:
+            x[:, self._level_column] = np.log(levels) / self._log_levels
 
     def numeric_columns(self, config: Config, but: frozenset[str]) -> list[int]:
         """Columns along which a configuration may be moved, keys in `but` left alone."""

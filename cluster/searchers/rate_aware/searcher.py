@@ -28,8 +28,6 @@ from search_spaces.space import Config, Space, canonical
 
 FEWEST_ROWS = 3
 """Rows below which there is no model."""
-CERTAIN = 1.0
-"""A trial goes on where its end would count, were it this many deviations better than expected."""
 TRIES = 50
 MOST_SETTLED = 100
 """Stopped trials, the latest ones, whose ends count as expected."""
@@ -46,6 +44,12 @@ class Settings:
         fantasies: running trials count as if they had ended as expected.
         share_input: curves enter with their share of the budget; off, only ends do.
         stopped_inform: stopped trials enter the model.
+        stopped_settled: the ends of stopped trials count as expected, so that nothing beside them
+            is proposed again in the hope that those were misjudged.
+        short_start: trials of the start end at their first report; on LCBench this halves the share
+            of the budget that random search's front costs.
+        certain: a trial goes on where its end would count, were it so many standard deviations
+            better than expected.
         finished_front: the front holds ends of trials alone; off, any report counts.
     """
 
@@ -56,6 +60,8 @@ class Settings:
     share_input: bool = True
     stopped_inform: bool = True
     stopped_settled: bool = True
+    short_start: bool = True
+    certain: float = 1.0
     finished_front: bool = False
 
 
@@ -96,6 +102,7 @@ class RateAwareSearcher:
         self._reference = (min(reference[0], _open_above(window[1])), reference[1])
         self._seen: list[Seen] = []
         self._proposed: set[str] = set()
+        self._rates: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, list[int]]] = {}
         self._process: GaussianProcess | None = None
         self._fitted_rows = 0
         start = sobol(self._encoding.labels, 4 * settings.startup, seed)
@@ -138,6 +145,8 @@ class RateAwareSearcher:
         A trial that adds to it already is never given up.
         """
         one = self._seen[ask]
+        if self._settings.short_start and ask < self._settings.startup:
+            return False
         front = self._front(without=ask)
         if front.gain(np.column_stack([one.rates, one.curve[-1][1]])) > 0:
             return True
@@ -145,7 +154,7 @@ class RateAwareSearcher:
         if process is None:
             return True
         mean, sd = process.predict(Inputs(one.x, np.ones(len(one.x))))
-        best = np.column_stack([one.rates[one.picked], mean - CERTAIN * sd])
+        best = np.column_stack([one.rates[one.picked], mean - self._settings.certain * sd])
         return front.gain(best) > 0
 
     def front(self) -> Staircase:
@@ -200,7 +209,7 @@ class RateAwareSearcher:
         front = self._front(process=process if self._settings.fantasies else None)
         if self._settings.fantasies:
             process = self._with_running(process)
-        acquisition = Acquisition(process, front, self._encoding, self._known)
+        acquisition = Acquisition(process, front, self._encoding, self._known, self._rates)
         anchors = self._anchors(process)
         return maximised(acquisition, anchors, rng, self._allowed, self._settings.gradients)
 

@@ -64,6 +64,7 @@ class Told:
         self.inner = inner
         self.asked: list[Config] = []
         self.told: list[tuple[int, Sequence[float] | None, bool]] = []
+        self.points: list[Sequence[Sequence[float]]] = []
 
     def ask(self) -> Config | None:
         config = self.inner.ask()
@@ -71,9 +72,17 @@ class Told:
             self.asked.append(dict(config))
         return config
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, refused: bool = False) -> None:
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
         self.told.append((ask, values, refused))
-        self.inner.tell(ask, values, refused=refused)
+        self.points.append(points)
+        self.inner.tell(ask, values, points=points, refused=refused)
 
 
 class Bench:

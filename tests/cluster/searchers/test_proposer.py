@@ -134,6 +134,23 @@ def test_each_configuration_is_run_with_every_seed_and_told_as_the_mean() -> Non
         assert values == pytest.approx(want, rel=1e-12)
 
 
+def test_every_depth_is_told_as_the_mean_over_seeds() -> None:
+    """A residual codec's prefixes go to the searcher with the whole."""
+    bench = Bench(spec_of(kmeans_space(8), sampler="grid", seeds=2))
+
+    def end(bench: Bench, proposal: Proposal) -> None:
+        whole = {**invented_row(proposal.config, proposal.seed), "depth": 2, "levels": 2}
+        first = {**whole, "depth": 1, "rate_nominal_bps": 10.0, "val_rmse_full_cm": math.nan}
+        bench.finish(proposal, [whole, first])
+
+    bench.run(1, end)
+    ((number, values, _),) = bench.searcher.told
+    (points,) = bench.searcher.points
+    assert number == 0 and len(points) == 2
+    assert points[0] == [10.0, math.inf], "a prefix that diverged keeps its place"
+    assert points[1] == values
+
+
 def test_a_seed_that_failed_leaves_the_mean_of_the_others() -> None:
     bench = Bench(spec_of(kmeans_space(8, 16), sampler="grid", seeds=3))
 
