@@ -56,16 +56,16 @@ def composed_point(
         NoAnswer: every row costs more.
         BadInput: nothing was allocated, by another rate, or of points that are gone; no such row.
     """
-    from analysis.allocated import read_allocation
+    from analysis.allocated import RATES, read_allocation
 
     found = read_allocation(log.folder, points)
     if found is None:
         raise BadInput(f"{log.folder}: no parts were composed; run 'ratefront allocate' first")
     if rate not in ("", found.which):
+        again = f", or run 'ratefront allocate --rate {rate}' first" if rate in RATES else ""
         raise BadInput(
             f"--rate {rate}: the parts of {log.folder} were composed by their {found.which} rate; "
-            f"leave --rate out, or run 'ratefront allocate --rate {rate}' where that adds over "
-            "parts"
+            f"leave --rate out{again}"
         )
     number = _cheap_enough(found, at) if row is None else row
     if not 1 <= number <= len(found.table):

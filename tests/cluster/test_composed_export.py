@@ -194,6 +194,7 @@ def test_what_cannot_be_chosen_is_one_line(swept: Swept, refused: Refused, tmp_p
     refused(*export, "--row", 1, words=("--composed",))
     refused(*export, *out, "--row", 10**6, words=("--row 1000000", "rows 1 to"))
     refused(*export, *out, "--at", 100, "--rate", "stream", words=("--rate stream", "nominal"))
+    refused(*export, *out, "--at", 100, "--rate", "model", words=("allocate --rate model' first",))
     other = tmp_path / "sweep"
     shutil.copytree(swept.folder, other)
     table = pd.read_csv(other / ALLOCATION_FILE)

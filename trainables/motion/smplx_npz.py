@@ -93,7 +93,7 @@ def smplx_clip(
         the clip, and the axis that is up in the file.
 
     Raises:
-        BadInput: what is missing, misshapen or needs the body model, with the remedy.
+        BadInput: what is missing, misshapen or cannot be read, with the remedy.
     """
     vectors = _rotation_vectors(path, arrays)
     frames = len(next(iter(vectors.values())))
@@ -153,7 +153,7 @@ def _rotation_vectors(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np
             flat = _rows(path, key, arrays[key])
             if flat.shape[1] != 3 * len(joints):
                 if "hand" in key and flat.shape[1] < 3 * len(joints):
-                    raise _needs_model(path, f"{key} has {flat.shape[1]} numbers per frame")
+                    raise _has_components(path, f"{key} has {flat.shape[1]} numbers per frame")
                 raise BadInput(
                     f"{path}: {key} has {flat.shape[1]} numbers per frame, and {len(joints)} "
                     f"rotation vectors have {3 * len(joints)}"
@@ -171,13 +171,13 @@ def _rotation_vectors(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np
 def _refuse_pca(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for key in _PCA:
         if key in arrays and arrays[key].dtype.kind in "biuf" and (arrays[key] > 0).any():
-            raise _needs_model(path, f"{key} is set")
+            raise _has_components(path, f"{key} is set")
 
 
-def _needs_model(path: Path, why: str) -> BadInput:
+def _has_components(path: Path, why: str) -> BadInput:
     return BadInput(
-        f"{path}: {why}: PCA components of the hand need the body model; save the 45 numbers of "
-        "its 15 rotation vectors (use_pca=False)"
+        f"{path}: {why}: PCA components of the hand are not read; save the 45 numbers of its 15 "
+        "rotation vectors (use_pca=False)"
     )
 
 

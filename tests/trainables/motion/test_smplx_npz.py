@@ -242,10 +242,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "no body": ({"poses": None, "global_orient": np.zeros((3, 3))}, "lacks body_pose"),
     "PCA": (
         {"poses": None, "global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 63)),
-         "left_hand_pose": np.zeros((3, 6))}, "need the body model"),
+         "left_hand_pose": np.zeros((3, 6))}, "PCA components of the hand are not read"),
     "PCA of both": (
         {"poses": None, "global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 63)),
-         "pose_hand": np.zeros((3, 24))}, "need the body model"),
+         "pose_hand": np.zeros((3, 24))}, "PCA components of the hand are not read"),
     "45 PCA components": ({"use_pca": True}, "use_pca is set: PCA components"),
     "lengths": (
         {"poses": None, "global_orient": np.zeros((3, 3)), "body_pose": np.zeros((4, 63))},
