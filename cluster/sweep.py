@@ -223,7 +223,8 @@ def _run(
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
     goals = objectives(spec.objectives)
-    searcher = make_searcher(spec, len(goals))
+    reference = store.read().sweep["reference_point"]
+    searcher = make_searcher(spec, goals, data.facts, reference)
     finds = Inputs(store.folder)
     proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds)
     try:

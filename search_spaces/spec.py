@@ -103,7 +103,9 @@ class DataSpec(_Model):
 class SearchSpec(_Model):
     """How configurations are chosen."""
 
-    sampler: Literal["tpe", "nsga2", "nsga3", "gp", "random", "grid", "cells"] = "tpe"
+    sampler: Literal[
+        "tpe", "rate_aware", "nsga2", "nsga3", "gp", "random", "grid", "cells"
+    ] = "tpe"  # fmt: skip
     trials: int = Field(default=24, ge=1)
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)

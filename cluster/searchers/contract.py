@@ -56,6 +56,8 @@ class SearcherContract:
 
     finite: ClassVar[bool] = False
     """True for a searcher that lists a finite space and then ends."""
+    ends: ClassVar[bool] = False
+    """True for a searcher that never repeats a proposal, so that a finite space ends."""
     asks: ClassVar[int] = 15
     """Proposals of most checks."""
     many: ClassVar[int] = 30
@@ -215,6 +217,6 @@ class SearcherContract:
             seen.append(canonical(config))
             searcher.tell(number, invented_values(config))
         assert set(seen) <= grid
-        assert (searcher.ask() is None) == self.finite
-        if self.finite:
+        assert (searcher.ask() is None) == (self.finite or self.ends)
+        if self.finite or self.ends:
             assert len(seen) == len(set(seen)) == len(grid)

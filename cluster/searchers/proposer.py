@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cluster.inputs import InputsFirst, implied_codecs
+from cluster.searchers.nominal_rate import SAMPLER, rate_aware_searcher
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.searcher import ListSearcher, Searcher
 from search_spaces.constraints import cautions, refusal
@@ -74,13 +75,30 @@ class _Ask:
         return len(self.points) == len(self.trials)
 
 
-def make_searcher(spec: SweepSpec, objectives: int) -> Searcher:
-    """The searcher that a spec names."""
+def make_searcher(
+    spec: SweepSpec,
+    goals: Sequence[Objective],
+    facts: DataFacts,
+    reference: Mapping[str, float],
+) -> Searcher:
+    """The searcher that a spec names.
+
+    Args:
+        spec: of the sweep.
+        goals: its objectives.
+        facts: of its data.
+        reference: corner of hypervolume by objective.
+
+    Raises:
+        BadInput: it cannot search these objectives.
+    """
     search = spec.search
+    if search.sampler == SAMPLER:
+        return rate_aware_searcher(spec, goals, facts, reference)
     if search.sampler in ("grid", "cells"):
         return ListSearcher(spec.space)
     return OptunaSearcher(
-        spec.space, search.sampler, seed=search.seed, startup=search.startup, objectives=objectives
+        spec.space, search.sampler, seed=search.seed, startup=search.startup, objectives=len(goals)
     )
 
 

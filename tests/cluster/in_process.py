@@ -61,7 +61,8 @@ def sweep_in_process(
     goals = objectives(spec.objectives)
     with Store.create(folder, spec.dump()) as store:
         _begin(spec, data, _bounds(data), [], store)
-        searcher = Told(make_searcher(spec, len(goals)))
+        reference = store.read().sweep["reference_point"]
+        searcher = Told(make_searcher(spec, goals, data.facts, reference))
         searcher.told = searcher.told if told is None else told
         finds = Inputs(folder)
         books = Books(store, Proposer(spec, data.facts, goals, searcher, store.append, finds))

@@ -25,7 +25,7 @@ class Desk:
         if create:
             self.store.append("sweep", name="x")
         goals = objectives(spec.objectives)
-        self.searcher = Told(make_searcher(spec, len(goals)))
+        self.searcher = Told(make_searcher(spec, goals, some_facts(), {}))
         proposer = Proposer(spec, some_facts(), goals, self.searcher, self.store.append)
         self.before = self.store.read().events
         proposer.replay(self.before)

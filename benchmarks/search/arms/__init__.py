@@ -8,20 +8,19 @@ from importlib import import_module
 from benchmarks.search.problem import Scale, Task
 from cluster.replay.simulator import Arm
 
+_OURS = (
+    "ratefront", "ratefront-no-stopping", "ratefront-halving", "ratefront-no-prefixes",
+    "ratefront-candidates", "ratefront-no-fantasies", "ratefront-ends-only",
+    "ratefront-plain-start", "ratefront-long-start", "ratefront-unsettled", "ratefront-no-trend",
+    "ratefront-finished-front",
+)  # fmt: skip
+_OPTUNA = ("random", "random-halving", "tpe", "nsga2", "gpsampler")
+_BRIDGE = ("ray-optuna", "ray-optuna-asha", "ray-nsga2", "ray-gp")
 _WHERE = {
-    "ratefront": "ours", "ratefront-no-rate": "ours", "ratefront-no-stopping": "ours",
-    "ratefront-halving": "ours", "ratefront-cost": "ours", "ratefront-no-prefixes": "ours",
-    "ratefront-candidates": "ours", "ratefront-no-fantasies": "ours",
-    "ratefront-ends-only": "ours", "ratefront-plain-start": "ours",
-    "ratefront-finished-front": "ours",
-    "random": "optuna_arms", "random-halving": "optuna_arms", "tpe": "optuna_arms",
-    "nsga2": "optuna_arms", "gpsampler": "optuna_arms", "optuna-mmp": "optuna_arms",
-    "ray-optuna": "ray_bridge", "ray-optuna-asha": "ray_bridge",
-    "ray-nsga2": "ray_bridge", "ray-gp": "ray_bridge",
-    "syne-moasha": "syne", "syne-moasha-repaired": "syne",
-    "neps-primo": "neps_arms", "neps-moasha": "neps_arms",
-    "ax": "ax_arm", "smac": "smac_arm", "deephyper": "deephyper_arm",
-}  # fmt: skip
+    **dict.fromkeys(_OURS, "ours"),
+    **dict.fromkeys(_OPTUNA, "optuna_arms"),
+    **dict.fromkeys(_BRIDGE, "ray_bridge"),
+}
 ARMS = tuple(_WHERE)
 
 

@@ -18,6 +18,7 @@ _OFF = {
     "ratefront-ends-only": Settings(share_input=False),
     "ratefront-plain-start": Settings(low_rate_start=False),
     "ratefront-long-start": Settings(short_start=False),
+    "ratefront-no-trend": Settings(rate_input=False),
     "ratefront-unsettled": Settings(stopped_settled=False),
     "ratefront-finished-front": Settings(finished_front=True),
 }

@@ -57,8 +57,8 @@ class Acquisition:
         x = self.encoding.encode_all(configs)
         owner = np.repeat(np.arange(len(configs)), counts)
         x = x[owner]
-        self.encoding.set_levels(x, [q for _, _, levels in sets for q in levels])
         rates = np.concatenate([r for r, _, _ in sets])
+        self.encoding.set_points(x, [q for _, _, levels in sets for q in levels], rates)
         stops = np.concatenate([s for _, s, _ in sets])
         return Question(x, rates, stops, owner, len(configs))
 

@@ -84,8 +84,13 @@ class _Axis:
 class Encoding:
     """Between configurations of a space and vectors."""
 
-    def __init__(self, space: Space, levels: int = 1) -> None:
-        """For a space whose trials give up to `levels` points each (prefixes of a codec)."""
+    def __init__(
+        self, space: Space, levels: int = 1, rates: tuple[float, float] | None = None
+    ) -> None:
+        """For a space whose trials give up to `levels` points each (prefixes of a codec).
+
+        With `rates`, the lowest and highest of the space, a point's rate is an input of its own.
+        """
         self.space = space
         self._axes: dict[str, _Axis] = {}
         self._own = {p.label: _axis(p.name, 0, [p]) for p in space.parameters}
@@ -97,15 +102,24 @@ class Encoding:
             column += axis.width
         self._level_column = column if levels > 1 else None
         self._log_levels = math.log(levels) if levels > 1 else 1.0
-        self.dimensions = column + (levels > 1)
+        column += levels > 1
+        self.rate_column = column if rates is not None else None
+        self._rates = rates or (0.0, 1.0)
+        self.dimensions = column + (rates is not None)
         names = list(self._axes)
         groups = [names.index(a.name) for a in self._axes.values() for _ in range(a.width)]
-        self.groups = np.array(groups + [len(names)] * (levels > 1), dtype=int)
+        further = (levels > 1) + (rates is not None)
+        self.groups = np.array(groups + [len(names) + i for i in range(further)], dtype=int)
 
-    def encode(self, config: Config, levels: Sequence[int] = (1,)) -> np.ndarray:
+    def encode(
+        self,
+        config: Config,
+        levels: Sequence[int] = (1,),
+        rates: Sequence[float] | np.ndarray = (0.0,),
+    ) -> np.ndarray:
         """(levels, dimensions): a configuration at each number of levels decoded."""
         rows = np.repeat(self.encode_all([config]), len(levels), axis=0)
-        self.set_levels(rows, levels)
+        self.set_points(rows, levels, rates)
         return rows
 
     def encode_all(self, configs: Sequence[Config]) -> np.ndarray:
@@ -125,10 +139,15 @@ class Encoding:
             x[:, self._level_column] = 0.0
         return x
 
-    def set_levels(self, x: np.ndarray, levels: Sequence[int]) -> None:
-        """Writes how many levels each row decodes."""
+    def set_points(
+        self, x: np.ndarray, levels: Sequence[int], rates: Sequence[float] | np.ndarray
+    ) -> None:
+        """Writes how many levels each row decodes, and its rate."""
         if self._level_column is not None:
             x[:, self._level_column] = np.log(levels) / self._log_levels
+        if self.rate_column is not None:
+            low, high = self._rates
+            x[:, self.rate_column] = (np.asarray(rates) - low) / max(high - low, 1e-12)
 
     def numeric_columns(self, config: Config, but: frozenset[str]) -> list[int]:
         """Columns along which a configuration may be moved, keys in `but` left alone."""

@@ -8,7 +8,7 @@ under normal priors, found with the analytic gradient [Rasmussen and Williams, 5
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
@@ -59,7 +59,8 @@ def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 class GaussianProcess:
     """A fitted process: hyperparameters, and the data that it is conditioned on.
 
-    Values are standardised inside; `predict` returns them in the caller's scale.
+    Values are standardised inside, after a linear trend along some inputs was taken off; `predict`
+    returns them in the caller's scale.
     """
 
     theta: np.ndarray
@@ -68,6 +69,7 @@ class GaussianProcess:
     values: np.ndarray
     centre: float
     scale: float
+    trend: np.ndarray
     factor: np.ndarray
     alpha: np.ndarray
 
@@ -91,7 +93,8 @@ class GaussianProcess:
         """The same process having seen further rows, hyperparameters as they are."""
         data = self.data.joined(at)
         values = np.concatenate([self.values, values])
-        return _conditioned(self.theta, self.groups, data, values, self.centre, self.scale)
+        scales = self.centre, self.scale, self.trend
+        return _conditioned(self.theta, self.groups, data, values, *scales)
 
     def _posterior(
         self, at: Inputs, *, slopes: bool
@@ -116,7 +119,9 @@ class GaussianProcess:
             by_mean = weights * (pull.sum(1)[:, None] * at.x - pull @ self.data.x) * self.scale
             pull = -2 * by_square * solved / sd[:, None]
             by_sd = weights * (pull.sum(1)[:, None] * at.x - pull @ self.data.x) * self.scale
-        return mean * self.scale + self.centre, sd * self.scale, by_mean, by_sd
+            by_mean += self.trend
+        mean = mean * self.scale + self.centre + at.x @ self.trend
+        return mean, sd * self.scale, by_mean, by_sd
 
 
 def fit(
@@ -125,6 +130,7 @@ def fit(
     groups: np.ndarray,
     start: np.ndarray | None = None,
     iterations: int = 25,
+    along: int | None = None,
 ) -> GaussianProcess:
     """The process at the mode of its hyperparameters' posterior.
 
@@ -134,15 +140,15 @@ def fit(
         groups: (dimensions,) number of the weight that each input shares, from 0 without gaps.
         start: hyperparameters to begin from, of an earlier fit.
         iterations: of L-BFGS-B; 0 keeps `start`.
+        along: number of an input along which values have a linear trend.
     """
-    centre = float(np.mean(values))
-    scale = float(np.std(values)) or 1.0
+    centre, scale, trend = _scales(data, values, along)
     count = int(groups.max()) + 1
     means = np.concatenate([np.full(count, _WEIGHT[0]), [m for m, _ in _TAIL]])
     deviations = np.concatenate([np.full(count, _WEIGHT[1]), [s for _, s in _TAIL]])
     theta = means.copy() if start is None else np.array(start)
     if iterations:
-        standard = (values - centre) / scale
+        standard = (values - data.x @ trend - centre) / scale
         bounds = [(-7.0, 7.0)] * count + list(_BOUNDS)
         found = minimize(
             _negative_log_posterior,
@@ -154,7 +160,17 @@ def fit(
             options={"maxiter": iterations},
         )
         theta = np.asarray(found.x)
-    return _conditioned(theta, groups, data, values, centre, scale)
+    return _conditioned(theta, groups, data, values, centre, scale, trend)
+
+
+def _scales(data: Inputs, values: np.ndarray, along: int | None) -> tuple[float, float, np.ndarray]:
+    """Centre, scale and trend of some values; the trend by least squares, drawn a little to 0."""
+    trend = np.zeros(data.x.shape[1])
+    if along is not None:
+        place = data.x[:, along] - data.x[:, along].mean()
+        trend[along] = float(place @ (values - values.mean()) / (place @ place + 0.1))
+    rest = values - data.x @ trend
+    return float(np.mean(rest)), float(np.std(rest)) or 1.0, trend
 
 
 def _conditioned(
@@ -164,11 +180,13 @@ def _conditioned(
     values: np.ndarray,
     centre: float,
     scale: float,
+    trend: np.ndarray,
 ) -> GaussianProcess:
     kernel = _kernel(theta, data, groups)[0]
     factor = _factor(kernel)
-    alpha = cho_solve((factor, True), (values - centre) / scale, check_finite=False)
-    return GaussianProcess(theta, groups, data, values, centre, scale, factor, alpha)
+    standard = (values - data.x @ trend - centre) / scale
+    alpha = cho_solve((factor, True), standard, check_finite=False)
+    return GaussianProcess(theta, groups, data, values, centre, scale, trend, factor, alpha)
 
 
 def _factor(kernel: np.ndarray) -> np.ndarray:
@@ -241,8 +259,9 @@ def _negative_log_posterior(
     return value, np.concatenate([by_weight, tail]) + gap / deviations
 
 
-def refitted(process: GaussianProcess, data: Inputs, values: np.ndarray) -> GaussianProcess:
+def refitted(
+    process: GaussianProcess, data: Inputs, values: np.ndarray, along: int | None = None
+) -> GaussianProcess:
     """Other data under hyperparameters that were fitted before."""
-    scale = float(np.std(values)) or 1.0
-    fresh = replace(process, centre=float(np.mean(values)), scale=scale)
-    return _conditioned(process.theta, process.groups, data, values, fresh.centre, scale)
+    scales = _scales(data, values, along)
+    return _conditioned(process.theta, process.groups, data, values, *scales)

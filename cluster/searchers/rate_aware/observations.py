@@ -106,12 +106,14 @@ def rows(
             )
     if not x:
         return Inputs(np.zeros((0, encoding.dimensions)), np.zeros(0)), np.zeros(0), 0
-    inputs = Inputs(np.vstack(x), np.array(t))
-    values = softened(np.concatenate(y), ceiling)
+    seen_values = np.concatenate(y)
+    measured = ~np.isnan(seen_values)
+    inputs = Inputs(np.vstack(x)[measured], np.array(t)[measured])
+    values = softened(seen_values[measured], ceiling)
     total = len(values)
     if total <= most:
         return inputs, values, total
-    rank = np.array(final)
+    rank = np.array(final)[measured]
     order = np.lexsort((values, -rank))
     firm = order[: int(0.7 * most)]
     rest = np.setdiff1d(np.arange(total), firm)

@@ -29,6 +29,8 @@ from search_spaces.space import Config, Space, canonical
 FEWEST_ROWS = 3
 """Rows below which there is no model."""
 TRIES = 50
+LISTED = 5000
+"""Points of a finite space up to which its last ones are looked for one by one."""
 MOST_SETTLED = 100
 """Stopped trials, the latest ones, whose ends count as expected."""
 
@@ -48,6 +50,7 @@ class Settings:
             is proposed again in the hope that those were misjudged.
         short_start: trials of the start end at their first report; on LCBench this halves the share
             of the budget that random search's front costs.
+        rate_input: the model sees each point's rate, and values have a linear trend along it.
         certain: a trial goes on where its end would count, were it so many standard deviations
             better than expected.
         finished_front: the front holds ends of trials alone; off, any report counts.
@@ -61,6 +64,7 @@ class Settings:
     stopped_inform: bool = True
     stopped_settled: bool = True
     short_start: bool = True
+    rate_input: bool = True
     certain: float = 1.0
     finished_front: bool = False
 
@@ -97,7 +101,7 @@ class RateAwareSearcher:
         self._seed = seed
         self._works = works
         self._settings = settings
-        self._encoding = Encoding(space, most_levels)
+        self._encoding = Encoding(space, most_levels, self._range_of_rates())
         self._start_rate = window[0]
         self._reference = (min(reference[0], _open_above(window[1])), reference[1])
         self._seen: list[Seen] = []
@@ -119,22 +123,26 @@ class RateAwareSearcher:
             return None
         rates = np.asarray(self._known(config), float)
         picked = chosen_levels(len(rates))
-        x = self._encoding.encode(config, [i + 1 for i in picked])
+        x = self._encoding.encode(config, [i + 1 for i in picked], rates[picked])
         self._seen.append(Seen(config, rates, x, picked))
         self._proposed.add(canonical(config))
         return config
 
     def report(self, ask: int, share: float, values: Sequence[float]) -> None:
-        """Values on the way, at a share of the trial's own budget: (points,) as `known` has."""
+        """Values on the way, at a share of the trial's own budget: (points,) as `known` has.
+
+        Infinite is what diverged; NaN, and what is missing before the last ones, was not measured.
+        """
         if share >= 1.0:
             return  # `tell` brings the end.
-        self._seen[ask].curve.append((share, np.asarray(values, float)))
+        one = self._seen[ask]
+        one.curve.append((share, _aligned(values, len(one.rates))))
 
     def tell(self, ask: int, values: Sequence[float] | None, *, stopped: bool = False) -> None:
         """The end of a trial: its values; None where it failed, was refused or was stopped."""
         one = self._seen[ask]
         if values is not None and np.isfinite(values).any():
-            one.curve.append((1.0, np.asarray(values, float)))
+            one.curve.append((1.0, _aligned(values, len(one.rates))))
             one.state = State.DONE
         else:
             one.state = State.STOPPED if stopped else State.FAILED
@@ -148,7 +156,8 @@ class RateAwareSearcher:
         if self._settings.short_start and ask < self._settings.startup:
             return False
         front = self._front(without=ask)
-        if front.gain(np.column_stack([one.rates, one.curve[-1][1]])) > 0:
+        reached = np.column_stack([one.rates, one.curve[-1][1]])
+        if front.gain(reached[np.isfinite(reached).all(axis=1)]) > 0:
             return True
         process = self._model()
         if process is None:
@@ -174,6 +183,13 @@ class RateAwareSearcher:
         found = found[np.isfinite(found).all(axis=1)]
         return staircase(found, self._reference, self._start_rate)
 
+    def _range_of_rates(self) -> tuple[float, float] | None:
+        if not self._settings.rate_input:
+            return None
+        plain = Encoding(self._space)
+        drawn = [self._known(plain.at(cube)) for cube in sobol(plain.labels, 256, 0)]
+        return min(r[0] for r in drawn), max(r[-1] for r in drawn)
+
     def _usable(self) -> list[Seen]:
         kept = []
         for s in self._seen:
@@ -196,10 +212,12 @@ class RateAwareSearcher:
         if self._process is None or total - self._fitted_rows >= step:
             iterations = 25 if total < 40 else 12 if total < 120 else 7
             start = None if self._process is None else self._process.theta
-            self._process = fit(inputs, values, self._encoding.groups, start, iterations)
+            along = self._encoding.rate_column
+            self._process = fit(inputs, values, self._encoding.groups, start, iterations, along)
             self._fitted_rows = total
         else:
-            self._process = refitted(self._process, inputs, values)
+            along = self._encoding.rate_column
+            self._process = refitted(self._process, inputs, values, along)
         return self._process
 
     def _promising(self, rng: np.random.Generator) -> Config | None:
@@ -272,7 +290,17 @@ class RateAwareSearcher:
             config = self._encoding.at(rng.random(self._encoding.labels))
             if self._allowed(config):
                 return config
+        if self._space.finite and self._space.size() <= LISTED:
+            return next((c for c in self._space.grid() if self._allowed(c)), None)
         return None
+
+
+def _aligned(values: Sequence[float], count: int) -> np.ndarray:
+    """As many values as there are points: the last ones are known, the others were not measured."""
+    found = np.full(count, np.nan)
+    kept = np.asarray(values, float)[-count:]
+    found[count - len(kept) :] = kept
+    return found
 
 
 def _asked_for(space: Space, name: str) -> bool:

@@ -16,6 +16,7 @@ from search_spaces.space import Config, Space, canonical
 from search_spaces.spec import SearchSpec, SweepSpec
 
 Event = dict[str, Any]
+REFERENCE = {"rate_nominal_bps": 5000.0, "rmse_full_cm": 25.0}
 
 
 def some_facts(train_frames: int = 5000) -> DataFacts:
@@ -91,8 +92,9 @@ class Bench:
     def __init__(self, spec: SweepSpec, facts: DataFacts | None = None) -> None:
         goals = objectives(spec.objectives)
         self.log: list[Event] = []
-        self.searcher = Told(make_searcher(spec, len(goals)))
-        self.proposer = Proposer(spec, facts or some_facts(), goals, self.searcher, self.record)
+        facts = facts or some_facts()
+        self.searcher = Told(make_searcher(spec, goals, facts, REFERENCE))
+        self.proposer = Proposer(spec, facts, goals, self.searcher, self.record)
 
     def record(self, event: str, **fields: Any) -> None:
         self.log.append(copy.deepcopy({"event": event, **fields}))

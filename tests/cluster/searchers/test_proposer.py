@@ -296,13 +296,15 @@ class MixedEnds:
             bench.finish(proposal)
 
 
-@pytest.mark.parametrize("sampler", [*SAMPLERS, "grid"])
+@pytest.mark.parametrize("sampler", [*SAMPLERS, "rate_aware", "grid"])
 @pytest.mark.parametrize("at_a_time", [1, 3])
 def test_a_replayed_log_reproduces_every_proposal(sampler: str, at_a_time: int) -> None:
     if sampler == "grid":
         spec = spec_of(kmeans_space(8, 16, 32, 64, 128, 256), sampler="grid", seeds=2)
     else:
-        spec = some_spec(sampler=sampler, trials=8 if sampler == "gp" else 15, startup=4)
+        spec = some_spec(
+            sampler=sampler, trials=8 if sampler in ("gp", "rate_aware") else 15, startup=4
+        )
     facts = some_facts(250)
     whole = Bench(spec, facts)
     whole.run(at_a_time, MixedEnds())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Sequence
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from cluster.searchers.contract import SearcherContract, conditional_space, invented_values
 from cluster.searchers.optuna_searcher import SAMPLERS, OptunaSearcher, make_sampler
+from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
 from cluster.searchers.searcher import ListSearcher, Searcher
-from search_spaces.space import Parameter, Space, canonical
+from search_spaces.space import Config, Parameter, Space, canonical
 
 
 class TestListSearcher(SearcherContract):
@@ -54,6 +58,45 @@ class TestRandom(OptunaContract):
 class TestGP(OptunaContract):
     sampler = "gp"
     asks = 7  # each of its proposals takes a tenth of a second or more
+
+
+class InventedRate:
+    """The contract's rate, as a known objective."""
+
+    names = frozenset({"codec", "codebook_size", "quantizer_depth", "compression"})
+
+    def __call__(self, config: Config) -> np.ndarray:
+        return np.log([invented_values(config)[0]])
+
+
+class InventedSearcher:
+    """The rate-aware searcher told the contract's values."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        corner = (math.log(600.0), math.log(40.0))
+        settings = Settings(startup=4)
+        self.inner = RateAwareSearcher(space, InventedRate(), corner, seed=seed, settings=settings)
+
+    def ask(self) -> Config | None:
+        return self.inner.ask()
+
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | None,
+        *,
+        points: Sequence[Sequence[float]] = (),
+        refused: bool = False,
+    ) -> None:
+        whole = values is not None and np.isfinite(values).all()
+        self.inner.tell(ask, [math.log(values[1])] if whole and values is not None else None)
+
+
+class TestRateAware(SearcherContract):
+    ends = True
+
+    def make(self, space: Space, seed: int) -> Searcher:
+        return InventedSearcher(space, seed)
 
 
 def test_every_sampler_has_a_contract() -> None:

@@ -49,7 +49,7 @@ def test_the_posterior_is_scikit_learns() -> None:
     data, values = some_data(rows=25)
     theta = np.array([0.4, 1.0, -0.5, 0.2, 0.0, 0.0, 0.3, -30.0, -4.0])
     process = module._conditioned(
-        theta, GROUPS, data, values, float(values.mean()), float(values.std())
+        theta, GROUPS, data, values, float(values.mean()), float(values.std()), np.zeros(5)
     )
     lengths = np.exp(-0.5 * theta[:4])[GROUPS]
     kernel = ConstantKernel(np.exp(0.3)) * Matern(lengths, nu=2.5) + WhiteKernel(
@@ -71,6 +71,22 @@ def test_the_scale_of_values_changes_nothing_but_the_scale() -> None:
     other_mean, other_sd = fit(data, 1000 * values + 7, GROUPS).predict(at)
     assert other_mean == pytest.approx(1000 * mean + 7, rel=1e-3)
     assert other_sd == pytest.approx(1000 * sd, rel=1e-3)
+
+
+def test_a_trend_goes_on_beyond_the_data() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((30, 5))
+    x[:, 4] *= 0.5
+    values = -3 * x[:, 4] + 0.05 * np.sin(9 * x[:, 0])
+    at = Inputs(np.array([[0.5, 0.5, 0.5, 0.5, 1.0]]), np.ones(1))
+    plain = fit(Inputs(x, np.ones(30)), values, GROUPS).predict(at)
+    trended = fit(Inputs(x, np.ones(30)), values, GROUPS, along=4)
+    assert trended.predict(at)[0] == pytest.approx(-3.0, abs=0.15)
+    assert trended.predict(at)[1] < plain[1]
+    slope = trended.slopes(at)[2][0, 4]
+    step = Inputs(at.x + np.array([0, 0, 0, 0, 1e-5]), at.t)
+    rise = (trended.predict(step)[0] - trended.predict(at)[0]) / 1e-5
+    assert slope == pytest.approx(float(rise[0]), abs=1e-4)
 
 
 def test_a_row_seen_at_its_mean_leaves_the_mean_and_narrows() -> None:

@@ -1,0 +1,231 @@
+"""The searcher on an invented codec: what it proposes, finishes, learns and forgets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cluster.searchers.rate_aware.encoding import Encoding
+from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
+from cluster.searchers.rate_aware.staircase import staircase
+from search_spaces.space import Config, Parameter, Space, canonical
+
+SPACE = Space(
+    parameters=(
+        Parameter(name="codec", choices=("plain", "residual")),
+        Parameter(name="size", choices=(8, 16, 32, 64, 128)),
+        Parameter(name="depth", low=1, high=4, integer=True, when={"codec": ("residual",)}),
+        Parameter(name="lr", low=1e-4, high=1e-1, log=True, when={"codec": ("residual",)}),
+        Parameter(name="loss", low=0.0, high=1.0),
+    )
+)
+REFERENCE = (math.log(900.0), math.log(30.0))
+
+
+class Rate:
+    """log of 30 log2(size) for each level."""
+
+    names = frozenset({"codec", "size", "depth"})
+
+    def __call__(self, config: Config) -> np.ndarray:
+        depths = np.arange(1, int(config.get("depth", 1)) + 1)
+        return np.log(30 * math.log2(float(config["size"])) * depths)
+
+
+def measured(config: Config, share: float = 1.0) -> np.ndarray:
+    """log distortion of each level; the best learning rate and loss weight lie inside."""
+    rates = np.exp(Rate()(config))
+    miss = (float(config["loss"]) - 0.3) ** 2
+    if config["codec"] == "residual":
+        miss += 0.15 * (math.log10(float(config["lr"])) + 2.4) ** 2 - 0.25
+    return np.log(20 / (1 + rates / 150)) + miss + 0.4 * (1 - share)
+
+
+def searcher(seed: int = 0, **off: object) -> RateAwareSearcher:
+    chosen = Settings(startup=6, **off)  # type: ignore[arg-type]
+    return RateAwareSearcher(SPACE, Rate(), REFERENCE, seed=seed, most_levels=4, settings=chosen)
+
+
+def volume(points: list[np.ndarray]) -> float:
+    return staircase(np.concatenate(points), REFERENCE).volume
+
+
+def searched(asks: int, seed: int) -> tuple[float, list[Config]]:
+    one, points, configs = searcher(seed), [], []
+    for number in range(asks):
+        config = one.ask()
+        assert config is not None
+        configs.append(config)
+        one.tell(number, measured(config).tolist())
+        points.append(np.column_stack([Rate()(config), measured(config)]))
+    return volume(points), configs
+
+
+def test_it_beats_as_many_draws_at_random_and_five_times_as_many() -> None:
+    encoding = Encoding(SPACE)
+    ours, theirs = [], []
+    for seed in range(3):
+        ours.append(searched(20, seed)[0])
+        rng = np.random.default_rng(seed)
+        draws = [encoding.at(rng.random(encoding.labels)) for _ in range(100)]
+        theirs.append(volume([np.column_stack([Rate()(c), measured(c)]) for c in draws]))
+    assert np.mean(ours) > np.mean(theirs)
+
+
+def test_nothing_is_proposed_twice_and_everything_lies_in_the_space() -> None:
+    _, configs = searched(25, 1)
+    assert len({canonical(c) for c in configs}) == len(configs)
+    for config in configs:
+        active = {p.name: p for p in SPACE.active(config)}
+        assert set(config) == set(active)
+        assert all(active[n].contains(v) for n, v in config.items())
+
+
+def test_the_start_names_every_codec_and_prefers_low_rates() -> None:
+    def mean_rate(low: bool) -> float:
+        rates = []
+        for seed in range(8):
+            one = searcher(seed, low_rate_start=low)
+            start = [one.ask() for _ in range(6)]
+            assert {c["codec"] for c in start if c} == {"plain", "residual"}
+            rates += [Rate()(c)[-1] for c in start if c]
+        return float(np.mean(rates))
+
+    assert mean_rate(True) < mean_rate(False) - 0.1
+
+
+def told(seed: int = 0, asks: int = 10) -> RateAwareSearcher:
+    one = searcher(seed)
+    for number in range(asks):
+        config = one.ask()
+        assert config is not None
+        one.tell(number, measured(config).tolist())
+    return one
+
+
+@given(st.integers(0, 3), st.floats(0.02, 0.9), st.floats(0.01, 3.0))
+@settings(max_examples=15, deadline=None)
+def test_a_trial_that_adds_to_the_front_is_never_stopped(
+    seed: int, share: float, better: float
+) -> None:
+    one = told(seed)
+    config = one.ask()
+    assert config is not None
+    rates = Rate()(config)
+    front = one.front()
+    one.report(10, share, (front.at(rates) - better).tolist())
+    assert one.worth_finishing(10)
+
+
+def test_what_cannot_beat_the_front_is_stopped() -> None:
+    one = searcher(short_start=False)
+    for number in range(14):
+        config = one.ask()
+        assert config is not None
+        one.report(number, 0.4, measured(config, 0.4).tolist())
+        one.tell(number, measured(config).tolist())
+    config = one.ask()
+    assert config is not None
+    one.report(14, 0.4, np.full(len(Rate()(config)), math.log(29.0)).tolist())
+    assert not one.worth_finishing(14)
+
+
+def test_trials_of_the_start_end_at_their_first_report() -> None:
+    one = searcher()
+    config = one.ask()
+    assert config is not None
+    one.report(0, 0.06, measured(config, 0.06).tolist())
+    assert not one.worth_finishing(0)
+    assert searcher(short_start=False).ask() is not None
+
+
+def test_shares_inform_the_model_without_being_believed_final() -> None:
+    """Curves that end low: the expected end lies below the last report."""
+    one = searcher(short_start=False)
+    for number in range(12):
+        config = one.ask()
+        assert config is not None
+        for share in (0.1, 0.3):
+            one.report(number, share, measured(config, share).tolist())
+        one.tell(number, measured(config).tolist())
+    config = one.ask()
+    assert config is not None
+    one.report(12, 0.1, measured(config, 0.1).tolist())
+    process = one._model()
+    assert process is not None
+    from cluster.searchers.rate_aware.gaussian_process import Inputs
+
+    seen = one._seen[12]
+    mean, _ = process.predict(Inputs(seen.x, np.ones(len(seen.x))))
+    assert mean[-1] < measured(config, 0.1)[-1] - 0.2
+    assert mean[-1] == pytest.approx(measured(config)[-1], abs=0.2)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 50.0])
+def test_units_change_nothing(scale: float) -> None:
+    def proposals(shift: float) -> list[Config]:
+        one = RateAwareSearcher(
+            SPACE, Rate(), (REFERENCE[0], REFERENCE[1] + shift), seed=3, most_levels=4,
+            settings=Settings(startup=6),
+        )  # fmt: skip
+        found = []
+        for number in range(9):
+            config = one.ask()
+            assert config is not None
+            found.append(config)
+            one.tell(number, (measured(config) + shift).tolist())
+        return found
+
+    plain, scaled = proposals(0.0), proposals(math.log(scale))
+    for a, b in zip(plain, scaled, strict=True):
+        assert {k: v for k, v in a.items() if k in ("codec", "size", "depth")} == {
+            k: v for k, v in b.items() if k in ("codec", "size", "depth")
+        }
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-3)
+
+
+def test_what_diverged_or_was_not_measured_does_no_harm() -> None:
+    one = searcher()
+    for number in range(10):
+        config = one.ask()
+        assert config is not None
+        values = measured(config)
+        if number % 3 == 0:
+            values[0] = math.inf if len(values) > 1 else values[0]
+        if number % 3 == 1:
+            values = values[-1:]
+        if number == 4:
+            one.tell(number, None)
+        else:
+            one.tell(number, values.tolist())
+    assert one.ask() is not None
+    assert np.isfinite(one.front().levels).all()
+
+
+def test_running_trials_are_not_proposed_beside_themselves() -> None:
+    """Four at a time differ in more than the last digit."""
+    one = told(0, 8)
+    running = [one.ask() for _ in range(4)]
+    x = np.vstack([Encoding(SPACE).encode(c) for c in running if c])
+    gaps = [np.abs(a - b).max() for i, a in enumerate(x) for b in x[:i]]
+    assert min(gaps) > 0.02
+
+
+def test_a_window_turns_it_into_a_search_for_one_rate() -> None:
+    """At 300 bits/s nothing dearer is proposed once the start is over."""
+    one = RateAwareSearcher(
+        SPACE, Rate(), REFERENCE, seed=0, most_levels=4,
+        window=(math.log(300.0), math.log(300.0)), settings=Settings(startup=6),
+    )  # fmt: skip
+    for number in range(14):
+        config = one.ask()
+        assert config is not None
+        if number >= 6:
+            assert np.exp(Rate()(config)[0]) <= 300.0 + 1e-6
+        one.tell(number, measured(config).tolist())
+    best = one.front().levels[-1]
+    assert best < math.log(20 / (1 + 300 / 150)) + 0.05
