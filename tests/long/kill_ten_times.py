@@ -228,7 +228,13 @@ def replay(folder: Path) -> int:
     def nothing_new(*_: object, **__: object) -> None:
         raise AssertionError("the replay wants to write a proposal that the log lacks")
 
-    proposer = Proposer(spec, log.facts, goals, make_searcher(spec, goals, log.facts, log.sweep["reference_point"]), nothing_new)
+    proposer = Proposer(
+        spec,
+        log.facts,
+        goals,
+        make_searcher(spec, goals, log.facts, log.sweep["reference_point"]),
+        nothing_new,
+    )
     assert proposer.replay(log.events) == [], "trials are left over"
     return len({e["ask"] for e in log.of("proposed", "refused", "repeated")})
 
