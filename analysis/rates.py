@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.statistics import is_score
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import (
@@ -100,9 +101,8 @@ def few_tokens(points: pd.DataFrame, facts: DataFacts | None, split: str) -> np.
     column = f"{split}_tokens"
     if facts is None or column not in points.columns:
         return np.zeros(len(points), dtype=bool)
-    return np.array(
-        [_few(row, facts, row[column]) for row in points.to_dict("records")], dtype=bool
-    )
+    asked = points[[c for c in points.columns if not is_score(str(c)) or c == column]]
+    return np.array([_few(row, facts, row[column]) for row in asked.to_dict("records")], dtype=bool)
 
 
 def _few(row: Mapping[Hashable, Any], facts: DataFacts, tokens: Any) -> bool:

@@ -64,7 +64,7 @@ def dominators(
     found = []
     for codec in dict.fromkeys(frame["codec"].astype(str)):
         own = [i for i, c in enumerate(codecs) if c == codec]
-        beaten = {i: _beater(values, order, i) for i in own if not mask[i]}
+        beaten = _beaters(values, order, [i for i in own if not mask[i]])
         by = Counter(codecs[j] for j in beaten.values())
         held = [i for i in order if codecs[i] == codec]
         spans = _spans([(codecs[i], values[i, 0]) for i in order], codec)
@@ -74,9 +74,16 @@ def dominators(
     return sorted(found, key=lambda s: (-s.on_front, s.codec))
 
 
-def _beater(values: np.ndarray, order: list[int], i: int) -> int:
-    dominating = [j for j in order if (values[j] <= values[i]).all()]
-    return min(dominating, key=lambda j: float(values[j, 1]))
+def _beaters(values: np.ndarray, order: list[int], beaten: list[int]) -> dict[int, int]:
+    """Of the points of the front that dominate each of these, the one of lowest distortion.
+
+    Along the front distortion falls as the rate rises, so that is the last one at or under a
+    point's rate; of equal ones, the first.
+    """
+    front = values[order]
+    last = np.searchsorted(front[:, 0], values[beaten, 0], side="right") - 1
+    first = np.searchsorted(-front[:, 1], -front[last, 1], side="left")
+    return {i: order[int(k)] for i, k in zip(beaten, first, strict=True)}
 
 
 def _spans(front: list[tuple[str, float]], codec: str) -> tuple[tuple[float, float], ...]:

@@ -1,7 +1,5 @@
 "use strict";
-/* The page's state and its controls. */
-const $ = (id) => document.getElementById(id);
-const state = { metric: data.metrics.length ? data.metrics[0].name : null, rate: data.rate, split: "val", axis: "linear", prefixes: true, links: true, bounds: true, baselines: true, hidden: new Set() };
+/* The page's controls, and who is told of what. */
 
 function startAxis() {
   const rates = (points.values.rate_nominal_bps || []).filter((v) => finite(v) && v > 0);
@@ -9,11 +7,11 @@ function startAxis() {
 }
 
 function fillControls() {
-  const order = [...new Set(data.metrics.map((m) => m.group))];
-  for (const name of order) {
-    const group = Object.assign(document.createElement("optgroup"), { label: name });
-    for (const m of data.metrics.filter((m) => m.group === name)) group.append(new Option(`${m.label} (${m.unit})`, m.name));
-    $("metric").append(group);
+  const every = Object.values(metricOf);
+  for (const id of ["metric", "x"]) for (const name of new Set(every.map((m) => m.group))) {
+    const group = element("optgroup", { label: name });
+    for (const m of every.filter((m) => m.group === name)) group.append(new Option(m.rate ? m.label : `${m.label} (${m.unit})`, m.name));
+    $(id).append(group);
   }
   if (metricOf[data.full_pose]) state.metric = data.full_pose;
   $("metric").value = state.metric;
@@ -46,6 +44,7 @@ function fillLegend() {
     button.addEventListener("click", () => {
       state.hidden.has(codec.name) ? state.hidden.delete(codec.name) : state.hidden.add(codec.name);
       button.setAttribute("aria-pressed", String(!state.hidden.has(codec.name)));
+      refilter();
       drawAll();
     });
     $("legend").append(button);
@@ -89,19 +88,24 @@ function fillSmalls() {
 }
 
 function caption() {
-  const front = (data.fronts[state.rate] || {})[state.metric] || [], m = metricOf[state.metric];
+  const front = frontOf(state.metric, state.x), m = metricOf[state.metric];
   const words = [];
+  if (data.points_left_out) words.push(`${data.points_left_out.toLocaleString("en")} points that are on no front are not drawn.`);
+  const rate = data.rates.find((r) => r.key === state.rate);
   if (m && m.optimised) {
-    const lower = (s) => s[0].toLowerCase() + s.slice(1), rate = data.rates.find((r) => r.key === state.rate), searched = data.rates.find((r) => r.searched);
-    words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over the ${lower(rate.label)} and ${lower(m.short)}.`);
-    if (searched && searched !== rate) words.push(`The search saw the ${lower(searched.label)}; this front was taken anew from the same points.`);
+    const lower = (s) => s[0].toLowerCase() + s.slice(1), searched = data.rates.find((r) => r.searched);
+    words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over the ${lower(metricOf[xName()].label)} and ${lower(m.short)}.`);
+    const few = front.filter((i) => points.seeds[i] < FEW_SEEDS).length;
+    if (few) words.push(few === front.length ? `Behind ${few === 1 ? "it stand" : "each of them stand"} fewer than ${FEW_SEEDS} seeds: candidates, to be run again.` : `† ${few} of them ${few === 1 ? "has" : "have"} fewer than ${FEW_SEEDS} seeds: candidates.`);
+    if (!state.x && searched && searched !== rate) words.push(`The search saw the ${lower(searched.label)}; this front was taken anew from the same points.`);
     if (state.rate === "entropy") words.push("No decoder has the histograms that this rate is counted with.");
     if (state.split === "test") words.push("They are shown with their test scores and not filtered again, so the dotted line may rise.");
   } else if (m) words.push("Read beside the fronts; there is no front over this number.");
   if (data.seeds > 1) words.push("Points are means over seeds, bars their standard error.");
-  const floats = baselinesOf(state.metric, state);
+  if (state.attained && state.rate === data.rate && !state.x && data.attainment[state.metric]) words.push(`Blue steps: what 25 % (dotted), 50 % and 75 % (dashed) of the ${data.attainment[state.metric].seeds} seeds reach.`);
+  const floats = state.x ? { beyond: [] } : baselinesOf(state.metric, state);
   if (floats.beyond.length) words.push(`Quantised floats lie beyond the axis, from ${say(Math.min(...floats.beyond.map((p) => p.x)))} bits/s on; a logarithmic one holds them.`);
-  if (data.trivial.length && !data.rates.find((r) => r.key === state.rate).trivial) words.push("Trivial codecs have no such rate: the model and the stream rate show them.");
+  if (!state.x && data.trivial.length && !rate.trivial) words.push("Trivial codecs have no such rate: the model and the stream rate show them.");
   if (data.published[state.metric]) words.push(`Stars: ${data.published[state.metric].note}`);
   $("caption").textContent = words.join(" ");
 }
@@ -121,7 +125,52 @@ function drawAll() {
   drawMain();
   for (const name of data.small) frontPlot($(`small-${name}`), name, state, true);
   if (data.history) drawHistory();
-  if (data.dimensions.length > 1) parallelPlot($("plot-parallel"), state);
+  if (data.curves.curves.length) drawCurves();
+  if (data.dimensions.length > 1) later(parallelPlot);
+  later(drawTable);
+}
+const drawCurves = () => curvesPlot($("plot-curves"), document.querySelector('[name="spent"]:checked').value);
+
+/* A filter changed: the plot, the lines and the table show what passes it. */
+function filtered() {
+  refilter();
+  later(scene.many ? () => drawCloud($("plot-front")) : drawMain);
+  later(parallelPlot);
+  later(drawTable);
+  later(drawSmalls);
+}
+function clearFilters() {
+  Object.assign(state, { box: null, ranges: {}, words: "" });
+  $("words").value = "";
+  filtered();
+}
+let smalls = 0;
+function drawSmalls() {
+  // Small plots follow a moment later, so that a drag stays quick.
+  clearTimeout(smalls);
+  smalls = setTimeout(() => { for (const name of data.small) frontPlot($(`small-${name}`), name, state, true); }, 150);
+}
+
+/* Other points are looked at: the plot's rings, the player, errors, codebooks. */
+function pinned() {
+  later(() => drawPinMarks($("plot-front")));
+  later(drawPinLines);
+  later(drawRows);
+  drawPins();
+  if (motion) { fillClips(); loadTakes(); }
+  later(drawErrors);
+  later(drawCodebook);
+}
+function drawPins() {
+  for (const list of document.querySelectorAll(".pins")) {
+    list.replaceChildren(...state.pins.map((i, k) => {
+      const button = element("button", { type: "button", title: "no longer show it" }, `${k + 1}  ${points.label[i]}`, element("span", { textContent: " ×" }));
+      button.style.setProperty("--codec", `var(--codec-${codecOf[points.codec[i]].index})`);
+      button.addEventListener("click", () => pin(i));
+      return element("li", {}, button);
+    }));
+    if (!state.pins.length) list.append(element("li", { textContent: "no point chosen: press one in the plot or the table" }));
+  }
 }
 
 function sortable(table) {
@@ -139,38 +188,62 @@ function sortable(table) {
 
 function setTheme(name) {
   document.documentElement.style.colorScheme = name;
+  redraw();
+}
+function redraw() {
+  themed = null;
   drawAll();
+  drawPlayer();
+  drawErrors();
+  drawCodebook();
 }
 
 fillControls();
 fillLegend();
 fillSmalls();
+fillParallel();
+fillTable();
+fillPlayer();
+fillErrors();
+refilter();
+state.pins = count ? firstPins() : [];
 drawAll();
+if (count) pinned();
 document.querySelectorAll("table.sortable").forEach(sortable);
 if (!data.history) $("history-panel").hidden = true;
+if (!data.curves.curves.length) $("curves-panel").hidden = true;
+if (data.dimensions.length < 2) $("parallel-panel").hidden = true;
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("change", (event) => {
   const input = event.target;
   state[input.name] = input.type === "checkbox" ? input.checked : input.value;
-  input.name === "metric" ? drawMain() : drawAll();
+  if (input.name === "prefixes") refilter();
+  if (input.name === "drag") return drawCloud($("plot-front"));
+  if (["metric", "x", "attained"].includes(input.name)) { drawMain(); later(drawTable); } else drawAll();
 });
+document.querySelectorAll(".clear").forEach((button) => button.addEventListener("click", clearFilters));
 document.querySelectorAll('[name="clock"]').forEach((input) => input.addEventListener("change", drawHistory));
+document.querySelectorAll('[name="spent"]').forEach((input) => input.addEventListener("change", drawCurves));
 const dark = matchMedia("(prefers-color-scheme: dark)");
 $("theme").addEventListener("click", () => {
   const now = document.documentElement.style.colorScheme || (dark.matches ? "dark" : "light");
   setTheme(now === "dark" ? "light" : "dark");
 });
-dark.addEventListener("change", drawAll);
+dark.addEventListener("change", redraw);
+let resized = 0;
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { parallelPlot(); drawPlayer(); drawHeatmap(); drawCodebook(); drawCloud($("plot-front")); }, 120); });
 /* Paper is light and narrow, whatever the screen was. */
 let before = "";
-addEventListener("beforeprint", () => {
-  before = document.documentElement.style.colorScheme;
-  document.querySelector(".page").style.width = "700px";
-  setTheme("light");
+function forPaper(on) {
+  if (on) before = document.documentElement.style.colorScheme;
+  state.printing = on;
+  document.querySelector(".page").style.width = on ? "700px" : "";
+  setTheme(on ? "light" : before);
   document.querySelectorAll(".js-plotly-plot").forEach((p) => Plotly.Plots.resize(p));
-});
-addEventListener("afterprint", () => {
-  document.querySelector(".page").style.width = "";
-  setTheme(before);
-  document.querySelectorAll(".js-plotly-plot").forEach((p) => Plotly.Plots.resize(p));
-});
+  parallelPlot();
+  drawTable();
+  drawHeatmap();
+  drawCloud($("plot-front"));
+}
+addEventListener("beforeprint", () => forPaper(true));
+addEventListener("afterprint", () => forPaper(false));

@@ -20,6 +20,7 @@ from analysis.palette import looks
 from analysis.points import configuration_columns
 from analysis.published import klezovich_hull
 from analysis.rates import has_trivial
+from analysis.report.arrays import evenly, packed_floats
 from analysis.statistics import is_metric, is_rate
 from search_spaces.objectives import (
     Direction,
@@ -33,6 +34,11 @@ from search_spaces.objectives import (
 from search_spaces.record import MEAN_POSE, SETTING
 
 SHOWN_SPLITS = ("val", "test")
+MOST_POINTS = 10_000
+"""Points that a page draws; a larger sweep shows those of fronts and an even choice of the rest."""
+FEW_POINTS = 1_000
+MOST_STEPS = 2_000
+"""Of the hypervolume's history."""
 
 
 def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
@@ -43,11 +49,19 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
         clips: whether motion of the recordings may stand on the page; the entry `clips` says so.
     """
     shown = shown_metrics(findings.means)
+    rows = drawn_rows(findings)
+    part_rates = _part_rates(findings)
     rates = {k: n for k, n in RATES.items() if Objective(n).column("val") in findings.means.columns}
     drawn = {n: find_metric(n)[0] for n in shown}
     return {
         "codecs": _codecs(findings),
-        "points": _points(findings, [*shown, *rates.values()]),
+        "points": _points(findings, [*shown, *rates.values(), *part_rates], rows),
+        "points_left_out": len(findings.means) - len(rows),
+        "rows": None if len(rows) == len(findings.means) else [int(i) for i in rows],
+        "part_rates": [
+            {"name": n, "key": key, "part": part_label(part), "label": objective_label(n)}
+            for n, (key, part) in part_rates.items()
+        ],
         "metrics": [_metric(n, m) for n, m in drawn.items()],
         "rates": [
             {
@@ -62,7 +76,7 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
         ],
         "rate": next((k for k, n in rates.items() if n == findings.log.rate.name), "nominal"),
         "fronts": {
-            k: {n: _front(findings, n, rate) for n, m in drawn.items() if _optimised(m)}
+            k: {n: _front(findings, n, rate, rows) for n, m in drawn.items() if _optimised(m)}
             for k, rate in rates.items()
         },
         "small": _small_multiples(findings, list(shown)),
@@ -73,7 +87,7 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
         "published": _published(list(shown)),
         "references": _references(findings, list(shown)),
         "history": _history(findings),
-        "dimensions": _dimensions(findings),
+        "dimensions": _dimensions(findings, rows),
         "seeds": findings.seeds,
         "clips": clips,
     }
@@ -130,12 +144,41 @@ def _codecs(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def _front(findings: Findings, name: str, rate: str) -> list[int]:
-    return [int(i) for i in findings.front_of(name, Objective(rate)).index]
+def drawn_rows(findings: Findings) -> np.ndarray:
+    """Rows of `means` that the page holds: all, or those of fronts and an even choice of others."""
+    many = len(findings.means)
+    if many <= MOST_POINTS:
+        return np.arange(many)
+    kept = {int(i) for o in findings.distortions for i in findings.front_of(o.name).index}
+    for rate in (Objective(n) for n in RATES.values()):
+        if rate.column("val") in findings.means.columns:
+            kept |= {int(i) for i in findings.front_of(findings.full_pose, rate).index}
+    return np.array(sorted(kept | {int(i) for i in evenly(many, MOST_POINTS - len(kept))}))
 
 
-def _points(findings: Findings, names: list[str]) -> dict[str, Any]:
-    means = findings.means
+def _part_rates(findings: Findings) -> dict[str, tuple[str, str]]:
+    """Objective name of each part's own rate -> key of the rate and the part."""
+    parts = findings.log.facts.part_names if findings.log.facts else ()
+    found = {}
+    for key, name in RATES.items():
+        for part in parts:
+            own = name.replace("_bps", f"_{part}_bps")
+            if is_metric(own) and Objective(own).column("val") in findings.means.columns:
+                found[own] = key, part
+    return found
+
+
+def _front(findings: Findings, name: str, rate: str, rows: np.ndarray) -> list[int]:
+    front = np.asarray(findings.front_of(name, Objective(rate)).index, dtype=np.int64)
+    if len(rows) == len(findings.means):
+        return [int(i) for i in front]
+    place = np.searchsorted(rows, front)
+    held = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == front)
+    return [int(i) for i in place[held]]
+
+
+def _points(findings: Findings, names: list[str], drawn: np.ndarray) -> dict[str, Any]:
+    means = findings.means.iloc[drawn]
     columns = [
         c
         for name in names
@@ -152,8 +195,15 @@ def _points(findings: Findings, names: list[str]) -> dict[str, Any]:
         **{k: [plain(r.get(k)) for r in rows] for k in
            ("codec", "trial", "config_hash", "depth", "levels", "is_prefix", "seed", "share")},
         "seeds": [plain(r.get("seeds", 1)) for r in rows],
-        "values": {c: [plain(v) for v in means[c].astype(float)] for c in [*columns, *errors]},
+        "point": [str(r["point"]) for r in rows],
+        "values": {c: _column(means[c]) for c in [*columns, *errors]},
     }  # fmt: skip
+
+
+def _column(values: pd.Series) -> list[Any] | str:
+    """A column of numbers; packed where there are many, to stay short and quick to read."""
+    column = values.astype(float)
+    return packed_floats(column.to_numpy()) if len(column) > FEW_POINTS else [*map(plain, column)]
 
 
 def _known(name: str) -> bool:
@@ -244,18 +294,19 @@ def _history(findings: Findings) -> dict[str, Any] | None:
         return None
     last = float(history.value[-1])
     scale = findings.box_share / last if findings.box_share and last else math.nan
+    steps = evenly(len(history.value), MOST_STEPS)
     return {
-        "value": [plain(v) for v in history.value],
-        "share": [plain(v * scale) for v in history.value],
-        "trials": [int(t) for t in history.trials],
-        "seconds": [plain(s) for s in history.seconds],
+        "value": [plain(v) for v in history.value[steps]],
+        "share": [plain(v * scale) for v in history.value[steps]],
+        "trials": [int(t) for t in history.trials[steps]],
+        "seconds": [plain(s) for s in history.seconds[steps]],
         "unit": " · ".join(unit_label(o.name) for o in findings.objectives),
     }
 
 
-def _dimensions(findings: Findings) -> list[dict[str, Any]]:
+def _dimensions(findings: Findings, rows: np.ndarray) -> list[dict[str, Any]]:
     """Axes of the parallel coordinates: what was varied, then what came of it."""
-    means = findings.means
+    means = findings.means.iloc[rows]
     if means.empty:
         return []
     config = varied(means, [*configuration_columns(means), "depth"])

@@ -1,38 +1,6 @@
 "use strict";
-/* Drawing. Everything compared was compared in Python; here points only become marks. */
-const data = JSON.parse(document.getElementById("data").textContent);
-const points = data.points;
-const count = points.codec.length;
-const metricOf = Object.fromEntries(data.metrics.map((m) => [m.name, m]));
-const codecOf = Object.fromEntries(data.codecs.map((c, i) => [c.name, { ...c, index: i }]));
+/* The plot of the front, large and small. Everything compared was compared in Python; here points only become marks. */
 const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions: { format: "svg", filename: "ratefront" } };
-
-/* Colours are CSS's; a probe element turns light-dark() into the one in use. */
-function colour(variable) {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${variable})`;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
-function theme() {
-  const names = ["paper", "panel", "ink", "soft", "faint", "line", "grid"];
-  const t = Object.fromEntries(names.map((n) => [n, colour(`--${n}`)]));
-  t.codec = Object.fromEntries(data.codecs.map((c, i) => [c.name, colour(`--codec-${i}`)]));
-  return t;
-}
-
-const finite = (v) => typeof v === "number" && isFinite(v);
-const columnOf = (name, split) => (`val_${name}` in points.values || `test_${name}` in points.values ? `${split}_${name}` : name);
-const valuesOf = (name, split) => points.values[columnOf(name, split)] || new Array(count).fill(null);
-function say(v) {
-  if (!finite(v)) return "–";
-  if (Math.abs(v) >= 100) return Math.round(v).toLocaleString("en");
-  return String(Number(v.toPrecision(3)));
-}
-const escaped = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
-const rateName = (key) => data.rates.find((r) => r.key === key).name;
 
 function hover(i, metric, split) {
   const m = metricOf[metric];
@@ -61,6 +29,7 @@ function layoutOf(t, small) {
   };
 }
 
+const FEW_SEEDS = 3;
 const logged = (state, x) => (state.axis === "log" ? Math.log10(x) : x);
 /* Round rates (1, 2, 5 times a power of ten) inside a range, as ticks of a logarithmic axis. */
 function roundRates(low, high) {
@@ -77,65 +46,104 @@ function across(layout, t, y, words, dash, small, side) {
 }
 
 function frontPlot(div, metric, state, small) {
-  const t = theme(), layout = layoutOf(t, small), m = metricOf[metric], traces = [];
-  const x = valuesOf(rateName(state.rate), state.split), y = valuesOf(metric, state.split);
-  const e = points.values[`${columnOf(metric, state.split)}_se`];
-  const shown = [...Array(count).keys()].filter((i) => finite(x[i]) && finite(y[i]) && x[i] > 0 && !state.hidden.has(points.codec[i]) && (state.prefixes || !points.is_prefix[i]));
-  const front = ((data.fronts[state.rate] || {})[metric] || []).filter((i) => finite(x[i]) && finite(y[i]));
-  const size = small ? 6 : 9;
+  const t = theme(), layout = layoutOf(t, small), m = metricOf[metric], traces = [], extras = [];
+  const across_ = metricOf[small ? rateName(state.rate) : xName()], split = state.split;
+  const x = valuesOf(across_.name, split), y = valuesOf(metric, split), e = points.values[`${columnOf(metric, split)}_se`];
+  let shown = [];
+  for (let i = 0; i < count; i++) if (visible(i) && finite(x[i]) && finite(y[i]) && (x[i] > 0 || state.axis === "linear")) shown.push(i);
+  const front = frontOf(metric, small ? "" : state.x).filter((i) => finite(x[i]) && finite(y[i]));
+  const many = shown.length > (small ? 400 : MANY), size = small ? 6 : 9;
+  const inFront = new Set(front);
+  const all = shown;
+  // Many points stand on a canvas; small plots show an even choice of them.
+  if (many) shown = small ? shown.filter((i, k) => inFront.has(i) || k % Math.ceil(all.length / 300) === 0) : [];
   for (const codec of data.codecs) {
-    const own = shown.filter((i) => points.codec[i] === codec.name), c = t.codec[codec.name];
-    if (!own.length) continue;
-    if (state.links) {
+    const c = t.codec[codec.name], every = shown.filter((i) => points.codec[i] === codec.name);
+    if (!every.length) continue;
+    if (state.links && !many) {
       const lines = { x: [], y: [] };
-      const models = Map.groupBy ? Map.groupBy(own, (i) => points.config_hash[i]) : groups(own);
-      for (const model of models.values()) {
+      for (const model of groups(every.filter((i) => kept[i])).values()) {
         for (const i of [...model].sort((a, b) => points.depth[a] - points.depth[b])) { lines.x.push(x[i]); lines.y.push(y[i]); }
         lines.x.push(null); lines.y.push(null);
       }
       traces.push({ ...lines, mode: "lines", line: { color: c, width: 1 }, opacity: 0.28, hoverinfo: "skip" });
     }
-    traces.push({
-      x: own.map((i) => x[i]), y: own.map((i) => y[i]), mode: "markers", name: codec.label,
-      marker: { color: c, size, symbol: own.map((i) => codec.symbol + (points.is_prefix[i] ? "-open" : "")), line: { width: small ? 1.2 : 1.6, color: c } },
-      error_y: e ? { type: "data", array: own.map((i) => e[i]), thickness: 1.1, width: small ? 0 : 3, color: c } : undefined,
-      text: own.map((i) => hover(i, metric, state.split)), hovertemplate: "%{text}<extra></extra>",
-    });
+    for (const keeps of [0, 1]) {
+      const own = every.filter((i) => kept[i] === keeps);
+      if (!own.length) continue;
+      traces.push({
+        x: own.map((i) => x[i]), y: own.map((i) => y[i]), mode: "markers", name: codec.label, opacity: keeps ? 1 : 0.12,
+        marker: { color: c, size, symbol: own.map((i) => codec.symbol + (points.is_prefix[i] ? "-open" : "")), line: { width: small ? 1.2 : 1.6, color: c } },
+        error_y: e && keeps ? { type: "data", array: own.map((i) => e[i]), thickness: 1.1, width: small ? 0 : 3, color: c } : undefined,
+        ...(keeps ? { text: own.map((i) => hover(i, metric, split)), hovertemplate: "%{text}<extra></extra>" } : { hoverinfo: "skip" }),
+      });
+    }
   }
   const line = [...front].sort((a, b) => x[a] - x[b]);
-  const stepped = state.split === "val";
+  const stepped = split === "val";
   if (line.length) {
     traces.unshift({ x: line.map((i) => x[i]), y: line.map((i) => y[i]), mode: "lines", line: { color: t.ink, width: small ? 1.3 : 1.8, shape: stepped ? "hv" : "linear", dash: stepped ? "solid" : "dot" }, hoverinfo: "skip" });
-    const ringed = line.filter((i) => shown.includes(i));
+    const ringed = line.filter((i) => visible(i));
     traces.push({ x: ringed.map((i) => x[i]), y: ringed.map((i) => y[i]), mode: "markers", marker: { symbol: "circle-open", size: size + (small ? 4 : 7), color: t.ink, line: { width: small ? 0.9 : 1.1 } }, hoverinfo: "skip" });
+    const few = ringed.filter((i) => points.seeds[i] < FEW_SEEDS);
+    if (!small && few.length && few.length < ringed.length) traces.push({ x: few.map((i) => x[i]), y: few.map((i) => y[i]), mode: "text", text: few.map(() => "†"), textposition: "top right", textfont: { color: t.ink, size: 13 }, hoverinfo: "skip" });
   }
-  let top = Math.max(0, ...shown.map((i) => y[i]));
-  if (state.bounds) top = Math.max(top, drawBounds(traces, layout, t, metric, state, small));
-  if (!small) top = Math.max(top, drawBaselines(traces, t, metric, state));
+  if (!small) drawAttained(traces, t, metric, state);
+  let top = all.reduce((v, i) => Math.max(v, y[i]), 0);
+  const own = small || !state.x;
+  if (state.bounds && own) top = Math.max(top, drawBounds(traces, layout, t, metric, state, small));
+  if (!small && own) top = Math.max(top, drawBaselines(traces, t, metric, state));
   const paper = data.published[metric];
-  if (paper) top = Math.max(top, drawPaper(traces, paper, t, small));
+  if (paper && own) top = Math.max(top, drawPaper(traces, paper, t, small));
   const reference = data.references[metric];
-  if (reference && finite(reference[state.split])) {
-    across(layout, t, reference[state.split], reference.label, "solid", small, "above");
-    top = Math.max(top, reference[state.split]);
+  if (reference && finite(reference[split])) {
+    across(layout, t, reference[split], reference.label, "solid", small, "above");
+    top = Math.max(top, reference[split]);
   }
-  const rates = traces.flatMap((r) => r.x).filter((v) => finite(v) && v > 0);
-  if (rates.length && state.axis === "log") {
-    const [low, high] = [Math.min(...rates) / 1.25, Math.max(...rates) * 1.25];
+  let low = Infinity, high = 0;
+  const widen = (v) => { if (finite(v) && v > 0) { low = Math.min(low, v); high = Math.max(high, v); } };
+  for (const r of traces) for (const v of r.x) widen(v);
+  for (const i of all) widen(x[i]);
+  if (high > 0 && state.axis === "log") {
+    [low, high] = [low / 1.25, high * 1.25];
     const ticks = roundRates(low, high);
     Object.assign(layout.xaxis, { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks, ticktext: ticks.map((v) => v.toLocaleString("en")) });
-  } else Object.assign(layout.xaxis, { range: [-0.02, 1.05].map((s) => s * Math.max(1, ...rates)), tickformat: ",.0f" });
+  } else Object.assign(layout.xaxis, { range: [-0.02, 1.05].map((s) => s * Math.max(high, 1e-9)), tickformat: across_.rate ? ",.0f" : "" });
   layout.yaxis.range = [0, top * 1.08 || 1];
-  drawTrivial(traces, layout, t, metric, state, small);
-  const rate = data.rates.find((r) => r.key === state.rate);
-  layout.xaxis.title.text = small ? "bits/s" : `${rate.label}, all parts together (bits/s${rate.measured ? `, ${state.split === "val" ? "validation" : "test"}` : ""})`;
-  if (!small) layout.yaxis.title.text = `${m.label} (${m.unit})`;
-  return Plotly.react(div, traces, layout, small ? { ...config, displayModeBar: false } : config);
+  if (own) drawTrivial(traces, layout, t, metric, state, small);
+  layout.xaxis.title.text = small ? "bits/s" : xTitle(across_, split);
+  if (!small) {
+    layout.yaxis.title.text = `${m.label} (${m.unit})`;
+    if (many) layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
+    for (const r of traces) if (r.extra) r.x.forEach((v, k) => { if (finite(v)) extras.push({ x: v, y: r.y[k], text: r.text ? r.text[k] : r.extra }); });
+    scene = { x, y, shown: all, extras, metric, many };
+  }
+  const done = Plotly.react(div, traces, layout, small ? { ...config, displayModeBar: false } : config);
+  if (!small) {
+    drawCloud(div);
+    if (!div.dataset.heard) { div.dataset.heard = "1"; for (const event of ["plotly_afterplot", "plotly_relayout", "plotly_relayouting"]) div.on(event, () => drawCloud(div)); }
+  }
+  return done;
+}
+
+function xTitle(m, split) {
+  const rate = data.rates.find((r) => r.name === m.name), told = columnOf(m.name, split) === m.name ? "" : `, ${split === "val" ? "validation" : "test"}`;
+  return rate ? `${rate.label}, all parts together (bits/s${told})` : `${m.label} (${m.unit}${told})`;
+}
+
+/* What a quarter, half and three quarters of the seeds reach, as steps. */
+function drawAttained(traces, t, metric, state) {
+  const told = data.attainment[metric];
+  if (!state.attained || !told || state.x || state.rate !== data.rate || state.split !== "val") return;
+  const looks = { 25: "dot", 50: "solid", 75: "dash" };
+  for (const [percent, steps] of Object.entries(told.surfaces)) {
+    traces.unshift({ x: steps.map((s) => s[0]), y: steps.map((s) => s[1]), mode: "lines", line: { color: t.accent, width: 1.6, shape: "hv", dash: looks[percent] || "solid" }, hoverinfo: "skip" });
+  }
 }
 
 function groups(indices) {
   const found = new Map();
-  for (const i of indices) found.set(points.config_hash[i], [...(found.get(points.config_hash[i]) || []), i]);
+  for (const i of indices) { const own = found.get(points.config_hash[i]); own ? own.push(i) : found.set(points.config_hash[i], [i]); }
   return found;
 }
 
@@ -149,7 +157,7 @@ function drawBounds(traces, layout, t, metric, state, small) {
     const at = finite(bound.values[rate]) ? bound.values[rate] : bound.values.rate_nominal_bps;
     across(layout, t, v, small ? bound.name : `${bound.name} · ${bound.note}`, k ? "dot" : "dash", small, k ? "below" : "above");
     if (finite(at) && (at > 0 || state.axis === "linear")) {
-      traces.push({ x: [at], y: [v], mode: "markers", marker: { symbol: "x", size: small ? 7 : 10, color: t.soft }, hovertemplate: `<b>${escaped(bound.name)}</b><br>${say(v)} ${metricOf[metric].unit} at ${say(at)} bits/s<br>${escaped(bound.note)}<extra></extra>` });
+      traces.push({ x: [at], y: [v], mode: "markers", marker: { symbol: "x", size: small ? 7 : 10, color: t.soft }, text: [`<b>${escaped(bound.name)}</b><br>${say(v)} ${metricOf[metric].unit} at ${say(at)} bits/s<br>${escaped(bound.note)}`], extra: true, hovertemplate: "%{text}<extra></extra>" });
     }
   }
   return top;
@@ -159,7 +167,7 @@ function drawBounds(traces, layout, t, metric, state, small) {
 function baselinesOf(metric, state) {
   const rate = columnOf(rateName(state.rate), state.split), column = columnOf(metric, state.split);
   const found = data.baselines.map((b) => ({ name: b.name, x: b.values[rate], y: b.values[column] })).filter((p) => finite(p.x) && finite(p.y));
-  const reach = 1.5 * Math.max(0, ...valuesOf(rateName(state.rate), state.split).filter(finite));
+  const reach = 1.5 * valuesOf(rateName(state.rate), state.split).reduce((a, v) => (finite(v) && v > a ? v : a), 0);
   const near = (p) => state.axis === "log" || p.x <= reach;
   return { shown: state.baselines ? found.filter(near) : [], beyond: state.baselines ? found.filter((p) => !near(p)) : [] };
 }
@@ -169,7 +177,7 @@ function drawBaselines(traces, t, metric, state) {
   if (own.length) traces.push({
     x: own.map((p) => p.x), y: own.map((p) => p.y), mode: "lines+markers", line: { color: t.faint, width: 1, dash: "dash" },
     marker: { symbol: "asterisk-open", size: 10, color: t.soft, line: { width: 1.4, color: t.soft } },
-    text: own.map((p) => `<b>${escaped(p.name)}</b><br>${say(p.y)} ${metricOf[metric].unit} at ${say(p.x)} bits/s`), hovertemplate: "%{text}<extra></extra>",
+    text: own.map((p) => `<b>${escaped(p.name)}</b><br>${say(p.y)} ${metricOf[metric].unit} at ${say(p.x)} bits/s`), extra: true, hovertemplate: "%{text}<extra></extra>",
   });
   return Math.max(0, ...own.map((p) => p.y));
 }
@@ -190,7 +198,7 @@ function drawTrivial(traces, layout, t, metric, state, small) {
     traces.unshift({
       x: p.map((q) => q.x), y: p.map((q) => q.y), mode: "lines+markers", line: { color: t.soft, width: small ? 0.9 : 1.2, dash: curve.dash }, opacity: 0.75,
       marker: { symbol: "line-ns-open", size: small ? 4 : 7, color: t.soft, line: { width: 1.2, color: t.soft } },
-      text: p.map((q) => `<b>${escaped(curve.name)}</b>, ${escaped(q.name)}<br>${say(q.y)} ${unit} at ${say(q.x)} bits/s`), hovertemplate: "%{text}<extra></extra>",
+      text: p.map((q) => `<b>${escaped(curve.name)}</b>, ${escaped(q.name)}<br>${say(q.y)} ${unit} at ${say(q.x)} bits/s`), extra: true, hovertemplate: "%{text}<extra></extra>",
     });
     if (small) continue;
     const seen = p.filter((q) => q.x <= end && q.y <= high), last = p[p.length - 1];
@@ -208,58 +216,8 @@ function drawPaper(traces, paper, t, small) {
       x: own.map((p) => p.rate), y: own.map((p) => p.value), mode: "lines+markers",
       line: { color: c, width: 1.2, dash: "dot" }, marker: { symbol: "star-open", size: small ? 9 : 13, color: c, line: { width: 1.4 } },
       text: own.map((p) => `<b>${escaped(p.label)}</b>, ${escaped(paper.title)}<br>${say(p.value)} % at ${say(p.rate)} bits/s (3 × ${say(p.rate / 3)} per stream)<br>other data`),
-      hovertemplate: "%{text}<extra></extra>",
+      extra: true, hovertemplate: "%{text}<extra></extra>",
     });
   }
   return Math.max(...paper.points.map((p) => p.value));
-}
-
-function historyPlot(div, clock) {
-  const h = data.history, t = theme(), layout = layoutOf(t, false);
-  const shares = h.share.every(finite), y = [0, ...(shares ? h.share : h.value)], x = [0, ...h[clock]];
-  layout.xaxis.title.text = clock === "trials" ? "trials that gave points" : "running time (s)";
-  layout.yaxis.title.text = shares ? "% of the box under the reference point" : h.unit;
-  layout.yaxis.rangemode = "tozero";
-  layout.xaxis.rangemode = "tozero";
-  const text = ["before the first point", ...h.value.map((v, i) => `<b>${say(v)}</b> ${h.unit}<br>after ${h.trials[i]} trials, ${say(h.seconds[i])} s`)];
-  const line = { color: t.ink, width: 2, shape: "hv" };
-  return Plotly.react(div, [{ x, y, text, mode: "lines", line, fill: "tozeroy", fillcolor: t.grid, hovertemplate: "%{text}<extra></extra>" }], layout, config);
-}
-
-function parallelPlot(div, state) {
-  const t = theme(), layout = layoutOf(t, false), dims = data.dimensions, traces = [];
-  const scales = dims.map(scaleOf);
-  const front = new Set((data.fronts[data.rate] || {})[data.full_pose] || []);
-  const onFront = (i) => front.has(i);
-  for (const strong of [false, true]) {
-    for (const codec of data.codecs) {
-      const own = [...Array(count).keys()].filter((i) => points.codec[i] === codec.name && onFront(i) === strong && !state.hidden.has(codec.name));
-      const x = [], y = [], text = [];
-      for (const i of own) {
-        dims.forEach((d, k) => {
-          x.push(k); y.push(scales[k](d.values[i]));
-          text.push(`<b>${escaped(points.label[i])}</b><br>${escaped(d.label)}: ${typeof d.values[i] === "number" ? say(d.values[i]) : escaped(d.values[i] ?? "none")}`);
-        });
-        x.push(null); y.push(null); text.push("");
-      }
-      traces.push({ x, y, text, mode: "lines", line: { color: t.codec[codec.name], width: strong ? 2 : 1 }, opacity: strong ? 0.95 : 0.2, hovertemplate: "%{text}<extra></extra>" });
-    }
-  }
-  dims.forEach((d, k) => {
-    layout.shapes.push({ type: "line", x0: k, x1: k, y0: 0, y1: 1, line: { color: t.faint, width: 1 }, layer: "below" });
-    for (const v of d.ticks) layout.annotations.push({ x: k, y: scales[k](v), text: typeof v === "number" ? say(v) : escaped(v), showarrow: false, xanchor: k ? "left" : "right", xshift: k ? 5 : -5, bgcolor: t.panel, opacity: 0.92, font: { size: 11, color: t.soft } });
-  });
-  const words = dims.map((d) => escaped(d.label).replace(/ \(/, "<br>(").replace(/, /, ",<br>").replace(/_/, "_<br>"));
-  Object.assign(layout.xaxis, { tickvals: dims.map((_, k) => k), ticktext: words, showgrid: false, zeroline: false, side: "top", ticks: "", range: [-0.15, dims.length - 0.55], fixedrange: true, tickangle: 0, tickfont: { size: dims.length > 11 ? 10 : 11.5 } });
-  Object.assign(layout.yaxis, { visible: false, range: [-0.16, 1.06], fixedrange: true });
-  layout.margin = { l: 100, r: 8, t: 56, b: 10 };
-  return Plotly.react(div, traces, layout, { ...config, displayModeBar: false });
-}
-
-/* Value to height on its axis; what a codec lacks lies at the foot. */
-function scaleOf(d) {
-  if (d.kind === "category") return (v) => (v == null ? -0.1 : d.ticks.length < 2 ? 0.5 : d.ticks.indexOf(v) / (d.ticks.length - 1));
-  const f = d.kind === "log" ? Math.log : (v) => v;
-  const given = d.values.filter(finite).map(f), low = Math.min(...given), high = Math.max(...given);
-  return (v) => (finite(v) ? (f(v) - low) / (high - low || 1) : -0.1);
 }

@@ -20,6 +20,11 @@ from analysis.motion_shown import clips_asked, notice
 from analysis.palette import looks
 from analysis.points import write_tables
 from analysis.report.allocation import allocation_section
+from analysis.report.codebooks import codebooks_payload
+from analysis.report.curves import curves_payload
+from analysis.report.errors import errors_payload
+from analysis.report.evidence import attainment_payload, evidence_section, statistics_of
+from analysis.report.motion import looked_at, motion_payload
 from analysis.report.payload import payload
 from analysis.report.rates import rate_bars, rate_table
 from analysis.report.tables import evaluation_table, front_table
@@ -27,6 +32,10 @@ from search_spaces.rate import TOKENS_PER_CODE
 from search_spaces.record import FIGURES_FOLDER, REPORT_FILE
 
 __all__ = ["build_report"]
+
+STYLES = ("report.css", "close.css")
+SCRIPTS = ("data.js", "state.js", "cloud.js", "plots.js", "search.js", "parallel.js", "table.js",
+           "scene.js", "player.js", "errors.js", "codebook.js", "page.js")  # fmt: skip
 
 
 def build_report(folder: Path | str, *, clips: bool = True) -> Path:
@@ -72,6 +81,16 @@ def render(findings: Findings, *, clips: bool = True) -> str:
     template = environment.from_string(_own("template.html.j2"))
     evaluations = read_evaluations(findings.log.folder)
     clips = clips and clips_asked(findings.log)
+    said = statistics_of(findings)
+    close = looked_at(findings)
+    data = payload(findings, clips=clips) | {
+        "motion": motion_payload(findings, close) if clips else None,
+        "errors": errors_payload(findings, close),
+        "codebooks": codebooks_payload(findings, close),
+        "curves": curves_payload(findings),
+        "attainment": attainment_payload(said),
+        "folder": findings.log.name,
+    }
     return template.render(
         f=findings,
         log=findings.log,
@@ -89,10 +108,15 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         damaged=evaluations.damaged,
         spec=yaml.safe_dump(findings.log.sweep.get("spec") or {}, sort_keys=False),
         versions=_versions(findings.log.sweep),
-        css=Markup(_own("report.css")),
-        scripts=[Markup(_own(name)) for name in ("plots.js", "page.js")],
+        motion=data["motion"],
+        errors=data["errors"],
+        curves=data["curves"],
+        budget=_budget(findings),
+        evidence=evidence_section(findings, said),
+        css=Markup("\n".join(map(_own, STYLES))),
+        scripts=[Markup(_own(name)) for name in SCRIPTS],
         plotly=Markup(get_plotlyjs()),
-        data=Markup(embedded(payload(findings, clips=clips))),
+        data=Markup(embedded(data)),
     )
 
 
@@ -100,6 +124,13 @@ def embedded(data: Any) -> str:
     """JSON that can stand inside a script element, whatever strings it holds."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _budget(findings: Findings) -> int:
+    """Bits/s at which the player first sets codecs side by side: the middle of the front."""
+    front = full_pose_front(findings)
+    rate = findings.log.rate.column("val")
+    return round(float(front[rate].astype(float).median())) if len(front) else 0
 
 
 def _versions(sweep: dict[str, Any]) -> dict[str, str]:

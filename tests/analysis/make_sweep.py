@@ -29,6 +29,7 @@ from search_spaces.record import (
     TRIVIAL_CODECS,
     point_id,
 )
+from tests.analysis.make_motion import write_motion
 
 PARTS = ("body", "right_hand", "left_hand")
 SCALE = {"full": 1.0, "body": 0.8, "right_hand": 0.22, "left_hand": 0.2, "hands": 0.21}
@@ -56,6 +57,8 @@ class FakeSweep:
     codecs: tuple[str, ...] = ("kmeans", "rqvae", "temporal_rvq")
     failures: bool = True
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
+    motion: bool = False
+    """Whether trials left clips, errors and tokens to look at."""
     streams: bool = True
     """Whether files were measured; sweeps of the first record version have none."""
     evaluations: int = 0
@@ -86,6 +89,13 @@ class FakeSweep:
                     self._say("failed", 6.0, trial=trial, reason=reason, seconds=5.9)
                     continue
                 rows = self._rows(trial, config, digest, seed, quality, rng)
+                for share in (0.25, 0.5) if config["codec"] != "kmeans" else ():
+                    on_way = {
+                        "share": share,
+                        "train_seconds": 4 * share,
+                        "val_rmse_full_cm": rows[-1]["val_rmse_full_cm"] / share**0.3,
+                    }
+                    self._say("progress", 0.1, trial=trial, row=on_way)
                 for row in rows:
                     self._say("point", 0.4, trial=trial, row=row)
                 stopped = self.failures and index % 10 == 4
@@ -94,6 +104,9 @@ class FakeSweep:
                           seconds=5.0)  # fmt: skip
                 if self.clips:
                     self._write_clips(folder, trial, rows, rng)
+                if self.motion:
+                    levels, size = len(rows), config["codebook_size"]
+                    write_motion(folder, trial, self.parts, levels, size, rng)
         self._say("finished")
         lines = "".join(json.dumps(e) + "\n" for e in self.events)
         (folder / LOG_FILE).write_text(lines, encoding="utf-8")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from analysis.findings import Findings
 from analysis.points import read_log, write_tables
 from analysis.report.report import render
 from tests.analysis.make_sweep import FakeSweep
+from tests.analysis.report.conftest import Browser, opened
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Runs through every control as a person would, and leaves what it saw in the title.
+# Runs through every control as a person would, and gives back what it saw.
 TOUR = """
-<script>
-addEventListener("load", () => {
+(() => {
   const change = (e) => e.dispatchEvent(new Event("change", { bubbles: true }));
   const click = (e) => { e.checked = true; change(e); };
   const marks = () => document.querySelectorAll("#plot-front .point").length;
@@ -31,6 +27,8 @@ addEventListener("load", () => {
     if (!marks()) throw new Error("no marks for " + option.value);
   }
   seen.metrics = metric.options.length;
+  metric.value = "rmse_full_cm";
+  change(metric);
   for (const name of ["rate", "split", "axis", "clock"])
     for (const input of document.querySelectorAll(`[name="${name}"]`)) click(input);
   const pick = (name, value) => click(document.querySelector(`[name="${name}"][value="${value}"]`));
@@ -65,43 +63,21 @@ addEventListener("load", () => {
   table.tHead.querySelectorAll("button")[2].click();
   const rates = column();
   seen.sorted = rates.length > 1 && rates.every((v, i) => !i || rates[i - 1] >= v);
-  document.title = "TOUR " + JSON.stringify(seen);
-});
-</script>
+  return seen;
+})()
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this machine; the page is not opened")
-    return found
-
-
-def test_every_control_works_offline(browser: str, tmp_path: Path) -> None:
+def test_every_control_works_offline(browser: Browser, tmp_path: Path) -> None:
     sweep = FakeSweep(trials=6, seeds=2, parts=("body", "right_hand"), failures=False)
     folder = sweep.write(tmp_path / "sweep", np.random.default_rng(4))
     html = render(Findings(read_log(folder), write_tables(folder)))
-    page = tmp_path / "tour.html"
-    page.write_text(html.replace("</body>", TOUR + "</body>"), encoding="utf-8")
-    run = subprocess.run(
-        [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,3000",
-            "--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", page.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
-    assert console == []
-    title = run.stdout.split("<title>", 1)[1].split("</title>", 1)[0]
-    assert title.startswith("TOUR "), title
-    for what in ("sorted", "named", "anew", "beyond", "within", "curve", "floats", "plain"):
-        assert f'"{what}":true' in title, (what, title)
-    seen = dict(part.split(":") for part in title[6:-1].replace('"', "").split(","))
-    assert int(seen["metrics"]) > 10
-    assert int(seen["first"]) > int(seen["hidden"]) > 0
-    assert int(seen["plots"]) >= 9
+    tab = opened(browser, html, tmp_path)
+    seen = tab.run(TOUR)
+    assert tab.complaints == []
+    tab.close()
+    told = ("sorted", "named", "anew", "beyond", "within", "curve", "floats", "plain")
+    assert [what for what in told if seen[what] is not True] == []
+    assert seen["metrics"] > 10
+    assert seen["first"] > seen["hidden"] > 0
+    assert seen["plots"] >= 9

@@ -1,0 +1,88 @@
+"""A clip as an animation: which points, which recording, and one line where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis.fronts import NoAnswer
+from analysis.points import points_frame, read_log
+from analysis.rendering import Choice, render_clip
+from search_spaces.errors import BadInput
+from tests.analysis.make_motion import FRAMES
+from tests.analysis.make_sweep import FakeSweep
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered") / "sweep"
+    sweep = FakeSweep(trials=4, failures=False, motion=True)
+    return sweep.write(folder, np.random.default_rng(8))
+
+
+def test_a_gif_has_every_frame_and_moves(swept: Path, tmp_path: Path) -> None:
+    points = points_frame(read_log(swept))
+    choice = Choice(points=(str(points["point"].iloc[0]),), rates=(4000.0,), rate="nominal")
+    out = tmp_path / "deep" / "worst.gif"
+    assert "val-03 (worst), 40 frames" in render_clip(swept, choice, "worst", out)
+    with Image.open(out) as image:
+        assert image.n_frames == FRAMES  # type: ignore[attr-defined]
+        first = np.asarray(image.convert("RGB")).astype(int)
+        image.seek(9)
+        moved = np.abs(np.asarray(image.convert("RGB")).astype(int) - first).sum(axis=2) > 60
+    wide = moved.shape[1] // 3
+    assert all(moved[:, k * wide : (k + 1) * wide].any() for k in range(3))
+    # The original is black; only the reconstructions have colour.
+    colour = np.ptp(first, axis=2) > 60
+    body = slice(0, int(0.9 * len(first)))
+    assert not colour[body, :wide].any() and colour[body, wide:].any()
+
+
+@pytest.mark.parametrize(
+    ("choice", "clip", "name", "said"),
+    [
+        (Choice(), "median", "a.gif", "0 points were named"),
+        (Choice(rates=(300.0,) * 6), "median", "a.gif", "6 points were named; name 1 to 5"),
+        (Choice(points=("none-d1",)), "median", "a.gif", "no point none-d1"),
+        (Choice(trials=("none",)), "median", "a.gif", "no trial none has a point"),
+        (Choice(trials=("t000",)), "sad", "a.gif", "t000 kept no clip sad; there are best"),
+        (Choice(trials=("t000",)), "best", "a.avi", "a clip is written as .gif or .mp4"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(
+    swept: Path, tmp_path: Path, choice: Choice, clip: str, name: str, said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        render_clip(swept, choice, clip, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mp4_without_ffmpeg_names_the_remedy(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(BadInput, match=r"MP4 needs ffmpeg, which is not installed; name a \.gif"):
+        render_clip(swept, Choice(trials=("t000",)), "best", tmp_path / "a.mp4")
+
+
+def test_a_rate_under_every_point_has_no_answer(swept: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoAnswer):
+        render_clip(swept, Choice(rates=(1.0,), rate="nominal"), "best", tmp_path / "a.gif")
+
+
+def test_older_trials_and_sweeps_without_clips_say_so(swept: Path, tmp_path: Path) -> None:
+    older = Path(shutil.copytree(swept, tmp_path / "older"))
+    (older / "trials" / "t000" / "shown.npz").unlink()
+    with pytest.raises(BadInput, match="t000 left no clips that can be read"):
+        render_clip(older, Choice(trials=("t000",)), "best", tmp_path / "a.gif")
+    lines = (older / "log.jsonl").read_text().splitlines()
+    begun = json.loads(lines[0])
+    begun["spec"]["run"] = {"clips": False}
+    (older / "log.jsonl").write_text("\n".join([json.dumps(begun), *lines[1:]]) + "\n")
+    with pytest.raises(BadInput, match="was run with --no-clips"):
+        render_clip(older, Choice(trials=("t001",)), "best", tmp_path / "a.gif")
