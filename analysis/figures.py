@@ -27,6 +27,8 @@ from search_spaces.record import MEAN_POSE
 from search_spaces.units import APPROX_SKELETON, UNIT_WORDS
 
 INK, FAINT = "#1b2430", "#8b95a1"
+MOST_POINTS = 4_000
+"""Points that a picture shows one by one."""
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -143,11 +145,16 @@ def _paper() -> tuple[Figure, Axes]:
 
 def _points(axes: Axes, findings: Findings, rate: str, column: str) -> None:
     means = findings.means
+    many = len(means) > MOST_POINTS
+    if many:  # an even choice, and the front
+        kept = np.linspace(0, len(means) - 1, MOST_POINTS).astype(int)
+        front = findings.front_of(findings.full_pose).index
+        means = means.loc[sorted({*kept.tolist(), *front.tolist()})]
     for codec, look in looks(findings.codecs).items():
         own = means[(means["codec"] == codec) & np.isfinite(means[column].astype(float))]
         if own.empty:
             continue
-        for _, model in own.groupby("config_hash", sort=False):
+        for _, model in own.groupby("config_hash", sort=False) if not many else ():
             model = model.sort_values("depth")
             axes.plot(model[rate], model[column], color=look.light, lw=0.7, alpha=0.3, zorder=1)
         prefix = own["is_prefix"].astype(bool)

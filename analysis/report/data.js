@@ -56,10 +56,10 @@ function theme() {
   return themed;
 }
 
-/* Viridis, light to read on either paper, and safe for colour-blind eyes: error in colour. */
+/* Viridis, without its darkest on dark paper, and safe for colour-blind eyes: error in colour. */
 const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37]];
 function heat(share) {
-  const at = Math.max(0, Math.min(0.9999, share)) * (VIRIDIS.length - 1), k = Math.floor(at), f = at - k;
+  const whole = Math.max(0, Math.min(0.9999, share)), at = (theme().dark ? 0.2 + 0.8 * whole : whole) * (VIRIDIS.length - 1), k = Math.floor(at), f = at - k;
   return `rgb(${VIRIDIS[k].map((v, j) => Math.round(v + f * (VIRIDIS[k + 1][j] - v))).join()})`;
 }
 

@@ -193,6 +193,7 @@ function setTheme(name) {
 function redraw() {
   themed = null;
   drawAll();
+  drawBar();
   drawPlayer();
   drawErrors();
   drawCodebook();

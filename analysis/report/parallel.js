@@ -69,8 +69,8 @@ function drawPinLines() {
 }
 
 function parallelPlot() {
-  const box = $("plot-parallel"), dims = data.dimensions, wide = box.clientWidth, high = box.clientHeight;
-  if (!wide || dims.length < 2) return;
+  const box = $("plot-parallel"), dims = data.dimensions, wide = Math.max(box.clientWidth, state.printing ? 0 : PAD.left + PAD.right + 56 * (dims.length - 1)), high = box.clientHeight;
+  if (!box.clientWidth || dims.length < 2) return;
   const gap = (wide - PAD.left - PAD.right) / (dims.length - 1), tall = high - PAD.top - PAD.bottom;
   const xs = dims.map((_, k) => PAD.left + k * gap);
   const pen = sized(box.querySelector("canvas"), wide, high), t = theme(), front = mainFront();

@@ -95,7 +95,7 @@ function drawPlayer() {
       const each = wide / takes.hands.length, rect = { x: h * each, y: high - handsHigh, w: each, h: handsHigh };
       pen.strokeStyle = t.grid; pen.lineWidth = 1; pen.strokeRect(rect.x + 0.5, rect.y + 0.5, rect.w - 1, rect.h - 1);
       drawBodies(pen, rect, panel.bodies, player.frame, hand.joints, player, { follow: hand.joints, radius: hand.radius, zoom: 0.9, thick: 3.4, dot: 2.8 });
-      pen.fillStyle = t.soft; pen.font = `11px ${t.font}`; pen.fillText(hand.name.replace(/_/g, " "), rect.x + 7, rect.y + 15);
+      pen.fillStyle = t.soft; pen.font = `11px ${t.font}`; pen.fillText(hand.name.replace(/_/g, " "), rect.x + 6, rect.y + rect.h - 6);
     });
   });
   if (takes) {
@@ -171,10 +171,12 @@ function fillPlayer() {
     else return;
     e.preventDefault();
   });
-  const bar = $("colours").getContext("2d");
-  for (let k = 0; k < 120; k++) { bar.fillStyle = heat(k / 119); bar.fillRect(k, 0, 1, 10); }
+  drawBar();
 }
-
+function drawBar() {
+  const bar = motion && $("colours").getContext("2d");
+  if (bar) for (let k = 0; k < 120; k++) { bar.fillStyle = heat(k / 119); bar.fillRect(k, 0, 1, 10); }
+}
 /* What is looked at when the page opens: the middle of the front, and the best other codec at its bits. */
 function firstPins() {
   const x = valuesOf(rateName(data.rate), "val"), y = valuesOf(data.full_pose, "val"), can = (i) => !motion || hasMotion(i);
