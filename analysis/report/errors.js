@@ -1,7 +1,14 @@
 "use strict";
 /* Where the error lies: by joint, by time, by frequency, and in the bones. */
 const LINES = ["solid", "dash", "dot", "dashdot"];
-const wordsOf = (joint) => joint.replace(/_/g, " ");
+/* Joints without what all their names begin with ("CC_Base_"). */
+const PREFIX = (() => {
+  const names = (data.errors || {}).joints || [];
+  let head = names[0] || "";
+  for (const n of names) while (head && !n.startsWith(head)) head = head.slice(0, -1);
+  return names.length > 2 ? head.replace(/[^_:. ]*$/, "").length : 0;
+})();
+const wordsOf = (joint) => joint.slice(PREFIX).replace(/_/g, " ");
 
 /* Joints in the order of the skeleton's parts, those of no coded part left out. */
 function jointOrder(errors) {
