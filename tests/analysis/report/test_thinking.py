@@ -26,6 +26,7 @@ TOUR = """
 (async () => {
   const seen = {}, wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const frames = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)));
+  const until = async (done) => { for (let k = 0; k < 200 && !done(); k++) await wait(25); };
   const words = (id) => document.getElementById(id).textContent;
   const pick = (id, value) => { const e = document.getElementById(id); e.value = value;
     e.dispatchEvent(new Event("change", { bubbles: true })); };
@@ -38,7 +39,7 @@ TOUR = """
   const chosen = [...mainFront()].sort((a, b) => scene.x[a] - scene.x[b])[1];
   let [px, py] = toPixels(div, scene.x[chosen], scene.y[chosen]);
   point(glass, "pointerdown", px, py); point(glass, "pointerup", px, py);
-  await wait(300);
+  await until(() => player.takes && player.takes.each.length === 1 && player.takes.each[0].point === chosen);
   seen.pressed = state.pins.length === 1 && state.pins[0] === chosen;
   const take = player.takes.each[0], packed = motion.points[rowOf(chosen)][player.takes.recording];
   seen.played = take.point === chosen && take.clip === await unpack(packed.motion, 40);
@@ -50,11 +51,11 @@ TOUR = """
   const bodies = () => [...document.querySelectorAll("#stage canvas")];
   seen.drawn = bodies().every((c) => inked(c) > 300);
   // Best and worst are different recordings; the worst has the larger error.
-  pick("clip", "worst"); await wait(200); const worst = player.takes.recording;
-  pick("clip", "best"); await wait(200);
+  pick("clip", "worst"); await until(() => player.takes.recording === "val-03"); const worst = player.takes.recording;
+  pick("clip", "best"); await until(() => player.takes.recording === "val-00");
   seen.clips = worst === "val-03" && player.takes.recording === "val-00";
   // Playing moves frames; a turn moves pixels.
-  document.getElementById("play").click(); await wait(600); document.getElementById("play").click();
+  document.getElementById("play").click(); await until(() => player.frame > 2); document.getElementById("play").click();
   seen.moved = player.frame > 0 && words("frame-said").includes(`frame ${player.frame + 1} of 40`);
   const before = bodies()[1].toDataURL();
   document.getElementById("stage").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
@@ -64,7 +65,7 @@ TOUR = """
   // Equal bits: one of every codec at most at the budget.
   const budget = Math.max(...valuesOf(rateName(state.rate), "val"));
   document.getElementById("budget").value = budget; document.getElementById("equal").click();
-  await wait(200);
+  await until(() => player.takes.each.length === 3);
   seen.equal = new Set(state.pins.map((i) => points.codec[i])).size === state.pins.length &&
     state.pins.length === 3 && bodies().length === 4;
   // A box in the plot filters table and lines; words filter on; all is given back.
