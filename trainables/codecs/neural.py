@@ -34,6 +34,7 @@ from trainables.networks.autoencoder import Autoencoder
 from trainables.networks.seeded import SeededTorch
 from trainables.quantizers.named import new_quantizer
 from trainables.runtime import Runtime
+from trainables.training_state import Resumable
 
 CHUNK = 1024
 """Frames or tokens per call outside training. Blocks are filled up to it, so that a frame's code
@@ -43,18 +44,8 @@ _GRADIENT_NORM = 1.0
 _WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
 
 
-class NeuralCodec(Codec):
+class NeuralCodec(Resumable[Autoencoder], Codec):
     """A codec that trains an autoencoder in steps. Families say the networks and the batches."""
-
-    def __init__(
-        self, config: Mapping[str, Value], part: str, dimensions: int, fps: float, seed: int
-    ) -> None:
-        """See `Codec`."""
-        super().__init__(config, part, dimensions, fps, seed)
-        self._model: Autoencoder | None = None
-        self._optimiser: torch.optim.Optimizer | None = None
-        self._pending: Mapping[str, Any] | None = None  # state to go on from at the next fit
-        self._step = 0
 
     # What a family says.
 
@@ -323,28 +314,6 @@ class NeuralCodec(Codec):
     def parameters(self) -> int:
         """Weights and code vectors."""
         return sum(a.size for name, a in self.arrays().items() if name not in ("mean", "scale"))
-
-    def training_state(self) -> dict[str, Any]:
-        """Step, weights, codebooks with their moving averages, and the optimiser's moments."""
-        if self._pending is not None:
-            return copy.deepcopy(dict(self._pending))
-        if self._model is None or self._optimiser is None:
-            return {}
-        return copy.deepcopy(
-            {
-                "step": self._step,
-                "share": self.trained_share,
-                "model": dict(self._model.state_dict()),
-                "optimiser": self._optimiser.state_dict(),
-            }
-        )
-
-    def load_training_state(self, state: Mapping[str, Any]) -> None:
-        """Goes back to a `training_state`, from the next `fit` on."""
-        self._model, self._optimiser = None, None
-        self._pending = copy.deepcopy(dict(state)) if state else None
-        self._step = int(state["step"]) if state else 0
-        self.trained_share = float(state["share"]) if state else 0.0
 
 
 def blockwise(function: Any, rows: Tensor) -> Tensor:

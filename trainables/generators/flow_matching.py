@@ -13,7 +13,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from trainables.codecs.batches import WindowBatches
 from trainables.networks.seeded import SeededTorch
 from trainables.networks.unet1d import Unet1d
 from trainables.runtime import Runtime
+from trainables.training_state import Resumable
 
 SIGMA_MIN = 1e-4
 SEGMENT, OVERLAP = 1024, 64
@@ -93,7 +94,7 @@ class TrainingMotion:
     std: np.ndarray
 
 
-class FlowMatching:
+class FlowMatching(Resumable["_Scaled"]):
     """A generator of all parts' features at once.
 
     Lifecycle as a codec's: construct, `fit` in shares, then `sample`.
@@ -113,10 +114,6 @@ class FlowMatching:
         self.features = features
         self.seed = seed
         self.trained_share = 0.0
-        self._model: _Scaled | None = None
-        self._optimiser: torch.optim.Optimizer | None = None
-        self._pending: Mapping[str, Any] | None = None
-        self._step = 0
 
     def whole(self, name: str) -> int:
         """One of its own keys as a whole number."""
@@ -275,28 +272,6 @@ class FlowMatching:
     def parameters(self) -> int:
         """Weights."""
         return sum(a.size for k, a in self.arrays().items() if k not in ("mean", "std"))
-
-    def training_state(self) -> dict[str, Any]:
-        """All that `fit` needs to go on: tensors, numbers and text only."""
-        if self._pending is not None:
-            return copy.deepcopy(dict(self._pending))
-        if self._model is None or self._optimiser is None:
-            return {}
-        return copy.deepcopy(
-            {
-                "step": self._step,
-                "share": self.trained_share,
-                "model": dict(self._model.state_dict()),
-                "optimiser": self._optimiser.state_dict(),
-            }
-        )
-
-    def load_training_state(self, state: Mapping[str, Any]) -> None:
-        """Goes back to a `training_state`, from the next `fit` on."""
-        self._model, self._optimiser = None, None
-        self._pending = copy.deepcopy(dict(state)) if state else None
-        self._step = int(state["step"]) if state else 0
-        self.trained_share = float(state["share"]) if state else 0.0
 
 
 class _Scaled(nn.Module):
