@@ -58,7 +58,7 @@ class FakeSweep:
     failures: bool = True
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
     motion: bool = False
-    """Whether trials left clips, errors and tokens to look at."""
+    """Whether trials left learning curves, clips, errors and tokens to look at."""
     streams: bool = True
     """Whether files were measured; sweeps of the first record version have none."""
     evaluations: int = 0
@@ -89,7 +89,8 @@ class FakeSweep:
                     self._say("failed", 6.0, trial=trial, reason=reason, seconds=5.9)
                     continue
                 rows = self._rows(trial, config, digest, seed, quality, rng)
-                for share in (0.25, 0.5) if config["codec"] != "kmeans" else ():
+                trained = self.motion and config["codec"] != "kmeans"
+                for share in (0.25, 0.5) if trained else ():
                     on_way = {
                         "share": share,
                         "train_seconds": 4 * share,
