@@ -312,15 +312,15 @@ def _print(
         saved = 100 * sum(g.saved for g in gains) / len(gains)
         console.print(
             f"against the sweep's own front ({len(gains)} points), at the same bits: "
-            f"{less:.1f} % less RMSE on validation, {tested:.1f} % on test; at the same RMSE: "
-            f"{saved:.1f} % fewer bits",
+            f"{_percent(less)} less RMSE on validation, {_percent(tested)} on test; at the same "
+            f"RMSE: {_percent(saved)} fewer bits",
             highlight=False,
         )
         kept = [g.less_kept for g in gains if np.isfinite(g.less_kept)]
         if kept:
             console.print(
-                f"with hands no worse (validation): {100 * sum(kept) / len(kept):.1f} % less RMSE "
-                "on test",
+                f"with hands no worse (validation): {_percent(100 * sum(kept) / len(kept))} less "
+                "RMSE on test",
                 highlight=False,
             )
     console.print(
@@ -337,3 +337,8 @@ def _spread(table: pd.DataFrame, columns: _Columns) -> list[int]:
             lowest = float(row[columns.val])
             kept.append(place)
     return kept
+
+
+def _percent(value: float) -> str:
+    """One decimal place, and no sign before a zero."""
+    return f"{round(value, 1) + 0.0:.1f} %"
