@@ -14,7 +14,6 @@ from benchmarks.search.scoring import bootstrap
 
 OURS = "ratefront"
 BRIDGE = ("ray-optuna", "ray-optuna-asha", "ray-nsga2", "ray-gp")
-OWN = ("ratefront", "random")
 
 Runs = Mapping[str, Mapping[str, Mapping[int, Scored]]]
 """task -> arm -> seed -> run."""

@@ -30,18 +30,7 @@ def hull_volume(points: np.ndarray) -> float:
     Raises:
         ValueError: the shape is not (n, 3).
     """
-    if points.ndim != 2 or points.shape[1] != 3:
-        raise ValueError(f"points must be (n, 3), got {points.shape}")
-    if not np.isfinite(points).all():
-        return math.nan
-    if len(points) < 4 or _lies_in_a_plane(points):
-        return 0.0
-    cloud = points.astype(np.float64)
-    try:
-        # Centred, since Qhull's own tolerance grows with the distance from the origin.
-        return float(ConvexHull(cloud - cloud.mean(axis=0)).volume)
-    except QhullError:  # thinner than Qhull can tell from a plane
-        return 0.0
+    return _hull(points, 3)
 
 
 def hull_area(points: np.ndarray) -> float:
@@ -57,16 +46,22 @@ def hull_area(points: np.ndarray) -> float:
     Raises:
         ValueError: the shape is not (n, 2).
     """
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"points must be (n, 2), got {points.shape}")
+    return _hull(points, 2)
+
+
+def _hull(points: np.ndarray, dimensions: int) -> float:
+    if points.ndim != 2 or points.shape[1] != dimensions:
+        raise ValueError(f"points must be (n, {dimensions}), got {points.shape}")
     if not np.isfinite(points).all():
         return math.nan
-    if len(points) < 3 or _lies_in_a_plane(points):
+    if len(points) <= dimensions or _lies_in_a_plane(points):
         return 0.0
     cloud = points.astype(np.float64)
     try:
-        return float(ConvexHull(cloud - cloud.mean(axis=0)).volume)  # of a plane, its area
-    except QhullError:
+        # Centred, since Qhull's own tolerance grows with the distance from the origin. What it
+        # calls volume is the area where points lie in a plane.
+        return float(ConvexHull(cloud - cloud.mean(axis=0)).volume)
+    except QhullError:  # thinner than Qhull can tell from a plane
         return 0.0
 
 

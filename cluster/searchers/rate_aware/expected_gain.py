@@ -10,7 +10,7 @@ exact where the value falls with depth, and a lower bound elsewhere.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 
 _ROOT = np.sqrt(np.pi / 2)
 _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
@@ -84,8 +84,3 @@ def log_expected_gain(
     by_mean = -np.sum(shares * by_cdf, axis=1) / sd
     by_sd = np.sum(shares * by_pdf, axis=1) / sd
     return value, by_mean, by_sd
-
-
-def log_probability_below(mean: np.ndarray, sd: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """ln P(value < level)."""
-    return np.asarray(log_ndtr((level - mean) / sd))

@@ -49,11 +49,6 @@ class Seen:
     state: State = State.RUNNING
     curve: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
-    @property
-    def share(self) -> float:
-        """Share of its budget at its last report."""
-        return self.curve[-1][0] if self.curve else 0.0
-
     def best(self, *, finished_only: bool) -> np.ndarray:
         """(n, 2) points that it has to offer."""
         curve = self.curve
