@@ -146,35 +146,41 @@ def maximised(
         pool += [
             encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(NEIGHBOURS)
         ]
-    pool = list({tuple(c.values()): c for c in pool}.values())
-    pool = [c for c in pool if allowed(c)]
-    if not pool:
-        return None
+    pool = list({tuple(c.items()): c for c in pool}.values())
     scores = acquisition.values(pool)
-    starts = _spread(pool, scores, encoding)
-    ranked = [(float(scores[i]), pool[i]) for i in np.argsort(-scores, kind="stable")[:STARTS]]
+    starts = _spread(pool, scores, encoding, allowed)
+    if not starts:
+        return None
+    found = [pool[i] for i in starts]
+    ranked = [(float(scores[starts[0]]), found[0])]
     if gradients:
         for iterations in ROUNDS:
-            starts = [_best_rate(acquisition, c, allowed) for c in starts]
-            starts = acquisition.ascended(starts, known.names, iterations)
-        fresh = [c for c in starts if allowed(c)]
+            found = [_best_rate(acquisition, c, allowed) for c in found]
+            found = acquisition.ascended(found, known.names, iterations)
+        fresh = [c for c in found if allowed(c)]
         if fresh:
             ranked += list(zip(acquisition.values(fresh).tolist(), fresh, strict=True))
     return max(ranked, key=lambda pair: pair[0])[1]
 
 
-def _spread(pool: Sequence[Config], scores: np.ndarray, encoding: Encoding) -> list[Config]:
+def _spread(
+    pool: Sequence[Config],
+    scores: np.ndarray,
+    encoding: Encoding,
+    allowed: Callable[[Config], bool],
+) -> list[int]:
+    """Places of the best that stand apart and are allowed, which is asked of these few alone."""
     picked: list[int] = []
     x = encoding.encode_all(pool)
     for i in np.argsort(-scores, kind="stable"):
         if not np.isfinite(scores[i]) and picked:
             break
         away = all(np.sqrt(np.mean((x[i] - x[j]) ** 2)) > APART for j in picked)
-        if away:
+        if away and allowed(pool[i]):
             picked.append(int(i))
         if len(picked) == STARTS:
             break
-    return [pool[i] for i in picked]
+    return picked
 
 
 def _best_rate(
