@@ -1,0 +1,182 @@
+"""Records real codecs as a table: `python -m benchmarks.search.codec_table record|pack|check`.
+
+Every configuration of `codec_space.plan` is trained once on the embedded signer (reduced size, so
+the data ships with the project), one thread, and scored on validation at each of `SHARES` of its
+own budget and at every prefix. Seconds are those of the process on the processor, since wall-clock
+time on a shared machine says little; scoring is counted apart. One file per configuration, written
+whole or not at all, so `record` goes on where it was cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.search import codec_space
+from search_spaces.constraints import refusal
+from search_spaces.families import family_of
+from search_spaces.rate import nominal_rate
+from search_spaces.space import Config, config_hash
+
+SHARES = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SEED = 0
+TABLE = Path(__file__).parent / "codec_table.parquet"
+WANTED = ("rmse_full_cm", "rmse_body_cm", "rmse_hands_cm", "jerk_mps3")
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "vector-quantize-pytorch")
+
+
+def prepared() -> Any:
+    """The embedded signer at reduced size, and the sweep that says how."""
+    from search_spaces.presets import load_spec
+    from trainables.motion.dataset import prepare
+
+    return prepare(load_spec("rate_distortion", size="reduced").data)
+
+
+def record(folder: Path, most: int | None) -> None:
+    """Trains and scores what has no file yet."""
+    from trainables.trial import limit_threads
+
+    limit_threads(1)
+    data = prepared()
+    plan = codec_space.plan(lambda config: refusal(config, data.facts) is None)
+    about = provenance() | {
+        "data_hash": data.facts.data_hash, "split_hash": data.facts.split_hash,
+        "data": "embedded signer, reduced, 30 fps, root removed", "seed": SEED,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    done = 0
+    for number, proposal in enumerate(plan):
+        path = folder / f"{number:03d}-{config_hash(proposal)}.json"
+        if path.is_file():
+            continue
+        if most is not None and done >= most:
+            return
+        began = time.process_time()
+        row = {"number": number, "proposal": proposal, **trained(proposal, data), **about}
+        part = path.with_suffix(f".part-{os.getpid()}")
+        part.write_text(json.dumps(row))
+        part.replace(path)
+        done += 1
+        took = time.process_time() - began
+        print(f"{number}/{len(plan)} {proposal['codec']} {took:.1f} s", flush=True)
+
+
+def trained(proposal: Config, data: Any) -> dict[str, Any]:
+    """One configuration's curve: a list of rungs, each with all of its prefixes."""
+    from trainables.runtime import PlainRuntime
+    from trainables.trial import TrialTask, make_codecs
+
+    config = codec_space.whole(proposal)
+    codecs = make_codecs(TrialTask("codec_table", config, SEED, None), data)
+    family = family_of(config)
+    levels = max(c.levels for c in codecs.values())
+    depths = list(range(1, levels + 1)) if family.residual else [levels]
+    curve: list[dict[str, Any]] = []
+    fitting = scoring = 0.0
+    failure = ""
+    for share in SHARES if family.trained else (1.0,):
+        began = time.process_time()
+        try:
+            for part, codec in codecs.items():
+                codec.fit(data.parts[part], PlainRuntime(), share)
+        except FloatingPointError as error:
+            failure = str(error)
+        fitting += time.process_time() - began
+        if failure:
+            break
+        began = time.process_time()
+        points = list(scored(codecs, data, depths))
+        scoring += time.process_time() - began
+        curve.append({"share": share, "fit_seconds": fitting, "points": points})
+    return {
+        "config": config, "levels": levels, "depths": depths, "curve": curve, "failure": failure,
+        "rates": [nominal_rate(config, data.facts, d).total for d in depths],
+        "fit_seconds": fitting, "score_seconds": scoring,
+        "last_tenth_change": last_tenth_change(curve),
+    }  # fmt: skip
+
+
+def last_tenth_change(curve: list[dict[str, Any]]) -> float | None:
+    """How far validation distortion moved in the last tenth of the budget, as a share of it."""
+    at = {r["share"]: r["points"][-1]["rmse_full_cm"] for r in curve}
+    if 0.9 not in at or 1.0 not in at:
+        return None
+    return float(abs(at[1.0] - at[0.9]) / at[1.0])
+
+
+def scored(codecs: Mapping[str, Any], data: Any, depths: list[int]) -> Iterator[dict[str, float]]:
+    """Validation scores at each depth."""
+    import trainables.metrics  # noqa: F401  (registers the clip metrics)
+    from trainables.evaluate import pair_of
+    from trainables.metrics.clip_pair import score_clip
+    from trainables.token_rates import encode_split, fit_token_models, token_metrics
+
+    models = fit_token_models(codecs, data)
+    encoded = encode_split(codecs, data, "val")
+    for depth in depths:
+        clips = []
+        for i, clip in enumerate(data.splits["val"]):
+            features = {
+                p: codec.decode(encoded.tokens[p][i], min(depth, codec.levels))
+                for p, codec in codecs.items()
+            }
+            decoded = data.reconstruct(clip, features, None)
+            pair = pair_of(data.preparation, clip, decoded, data.fps)
+            clips.append(score_clip(pair, WANTED))
+        tokens = token_metrics(codecs, data, encoded, depth, models)
+        used = [v for k, v in tokens.items() if k.startswith("val_utilisation_")]
+        yield {
+            "depth": depth,
+            "rate_model_bps": tokens["val_rate_model_bps"],
+            "utilisation_pct": float(np.mean(used)),
+            **{n: float(np.mean([c[n] for c in clips])) for n in WANTED},
+        }
+
+
+def provenance() -> dict[str, str]:
+    """What made a row: commit, versions, machine."""
+    said = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {
+        "commit": said.stdout.strip(),
+        "versions": " ".join(
+            [f"python=={platform.python_version()}", *(f"{p}=={version(p)}" for p in PACKAGES)]
+        ),
+        "machine": f"{platform.machine()} {_processor()}, one thread",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search.codec_table")
+    commands = parser.add_subparsers(dest="command", required=True)
+    first = commands.add_parser("record", help="train what has no file yet")
+    first.add_argument("folder", type=Path)
+    first.add_argument("--most", type=int, help="configurations in this sitting")
+    args = parser.parse_args()
+    record(args.folder, args.most)
+
+
+if __name__ == "__main__":
+    main()
