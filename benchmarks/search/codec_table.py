@@ -31,7 +31,6 @@ from search_spaces.space import Config, config_hash
 SHARES = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SEED = 0
 TABLE = Path(__file__).parent / "codec_table.parquet"
-WANTED = ("rmse_full_cm", "rmse_body_cm", "rmse_hands_cm", "jerk_mps3")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "vector-quantize-pytorch")
 
 
@@ -119,7 +118,6 @@ def scored(codecs: Mapping[str, Any], data: Any, depths: list[int]) -> Iterator[
     """Validation scores at each depth."""
     import trainables.metrics  # noqa: F401  (registers the clip metrics)
     from trainables.evaluate import pair_of
-    from trainables.metrics.clip_pair import score_clip
     from trainables.token_rates import encode_split, fit_token_models, token_metrics
 
     models = fit_token_models(codecs, data)
@@ -133,15 +131,29 @@ def scored(codecs: Mapping[str, Any], data: Any, depths: list[int]) -> Iterator[
             }
             decoded = data.reconstruct(clip, features, None)
             pair = pair_of(data.preparation, clip, decoded, data.fps)
-            clips.append(score_clip(pair, WANTED))
+            clips.append(clip_scores(pair))
         tokens = token_metrics(codecs, data, encoded, depth, models)
         used = [v for k, v in tokens.items() if k.startswith("val_utilisation_")]
         yield {
             "depth": depth,
             "rate_model_bps": tokens["val_rate_model_bps"],
             "utilisation_pct": float(np.mean(used)),
-            **{n: float(np.mean([c[n] for c in clips])) for n in WANTED},
+            **{name: float(np.mean([c[name] for c in clips])) for name in clips[0]},
         }
+
+
+def clip_scores(pair: Any) -> dict[str, float]:
+    """RMSE of the full pose, the body and the hands, and jerk, of one recording."""
+    from trainables.metrics.clip_pair import clip_metrics
+
+    measure = {m.stem: f for m, f in clip_metrics() if m.stem in ("rmse", "jerk")}
+    hands = [p for p in pair.parts if p.endswith("hand")]
+    return {
+        "rmse_full_cm": float(measure["rmse"](pair, "full")),
+        "rmse_body_cm": float(measure["rmse"](pair, "body")),
+        "rmse_hands_cm": float(np.mean([measure["rmse"](pair, hand) for hand in hands])),
+        "jerk_mps3": float(measure["jerk"](pair, "")),
+    }
 
 
 def provenance() -> dict[str, str]:
