@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import log_ndtr
 
+from cluster.searchers.rate_aware.boxes import slabs
 from cluster.searchers.rate_aware.encoding import Encoding
-from cluster.searchers.rate_aware.expected_gain import log_expected_gain
-from cluster.searchers.rate_aware.gaussian_process import GaussianProcess, Inputs
-from cluster.searchers.rate_aware.known import KnownObjective, rate_grid
+from cluster.searchers.rate_aware.expected_gain import gathered
+from cluster.searchers.rate_aware.known import KnownObjective, known_values
 from cluster.searchers.rate_aware.observations import chosen_levels
-from cluster.searchers.rate_aware.staircase import Staircase
+from cluster.searchers.rate_aware.posterior import Posterior
+from cluster.searchers.rate_aware.targets import Targets
 from search_spaces.space import Config
 
-CANDIDATES = 600
-NEIGHBOURS = 24
-STARTS = 5
-APART = 0.12
-"""Starts of the gradient search stand at least this far apart (root mean square per input)."""
-ROUNDS = (15, 25)
-"""Iterations of L-BFGS-B after each enumeration of the rate-determining keys."""
-WIDTHS = (0.05, 0.15)
+Known = tuple[np.ndarray, np.ndarray, list[int]]
+"""(points, columns) known values of the chosen points, (points, 2) where each counts, levels."""
+
+
+class Front(Protocol):
+    """What trials have reached, and what others would add to it: a `Staircase` or `Boxes`."""
+
+    def gain(self, points: np.ndarray) -> float:
+        """Volume that points (n, objectives) add together."""
+
+    def log_gain(
+        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """ln of what each point is expected to add in its slab, and its slopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,68 +40,101 @@ class Question:
     """Points of several trials at the end of their budgets, ready for the model."""
 
     x: np.ndarray
-    rates: np.ndarray
-    stops: np.ndarray
+    known: np.ndarray
+    slabs: np.ndarray
     owner: np.ndarray
     owners: int
 
 
 @dataclass(frozen=True, eq=False)
 class Acquisition:
-    """The logarithm of the expected volume that a trial adds to a staircase."""
+    """The logarithm of the expected volume that a trial adds to a front.
 
-    process: GaussianProcess
-    front: Staircase
+    Of each point the probability that it keeps the limits is a factor of it; with `cost`, the
+    logarithm of the expected seconds is taken off `cost_share` times.
+    """
+
+    posterior: Posterior
+    front: Front
     encoding: Encoding
     known: KnownObjective
-    remembered: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, list[int]]] = field(
-        default_factory=dict
-    )
+    targets: Targets
+    remembered: dict[tuple[object, ...], Known] = field(default_factory=dict)
     """What `known` said; the searcher hands the same one over at every proposal."""
+    cost: Posterior | None = None
+    cost_share: float = 0.0
 
     def question(self, configs: Sequence[Config]) -> Question:
         """The points of some configurations; of many levels the chosen few stand for all."""
-        sets = [self._rates(config) for config in configs]
-        counts = [len(rates) for rates, _, _ in sets]
+        sets = [self._known(config) for config in configs]
+        counts = [len(known) for known, _, _ in sets]
         x = self.encoding.encode_all(configs)
         owner = np.repeat(np.arange(len(configs)), counts)
         x = x[owner]
-        rates = np.concatenate([r for r, _, _ in sets])
-        self.encoding.set_points(x, [q for _, _, levels in sets for q in levels], rates)
-        stops = np.concatenate([s for _, s, _ in sets])
-        return Question(x, rates, stops, owner, len(configs))
+        known = np.concatenate([k for k, _, _ in sets])
+        self.encoding.set_points(x, [q for _, _, levels in sets for q in levels], known[:, 0])
+        where = np.concatenate([s for _, s, _ in sets])
+        return Question(x, known, where, owner, len(configs))
 
-    def _rates(self, config: Config) -> tuple[np.ndarray, np.ndarray, list[int]]:
-        """Rates of the chosen points, up to where each counts, and their levels; remembered."""
+    def _known(self, config: Config) -> Known:
+        """Remembered by the keys that it hangs on."""
         key = tuple(config.get(name) for name in sorted(self.known.names))
         if key not in self.remembered:
-            every = np.asarray(self.known(config), float)
+            every = known_values(self.known, config)
             picked = chosen_levels(len(every))
-            rates = every[picked]
-            levels = [i + 1 for i in picked]
-            self.remembered[key] = rates, np.append(rates[1:], np.inf), levels
+            chosen = every[picked]
+            stops = np.append(chosen[1:, 0], np.inf)
+            where = np.column_stack([np.full(len(stops), -np.inf), stops])
+            self.remembered[key] = chosen, where, [i + 1 for i in picked]
         return self.remembered[key]
 
     def values(self, configs: Sequence[Config]) -> np.ndarray:
         """(configs,) values; -inf for what cannot count."""
         asked = self.question(configs)
-        mean, sd = self.process.predict(Inputs(asked.x, np.ones(len(asked.x))))
-        widths = self.front.widths(asked.rates, asked.stops)
-        return log_expected_gain(mean, sd, self.front.levels, widths, asked.owner, asked.owners)[0]
+        mean, sd = self.posterior.predict(asked.x, asked.known)
+        each = self._each(asked, mean, sd, self._where(asked, mean))[0]
+        value = gathered(each, asked.owner, asked.owners)[0]
+        if self.cost is not None:
+            last = _last(asked)
+            spent = self.cost.predict(asked.x[last], asked.known[last])[0][:, 0]
+            value = value - self.cost_share * spent
+        return value
+
+    def _where(self, asked: Question, mean: np.ndarray) -> np.ndarray:
+        """Up to the next rate where that is exact, else up to the next expected value."""
+        if self.targets.staircase:
+            return asked.slabs
+        return slabs(self.targets.placed(asked.known, mean), asked.owner, asked.owners)
+
+    def _each(
+        self, asked: Question, mean: np.ndarray, sd: np.ndarray, where: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(points,) values, and slopes by (points, measured values) means and deviations."""
+        targets, count = self.targets, len(self.targets.measured)
+        value, by_mean, by_sd = self.front.log_gain(
+            targets.placed(asked.known, mean), targets.placed(0 * asked.known, sd), where
+        )
+        by_mean, by_sd = by_mean[:, targets.measured], by_sd[:, targets.measured]
+        if not targets.limits:
+            return value, by_mean, by_sd
+        room = (np.array(targets.limits) - mean[:, count:]) / sd[:, count:]
+        value = value + log_ndtr(room).sum(axis=1)
+        pull = np.exp(-0.5 * room**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(room)) / sd[:, count:]
+        return value, np.hstack([by_mean, -pull]), np.hstack([by_sd, -pull * room])
 
     def ascended(
         self, configs: Sequence[Config], but: frozenset[str], iterations: int
     ) -> list[Config]:
         """Configurations moved uphill along their numeric keys, those in `but` fixed."""
         asked = self.question(configs)
-        widths = self.front.widths(asked.rates, asked.stops)
         columns = [self.encoding.numeric_columns(config, but) for config in configs]
         first = np.array([int(np.argmax(asked.owner == i)) for i in range(asked.owners)])
         start = np.concatenate([asked.x[first[i], c] for i, c in enumerate(columns)])
         if not len(start):
             return list(configs)
+        where = self._where(asked, self.posterior.predict(asked.x, asked.known)[0])
         ends = np.cumsum([len(c) for c in columns])
-        time = np.ones(len(asked.x))
+        last = _last(asked)
 
         def placed(vector: np.ndarray) -> np.ndarray:
             x = asked.x.copy()
@@ -102,11 +144,18 @@ class Acquisition:
             return x
 
         def negative(vector: np.ndarray) -> tuple[float, np.ndarray]:
-            mean, sd, by_mean, by_sd = self.process.slopes(Inputs(placed(vector), time))
-            value, mean_slope, sd_slope = log_expected_gain(
-                mean, sd, self.front.levels, widths, asked.owner, asked.owners
-            )
-            pull = mean_slope[:, None] * by_mean + sd_slope[:, None] * by_sd
+            x = placed(vector)
+            mean, sd, by_mean, by_sd = self.posterior.slopes(x, asked.known)
+            each, mean_slope, sd_slope = self._each(asked, mean, sd, where)
+            value, shares = gathered(each, asked.owner, asked.owners)
+            pull = np.zeros_like(x)
+            for i in range(mean.shape[1]):
+                pull += mean_slope[:, i, None] * by_mean[i] + sd_slope[:, i, None] * by_sd[i]
+            pull *= shares[:, None]
+            if self.cost is not None:
+                spent, _, by_cost, _ = self.cost.slopes(x[last], asked.known[last])
+                value = value - self.cost_share * spent[:, 0]
+                pull[last] -= self.cost_share * by_cost[0]
             slope = [
                 pull[asked.owner == number][:, chosen].sum(0)
                 for number, chosen in enumerate(columns)
@@ -123,72 +172,6 @@ class Acquisition:
         return [self.encoding.moved(config, x[first[i]], but) for i, config in enumerate(configs)]
 
 
-def maximised(
-    acquisition: Acquisition,
-    anchors: Sequence[Config],
-    rng: np.random.Generator,
-    allowed: Callable[[Config], bool],
-    gradients: bool = True,
-) -> Config | None:
-    """The most promising configuration that is allowed, or None where none was found.
-
-    Args:
-        acquisition: what to maximise.
-        anchors: good configurations whose neighbourhood is searched too.
-        rng: for the candidates.
-        allowed: False for what was proposed before or cannot work.
-        gradients: False leaves the candidates as they are drawn.
-    """
-    encoding, known = acquisition.encoding, acquisition.known
-    draws = rng.random((CANDIDATES, encoding.labels))
-    pool = [encoding.at(cube) for cube in draws]
-    for anchor in anchors:
-        pool += [
-            encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(NEIGHBOURS)
-        ]
-    pool = list({tuple(c.items()): c for c in pool}.values())
-    scores = acquisition.values(pool)
-    starts = _spread(pool, scores, encoding, allowed)
-    if not starts:
-        return None
-    found = [pool[i] for i in starts]
-    ranked = [(float(scores[starts[0]]), found[0])]
-    if gradients:
-        for iterations in ROUNDS:
-            found = [_best_rate(acquisition, c, allowed) for c in found]
-            found = acquisition.ascended(found, known.names, iterations)
-        fresh = [c for c in found if allowed(c)]
-        if fresh:
-            ranked += list(zip(acquisition.values(fresh).tolist(), fresh, strict=True))
-    return max(ranked, key=lambda pair: pair[0])[1]
-
-
-def _spread(
-    pool: Sequence[Config],
-    scores: np.ndarray,
-    encoding: Encoding,
-    allowed: Callable[[Config], bool],
-) -> list[int]:
-    """Places of the best that stand apart and are allowed, which is asked of these few alone."""
-    picked: list[int] = []
-    x = encoding.encode_all(pool)
-    for i in np.argsort(-scores, kind="stable"):
-        if not np.isfinite(scores[i]) and picked:
-            break
-        away = all(np.sqrt(np.mean((x[i] - x[j]) ** 2)) > APART for j in picked)
-        if away and allowed(pool[i]):
-            picked.append(int(i))
-        if len(picked) == STARTS:
-            break
-    return picked
-
-
-def _best_rate(
-    acquisition: Acquisition, config: Config, allowed: Callable[[Config], bool]
-) -> Config:
-    grid = list(rate_grid(acquisition.encoding.space, config, acquisition.known.names))
-    scores = acquisition.values(grid)
-    for i in np.argsort(-scores, kind="stable"):
-        if allowed(grid[i]):
-            return grid[i]
-    return config
+def _last(asked: Question) -> np.ndarray:
+    """Places of the whole codecs among the points."""
+    return np.append(np.flatnonzero(np.diff(asked.owner)), len(asked.owner) - 1)

@@ -69,18 +69,65 @@ def log_expected_gain(
     Returns:
         (owners,) values, -inf where a set has no width; (points,) slopes by mean; (points,) by sd.
     """
+    each, by_mean, by_sd = log_step_gain(mean, sd, levels, widths)
+    value, shares = gathered(each, owner, owners)
+    return value, shares * by_mean, shares * by_sd
+
+
+def log_step_gain(
+    mean: np.ndarray, sd: np.ndarray, levels: np.ndarray, widths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`log_expected_gain` of each point by itself: (points,) values and slopes."""
     z = (levels[None] - mean[:, None]) / sd[:, None]
     log_value, by_cdf, by_pdf = log_h(z)
     with np.errstate(divide="ignore"):
         terms = np.log(widths) + np.log(sd)[:, None] + log_value
-    top = np.full(owners, -np.inf)
-    np.maximum.at(top, owner, terms.max(axis=1, initial=-np.inf))
-    shift = np.where(np.isfinite(top), top, 0.0)[owner]
+    top = terms.max(axis=1, initial=-np.inf)
+    shift = np.where(np.isfinite(top), top, 0.0)
     shares = np.exp(terms - shift[:, None])
-    total = np.bincount(owner, shares.sum(axis=1), owners)
+    total = shares.sum(axis=1)
     with np.errstate(divide="ignore"):
-        value = np.log(total) + np.where(np.isfinite(top), top, 0.0)
-    shares /= np.where(total > 0, total, 1.0)[owner][:, None]
+        value = np.log(total) + shift
+    shares /= np.where(total > 0, total, 1.0)[:, None]
     by_mean = -np.sum(shares * by_cdf, axis=1) / sd
     by_sd = np.sum(shares * by_pdf, axis=1) / sd
     return value, by_mean, by_sd
+
+
+def gathered(each: np.ndarray, owner: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray]:
+    """ln of the sum over each set of points, (owners,), and each point's share of its set."""
+    top = np.full(owners, -np.inf)
+    np.maximum.at(top, owner, each)
+    shift = np.where(np.isfinite(top), top, 0.0)
+    shares = np.exp(each - shift[owner])
+    total = np.bincount(owner, shares, owners)
+    with np.errstate(divide="ignore"):
+        value = np.log(total) + shift
+    return value, shares / np.where(total > 0, total, 1.0)[owner]
+
+
+def log_interval(
+    mean: np.ndarray, sd: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ln of the expected length of [low, high] above a normal value, and its slopes.
+
+    That is EI(high) - EI(low); all arguments broadcast, and sd may be 0 throughout (an exact
+    value). `low` may be -inf. -inf where the interval is empty or an exact value lies above it.
+    """
+    if not np.any(sd):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            length = np.maximum(high - np.maximum(low, mean), 0.0)
+            value = np.log(np.where(np.isnan(length), 0.0, length))
+        return value, np.zeros_like(value), np.zeros_like(value)
+    empty = ~(high > low)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        up, up_cdf, up_pdf = log_h(np.where(empty, 0.0, (high - mean) / sd))
+        none = np.isneginf(low) | empty
+        down, down_cdf, down_pdf = log_h(np.where(none, -1.0, (low - mean) / sd))
+        # The share of EI(high) that lies below `low`, and what is left of it.
+        below = np.where(none, 0.0, np.exp(np.minimum(down - up, 0.0)))
+        left = np.maximum(np.where(none, 1.0, -np.expm1(np.minimum(down - up, 0.0))), 1e-300)
+        value = np.where(empty, -np.inf, np.log(sd) + up + np.log(left))
+        by_mean = -(up_cdf - below * down_cdf) / left / sd
+        by_sd = (up_pdf - below * down_pdf) / left / sd
+    return value, np.where(empty, 0.0, by_mean), np.where(empty, 0.0, by_sd)

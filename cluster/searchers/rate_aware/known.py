@@ -23,7 +23,16 @@ class KnownObjective(Protocol):
         """Keys that it depends on."""
 
     def __call__(self, config: Config) -> np.ndarray:
-        """(points,) its value at each point of a trial, ascending; the last one is the whole."""
+        """(points,) its value at each point of a trial, ascending; the last one is the whole.
+
+        Or (points, columns): several known values, the first of which ascends.
+        """
+
+
+def known_values(known: KnownObjective, config: Config) -> np.ndarray:
+    """(points, columns) of a configuration, whatever the number of columns."""
+    found = np.asarray(known(config), float)
+    return found[:, None] if found.ndim == 1 else found
 
 
 def rate_grid(space: Space, config: Config, names: frozenset[str]) -> Iterator[Config]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cluster.searchers.rate_aware.encoding import Encoding
 from cluster.searchers.rate_aware.gaussian_process import Inputs
+from cluster.searchers.rate_aware.targets import Targets
 from search_spaces.space import Config
 
 SHORTEST = 1 / 52
@@ -36,26 +37,30 @@ class Seen:
 
     Attributes:
         config: its proposal.
-        rates: (points,) known objective of each of its points.
+        known: (points, columns) what is known of each of its points.
         x: (picked, dimensions) its points that the model sees, encoded.
         picked: their places among its points.
-        curve: (share of the budget, (points,) values) in order of shares.
+        curve: (share of the budget, (points, measured) values) in order of shares.
+        seconds: how long it took, where that was told.
     """
 
     config: Config
-    rates: np.ndarray
+    known: np.ndarray
     x: np.ndarray
     picked: list[int]
     state: State = State.RUNNING
     curve: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    seconds: float | None = None
 
-    def best(self, *, finished_only: bool) -> np.ndarray:
-        """(n, 2) points that it has to offer."""
+    def best(self, targets: Targets, *, finished_only: bool) -> np.ndarray:
+        """(n, objectives) points that it has to offer, those that keep the limits alone."""
         curve = self.curve
         if finished_only:
             curve = curve[-1:] if self.state is State.DONE else []
-        found = [np.column_stack([self.rates, values]) for _, values in curve]
-        return np.concatenate(found) if found else np.zeros((0, 2))
+        found = [
+            targets.placed(self.known, values)[targets.feasible(values)] for _, values in curve
+        ]
+        return np.concatenate(found) if found else np.zeros((0, len(targets.objectives)))
 
 
 def on_axis(share: float) -> float:
@@ -77,11 +82,25 @@ def chosen_levels(count: int) -> list[int]:
 
 
 def rows(
-    seen: Sequence[Seen], encoding: Encoding, ceiling: float, most: int = MOST_ROWS
+    seen: Sequence[Seen],
+    encoding: Encoding,
+    ceiling: float,
+    most: int = MOST_ROWS,
+    *,
+    column: int = 0,
+    bound: int | None = None,
 ) -> tuple[Inputs, np.ndarray, int]:
-    """What the process is fitted to: inputs, values, and how many rows there were before the cap.
+    """What a process is fitted to: inputs, values, and how many rows there were before the cap.
 
     Over the cap the ends of finished trials stay first, then the best values, then an even spread.
+
+    Args:
+        seen: trials.
+        encoding: of the space.
+        ceiling: above which differences count for little.
+        most: rows at most.
+        column: of the measured values.
+        bound: column of what is known that values are taken relative to.
     """
     reported = [s for s in seen if s.curve]
     few = len(reported) <= FEW_TRIALS
@@ -94,7 +113,8 @@ def rows(
         for share, values in one.curve if few else one.curve[-2:]:
             x.append(one.x)
             t.extend([on_axis(share)] * len(picked))
-            y.append(values[picked])
+            found = values[picked, column]
+            y.append(found if bound is None else found - one.known[picked, bound])
             # The whole codec's end counts as final; prefixes give way first.
             final.extend(
                 (one.state is State.DONE and share >= 1.0) * (1 + (i == picked[-1])) for i in picked

@@ -1,8 +1,8 @@
 """The searcher that knows the rate: asks, is told, and says what is worth finishing.
 
-Two objectives: one known before launch, one measured, both minimised and handed over in the
-coordinates in which volume counts. Each trial gives a set of points (prefixes of a codec). Every
-proposal follows from the seed and from what was asked, reported and told before it.
+Objectives are known before launch or measured, all minimised and handed over in the coordinates in
+which volume counts. Each trial gives a set of points (prefixes of a codec). Every proposal follows
+from the seed and from what was asked, reported and told before it.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import moocore
 import numpy as np
 
-from cluster.searchers.rate_aware.acquisition import Acquisition, maximised
+from cluster.searchers.rate_aware.acquisition import Acquisition, Front, Known
+from cluster.searchers.rate_aware.boxes import boxes
 from cluster.searchers.rate_aware.encoding import Encoding, sobol
-from cluster.searchers.rate_aware.gaussian_process import (
-    GaussianProcess,
-    Inputs,
-    fit,
-    refitted,
-)
-from cluster.searchers.rate_aware.known import KnownObjective
-from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels, rows
-from cluster.searchers.rate_aware.staircase import Staircase, lower_hull, staircase
+from cluster.searchers.rate_aware.known import KnownObjective, known_values, rate_grid
+from cluster.searchers.rate_aware.maximum import maximised
+from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
+from cluster.searchers.rate_aware.posterior import Model, Posterior
+from cluster.searchers.rate_aware.staircase import staircase
+from cluster.searchers.rate_aware.targets import Target, Targets
 from search_spaces.space import Config, Space, canonical
 
-FEWEST_ROWS = 3
-"""Rows below which there is no model."""
+RATE_AND_VALUE = Targets((Target(known=0), Target()))
 TRIES = 50
 LISTED = 5000
 """Points of a finite space up to which its last ones are looked for one by one."""
+BEST = 4
+MOST_ANCHORS = 40
 MOST_SETTLED = 100
 """Stopped trials, the latest ones, whose ends count as expected."""
 
@@ -54,6 +54,7 @@ class Settings:
         certain: a trial goes on where its end would count, were it so many standard deviations
             better than expected.
         finished_front: the front holds ends of trials alone; off, any report counts.
+        cost_share: power of the expected seconds that the expected volume is divided by.
     """
 
     startup: int = 8
@@ -67,18 +68,20 @@ class Settings:
     rate_input: bool = True
     certain: float = 1.0
     finished_front: bool = False
+    cost_share: float = 0.0
 
 
 class RateAwareSearcher:
-    """Expected volume under a staircase, exact in the rate."""
+    """Expected volume that a trial adds to a front, exact in what is known."""
 
     def __init__(
         self,
         space: Space,
         known: KnownObjective,
-        reference: tuple[float, float],
+        reference: Sequence[float],
         *,
         seed: int,
+        targets: Targets = RATE_AND_VALUE,
         window: tuple[float, float] = (-math.inf, math.inf),
         works: Callable[[Config], bool] = lambda config: True,
         most_levels: int = 1,
@@ -88,10 +91,11 @@ class RateAwareSearcher:
 
         Args:
             space: what may be proposed.
-            known: the exact objective of a configuration, per point of its trial.
-            reference: highest rate and value that count.
+            known: what is known of a configuration, per point of its trial.
+            reference: highest value of each objective that counts.
             seed: of the searcher.
-            window: rates that count; for one rate, twice that rate.
+            targets: the objectives, and the limits on what is measured.
+            window: values of the first objective that count; for one rate, twice that rate.
             works: False where a trial could not run; such a configuration is not proposed.
             most_levels: points at most of one trial.
             settings: what to switch off.
@@ -101,14 +105,18 @@ class RateAwareSearcher:
         self._seed = seed
         self._works = works
         self._settings = settings
+        self._targets = targets
         self._encoding = Encoding(space, most_levels, self._range_of_rates())
         self._start_rate = window[0]
-        self._reference = (min(reference[0], _open_above(window[1])), reference[1])
+        self._reference = np.array(reference, float)
+        self._reference[0] = min(reference[0], _open_above(window[1]))
         self._seen: list[Seen] = []
         self._proposed: set[str] = set()
-        self._rates: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, list[int]]] = {}
-        self._process: GaussianProcess | None = None
-        self._fitted_rows = 0
+        self._remembered: dict[tuple[object, ...], Known] = {}
+        # The window says which rates count, not which ones the model may learn from.
+        ceilings = [reference[i] for i in targets.measured] + list(targets.limits)
+        self._model = Model(self._encoding, targets.models, ceilings)
+        self._cost = Model(self._encoding, (Target(),), (math.inf,))
         start = sobol(self._encoding.labels, 4 * settings.startup, seed)
         self._start, self._second = np.split(start, [2 * settings.startup])
 
@@ -121,29 +129,49 @@ class RateAwareSearcher:
             config = self._promising(rng) or self._any(rng)
         if config is None:
             return None
-        rates = np.asarray(self._known(config), float)
-        picked = chosen_levels(len(rates))
-        x = self._encoding.encode(config, [i + 1 for i in picked], rates[picked])
-        self._seen.append(Seen(config, rates, x, picked))
+        known = known_values(self._known, config)
+        picked = chosen_levels(len(known))
+        x = self._encoding.encode(config, [i + 1 for i in picked], known[picked, 0])
+        self._seen.append(Seen(config, known, x, picked))
         self._proposed.add(canonical(config))
         return config
 
-    def report(self, ask: int, share: float, values: Sequence[float]) -> None:
-        """Values on the way, at a share of the trial's own budget: (points,) as `known` has.
+    def report(self, ask: int, share: float, values: Sequence[float] | np.ndarray) -> None:
+        """Values on the way, at a share of the trial's own budget.
 
-        Infinite is what diverged; NaN, and what is missing before the last ones, was not measured.
+        Args:
+            ask: number of the proposal.
+            share: of the trial's own budget.
+            values: (points,), or (points, measured values), of as many points as `known` has.
+                Infinite is what diverged; NaN, and what is missing before the last ones, was not
+                measured.
         """
         if share >= 1.0:
             return  # `tell` brings the end.
         one = self._seen[ask]
-        one.curve.append((share, _aligned(values, len(one.rates))))
+        one.curve.append((share, self._aligned(values, len(one.known))))
 
-    def tell(self, ask: int, values: Sequence[float] | None, *, stopped: bool = False) -> None:
-        """The end of a trial: its values; None where it failed, was refused or was stopped."""
+    def tell(
+        self,
+        ask: int,
+        values: Sequence[float] | np.ndarray | None,
+        *,
+        stopped: bool = False,
+        seconds: float | None = None,
+    ) -> None:
+        """The end of a trial.
+
+        Args:
+            ask: number of the proposal.
+            values: as in `report`; None where it failed, was refused or was stopped.
+            stopped: True where it was stopped.
+            seconds: how long it took to its end.
+        """
         one = self._seen[ask]
         if values is not None and np.isfinite(values).any():
-            one.curve.append((1.0, _aligned(values, len(one.rates))))
+            one.curve.append((1.0, self._aligned(values, len(one.known))))
             one.state = State.DONE
+            one.seconds = seconds
         else:
             one.state = State.STOPPED if stopped else State.FAILED
 
@@ -156,38 +184,50 @@ class RateAwareSearcher:
         if self._settings.short_start and ask < self._settings.startup:
             return False
         front = self._front(without=ask)
-        reached = np.column_stack([one.rates, one.curve[-1][1]])
-        if front.gain(reached[np.isfinite(reached).all(axis=1)]) > 0:
+        reached = self._points(one.known, one.curve[-1][1])
+        if front.gain(reached) > 0:
             return True
-        process = self._model()
-        if process is None:
+        posterior = self._posterior()
+        if posterior is None:
             return True
-        mean, sd = process.predict(Inputs(one.x, np.ones(len(one.x))))
-        best = np.column_stack([one.rates[one.picked], mean - self._settings.certain * sd])
-        return front.gain(best) > 0
+        known = one.known[one.picked]
+        mean, sd = posterior.predict(one.x, known)
+        return front.gain(self._points(known, mean - self._settings.certain * sd)) > 0
 
-    def front(self) -> Staircase:
+    def front(self) -> Front:
         """What the trials so far have reached."""
         return self._front()
 
-    def _front(
-        self, without: int | None = None, process: GaussianProcess | None = None
-    ) -> Staircase:
+    def _points(self, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(n, objectives) of those that keep the limits and are finite."""
+        found = self._targets.placed(known, values)[self._targets.feasible(values)]
+        return found[np.isfinite(found).all(axis=1)]
+
+    def _front(self, without: int | None = None, posterior: Posterior | None = None) -> Front:
         finished = self._settings.finished_front
-        points = [s.best(finished_only=finished) for i, s in enumerate(self._seen) if i != without]
+        points = [
+            s.best(self._targets, finished_only=finished)
+            for i, s in enumerate(self._seen)
+            if i != without
+        ]
         for i, s in enumerate(self._seen):
-            if process is not None and s.state is State.RUNNING and i != without:
-                mean, _ = process.predict(Inputs(s.x, np.ones(len(s.x))))
-                points.append(np.column_stack([s.rates[s.picked], mean]))
-        found = np.concatenate(points) if points else np.zeros((0, 2))
+            if posterior is not None and s.state is State.RUNNING and i != without:
+                known = s.known[s.picked]
+                points.append(self._points(known, posterior.predict(s.x, known)[0]))
+        found = np.concatenate(points) if points else np.zeros((0, len(self._reference)))
         found = found[np.isfinite(found).all(axis=1)]
-        return staircase(found, self._reference, self._start_rate)
+        if self._targets.staircase:
+            highest, value = self._reference.tolist()
+            return staircase(found, (highest, value), self._start_rate)
+        return boxes(found, self._reference, self._start_rate)
 
     def _range_of_rates(self) -> tuple[float, float] | None:
         if not self._settings.rate_input:
             return None
         plain = Encoding(self._space)
-        drawn = [self._known(plain.at(cube)) for cube in sobol(plain.labels, 256, 0)]
+        drawn = [
+            known_values(self._known, plain.at(cube))[:, 0] for cube in sobol(plain.labels, 256, 0)
+        ]
         return min(r[0] for r in drawn), max(r[-1] for r in drawn)
 
     def _usable(self) -> list[Seen]:
@@ -204,60 +244,73 @@ class RateAwareSearcher:
             kept.append(s)
         return kept
 
-    def _model(self) -> GaussianProcess | None:
-        inputs, values, total = rows(self._usable(), self._encoding, self._reference[1])
-        if len(values) < FEWEST_ROWS:
-            return None
-        step = 1 if total < 40 else 0.06 * total if total < 120 else 0.15 * total
-        if self._process is None or total - self._fitted_rows >= step:
-            iterations = 25 if total < 40 else 12 if total < 120 else 7
-            start = None if self._process is None else self._process.theta
-            along = self._encoding.rate_column
-            self._process = fit(inputs, values, self._encoding.groups, start, iterations, along)
-            self._fitted_rows = total
-        else:
-            along = self._encoding.rate_column
-            self._process = refitted(self._process, inputs, values, along)
-        return self._process
+    def _posterior(self) -> Posterior | None:
+        return self._model.posterior(self._usable())
 
     def _promising(self, rng: np.random.Generator) -> Config | None:
-        process = self._model()
-        if process is None:
+        posterior = self._posterior()
+        if posterior is None:
             return None
-        front = self._front(process=process if self._settings.fantasies else None)
+        front = self._front(posterior=posterior if self._settings.fantasies else None)
         if self._settings.fantasies:
-            process = self._with_running(process)
-        acquisition = Acquisition(process, front, self._encoding, self._known, self._rates)
-        anchors = self._anchors(process)
+            posterior = self._with_running(posterior)
+        acquisition = Acquisition(
+            posterior, front, self._encoding, self._known, self._targets, self._remembered,
+            self._expected_cost(), self._settings.cost_share,
+        )  # fmt: skip
+        anchors = self._anchors(posterior)
         return maximised(acquisition, anchors, rng, self._allowed, self._settings.gradients)
 
-    def _with_running(self, process: GaussianProcess) -> GaussianProcess:
+    def _expected_cost(self) -> Posterior | None:
+        """Of the logarithm of the seconds of a whole trial."""
+        if not self._settings.cost_share:
+            return None
+        timed = [
+            replace(s, x=s.x[-1:], known=s.known[-1:], picked=[0],
+                    curve=[(1.0, np.array([[math.log(s.seconds)]]))])
+            for s in self._seen if s.seconds
+        ]  # fmt: skip
+        return self._cost.posterior(timed)
+
+    def _with_running(self, posterior: Posterior) -> Posterior:
         running = [s for s in self._seen if s.state is State.RUNNING]
         if self._settings.stopped_settled:
             running += [s for s in self._seen if s.state is State.STOPPED][-MOST_SETTLED:]
         if not running:
-            return process
-        x = np.vstack([s.x for s in running])
-        at = Inputs(x, np.ones(len(x)))
-        return process.conditioned(at, process.predict(at)[0])
+            return posterior
+        return posterior.conditioned(np.vstack([s.x for s in running]))
 
-    def _anchors(self, process: GaussianProcess) -> list[Config]:
-        """The four best expected ends, and every trial whose points stand on the front."""
+    def _anchors(self, posterior: Posterior) -> list[Config]:
+        """The best expected ends, four in all, and every trial with a point on the front."""
         live = [s for s in self._seen if s.curve]
         if not live:
             return []
-        x = np.vstack([s.x[-1:] for s in live])
-        mean, _ = process.predict(Inputs(x, np.ones(len(x))))
-        chosen = {int(i) for i in np.argsort(mean, kind="stable")[:4]}
-        points = [s.best(finished_only=True) for s in live]
+        x, known = np.vstack([s.x[-1:] for s in live]), np.vstack([s.known[-1:] for s in live])
+        mean, _ = posterior.predict(x, known)
+        count = len(self._targets.measured)
+        chosen: set[int] = set()
+        for column in range(count):
+            best = np.argsort(mean[:, column], kind="stable")
+            chosen |= {int(i) for i in best[: max(1, BEST // count)]}
+        points = [s.best(self._targets, finished_only=True) for s in live]
+        owner = np.repeat(np.arange(len(live)), [len(p) for p in points])
         every = np.concatenate(points)
-        if len(every):
-            rates, values = lower_hull(every)
-            front = set(zip(rates.tolist(), values.tolist(), strict=True))
-            for i, found in enumerate(points):
-                if any((r, v) in front for r, v in found.tolist()):
-                    chosen.add(i)
+        finite = np.isfinite(every).all(axis=1)
+        if finite.any():
+            lowest = moocore.is_nondominated(every[finite])
+            on_front, counts = np.unique(owner[finite][lowest], return_counts=True)
+            # Of a large front in many dimensions those with most points on it.
+            most = np.argsort(-counts, kind="stable")[:MOST_ANCHORS]
+            chosen |= {int(i) for i in on_front[most]}
         return [live[i].config for i in sorted(chosen)]
+
+    def _aligned(self, values: Sequence[float] | np.ndarray, count: int) -> np.ndarray:
+        """(points, measured values): the last points are known, the others were not measured."""
+        width = len(self._targets.models)
+        found = np.full((count, width), np.nan)
+        kept = np.asarray(values, float).reshape(-1, width)[-count:]
+        found[count - len(kept) :] = kept
+        return found
 
     def _allowed(self, config: Config) -> bool:
         return canonical(config) not in self._proposed and self._works(config)
@@ -276,7 +329,16 @@ class RateAwareSearcher:
             config = self._encoding.at(cube)
             if self._allowed(config):
                 return config
+            moved = self._moved_in(config, rng)
+            if moved is not None:
+                return moved
         return None
+
+    def _moved_in(self, config: Config, rng: np.random.Generator) -> Config | None:
+        """Another rate for a configuration that is not allowed: a narrow window is hit seldom."""
+        grid = list(rate_grid(self._space, config, self._known.names))
+        order = rng.permutation(len(grid))
+        return next((grid[i] for i in order if self._allowed(grid[i])), None)
 
     def _turn(self, cube: np.ndarray, number: int) -> None:
         """Each value of a key that others depend on (the codec) has its turn in the start."""
@@ -290,17 +352,12 @@ class RateAwareSearcher:
             config = self._encoding.at(rng.random(self._encoding.labels))
             if self._allowed(config):
                 return config
+            moved = self._moved_in(config, rng)
+            if moved is not None:
+                return moved
         if self._space.finite and self._space.size() <= LISTED:
             return next((c for c in self._space.grid() if self._allowed(c)), None)
         return None
-
-
-def _aligned(values: Sequence[float], count: int) -> np.ndarray:
-    """As many values as there are points: the last ones are known, the others were not measured."""
-    found = np.full(count, np.nan)
-    kept = np.asarray(values, float)[-count:]
-    found[count - len(kept) :] = kept
-    return found
 
 
 def _asked_for(space: Space, name: str) -> bool:

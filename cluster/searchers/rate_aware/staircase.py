@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cluster.searchers.rate_aware.expected_gain import log_step_gain
+
 
 @dataclass(frozen=True, eq=False)
 class Staircase:
@@ -60,6 +62,24 @@ class Staircase:
             return 0.0
         widths = self.widths(rates, np.append(rates[1:], np.inf))
         return float(np.sum(widths * np.maximum(self.levels[None] - values[:, None], 0.0)))
+
+    def log_gain(
+        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """ln of the expected volume of each point, and its slopes.
+
+        Args:
+            mean: (points, 2) exact rates, and posterior means.
+            sd: (points, 2) standard deviations, those of rates unused.
+            slabs: (points, 2) interval of rates in which each point counts.
+
+        Returns:
+            (points,) values, and (points, 2) slopes by mean and by sd.
+        """
+        widths = self.widths(np.maximum(mean[:, 0], slabs[:, 0]), slabs[:, 1])
+        value, by_mean, by_sd = log_step_gain(mean[:, 1], sd[:, 1], self.levels, widths)
+        none = np.zeros_like(by_mean)
+        return value, np.column_stack([none, by_mean]), np.column_stack([none, by_sd])
 
 
 def lower_hull(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

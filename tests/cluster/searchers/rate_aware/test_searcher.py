@@ -155,12 +155,10 @@ def test_shares_inform_the_model_without_being_believed_final() -> None:
     config = one.ask()
     assert config is not None
     one.report(12, 0.1, measured(config, 0.1).tolist())
-    process = one._model()
-    assert process is not None
-    from cluster.searchers.rate_aware.gaussian_process import Inputs
-
+    posterior = one._posterior()
+    assert posterior is not None
     seen = one._seen[12]
-    mean, _ = process.predict(Inputs(seen.x, np.ones(len(seen.x))))
+    mean = posterior.predict(seen.x, seen.known[seen.picked])[0][:, 0]
     assert mean[-1] < measured(config, 0.1)[-1] - 0.2
     assert mean[-1] == pytest.approx(measured(config)[-1], abs=0.2)
 

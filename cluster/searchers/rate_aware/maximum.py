@@ -1,0 +1,92 @@
+"""The maximum of the acquisition over a space: candidates, the grid of rates, then gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cluster.searchers.rate_aware.acquisition import Acquisition
+from cluster.searchers.rate_aware.encoding import Encoding
+from cluster.searchers.rate_aware.known import rate_grid
+from search_spaces.space import Config
+
+CANDIDATES = 600
+NEIGHBOURS = 24
+STARTS = 5
+APART = 0.12
+"""Starts of the gradient search stand at least this far apart (root mean square per input)."""
+ROUNDS = (15, 25)
+"""Iterations of L-BFGS-B after each enumeration of the rate-determining keys."""
+WIDTHS = (0.05, 0.15)
+
+
+def maximised(
+    acquisition: Acquisition,
+    anchors: Sequence[Config],
+    rng: np.random.Generator,
+    allowed: Callable[[Config], bool],
+    gradients: bool = True,
+) -> Config | None:
+    """The most promising configuration that is allowed, or None where none was found.
+
+    Args:
+        acquisition: what to maximise.
+        anchors: good configurations whose neighbourhood is searched too.
+        rng: for the candidates.
+        allowed: False for what was proposed before or cannot work.
+        gradients: False leaves the candidates as they are drawn.
+    """
+    encoding, known = acquisition.encoding, acquisition.known
+    draws = rng.random((CANDIDATES, encoding.labels))
+    pool = [encoding.at(cube) for cube in draws]
+    for anchor in anchors:
+        pool += [
+            encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(NEIGHBOURS)
+        ]
+    pool = list({tuple(c.items()): c for c in pool}.values())
+    scores = acquisition.values(pool)
+    starts = _spread(pool, scores, encoding, allowed)
+    if not starts:
+        return None
+    found = [pool[i] for i in starts]
+    ranked = [(float(scores[starts[0]]), found[0])]
+    if gradients:
+        for iterations in ROUNDS:
+            found = [_best_rate(acquisition, c, allowed) for c in found]
+            found = acquisition.ascended(found, known.names, iterations)
+        fresh = [c for c in found if allowed(c)]
+        if fresh:
+            ranked += list(zip(acquisition.values(fresh).tolist(), fresh, strict=True))
+    return max(ranked, key=lambda pair: pair[0])[1]
+
+
+def _spread(
+    pool: Sequence[Config],
+    scores: np.ndarray,
+    encoding: Encoding,
+    allowed: Callable[[Config], bool],
+) -> list[int]:
+    """Places of the best that stand apart and are allowed, which is asked of these few alone."""
+    picked: list[int] = []
+    x = encoding.encode_all(pool)
+    for i in np.argsort(-scores, kind="stable"):
+        if not np.isfinite(scores[i]) and picked:
+            break
+        away = all(np.sqrt(np.mean((x[i] - x[j]) ** 2)) > APART for j in picked)
+        if away and allowed(pool[i]):
+            picked.append(int(i))
+        if len(picked) == STARTS:
+            break
+    return picked
+
+
+def _best_rate(
+    acquisition: Acquisition, config: Config, allowed: Callable[[Config], bool]
+) -> Config:
+    grid = list(rate_grid(acquisition.encoding.space, config, acquisition.known.names))
+    scores = acquisition.values(grid)
+    for i in np.argsort(-scores, kind="stable"):
+        if allowed(grid[i]):
+            return grid[i]
+    return config
