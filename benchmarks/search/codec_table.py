@@ -1,4 +1,4 @@
-"""Records real codecs as a table: `python -m benchmarks.search.codec_table record|pack|check`.
+"""Records real codecs as a table: `python -m benchmarks.search.codec_table record|pack`.
 
 Every configuration of `codec_space.plan` is trained once on the embedded signer (reduced size, so
 the data ships with the project), one thread, and scored on validation at each of `SHARES` of its
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -24,6 +26,7 @@ import numpy as np
 
 from benchmarks.search import codec_space
 from search_spaces.constraints import refusal
+from search_spaces.errors import BadInput
 from search_spaces.families import family_of
 from search_spaces.rate import nominal_rate
 from search_spaces.space import Config, config_hash
@@ -31,6 +34,7 @@ from search_spaces.space import Config, config_hash
 SHARES = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SEED = 0
 TABLE = Path(__file__).parent / "codec_table.parquet"
+PROVENANCE = ("commit", "versions", "machine", "data", "data_hash", "split_hash", "seed")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "vector-quantize-pytorch")
 
 
@@ -156,6 +160,63 @@ def clip_scores(pair: Any) -> dict[str, float]:
     }
 
 
+def pack(folder: Path, path: Path) -> None:
+    """One row per (configuration, rung, prefix); provenance in the file's own metadata."""
+    import pyarrow
+    import pyarrow.parquet
+
+    said = [json.loads(p.read_text()) for p in sorted(folder.glob("*.json"))]
+    if not said:
+        raise BadInput(f"{folder}: no recorded configurations; `record` them first")
+    about = {key: sorted({str(one[key]) for one in said}) for key in PROVENANCE}
+    about["command"] = ["python -m benchmarks.search.codec_table record FOLDER, then pack FOLDER"]
+    about["configurations"] = [str(len(said))]
+    rows = [row for one in said for row in rows_of(one)]
+    table = pyarrow.Table.from_pylist(rows)
+    floats = [f.name for f in table.schema if pyarrow.types.is_floating(f.type)]
+    for name in floats:
+        place = table.schema.get_field_index(name)
+        if name not in ("rate_nominal_bps", "share"):
+            table = table.set_column(place, name, table[name].cast(pyarrow.float32()))
+    metadata = {"ratefront": json.dumps(about)}
+    table = table.replace_schema_metadata(metadata)
+    part = path.with_suffix(f".part-{os.getpid()}")
+    pyarrow.parquet.write_table(table, part, compression="zstd")
+    part.replace(path)
+    still = [o["last_tenth_change"] for o in said if o["last_tenth_change"] is not None]
+    settled = sum(change < 0.01 for change in still)
+    print(
+        f"{path}: {len(said)} configurations, {len(rows)} points, "
+        f"{path.stat().st_size / 1e6:.2f} MB; {settled} of {len(still)} trained codecs moved under "
+        f"1 % in the last tenth of their budget; {sum(bool(o['failure']) for o in said)} diverged"
+    )
+
+
+def rows_of(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A configuration's part as rows of the table."""
+    family = codec_space.whole(one["proposal"])
+    change = one["last_tenth_change"]
+    fixed = {
+        "number": one["number"], "codec": family["codec"],
+        "quantizer": one["proposal"].get("quantizer", ""), "proposal": json.dumps(one["proposal"]),
+        "levels": one["levels"], "last_tenth_change": math.nan if change is None else change,
+        "score_seconds": one["score_seconds"],
+    }  # fmt: skip
+    rows = [
+        {**fixed, "share": float(rung["share"]), "fit_seconds": float(rung["fit_seconds"]),
+         "rate_nominal_bps": float(rate), "diverged": False, **point}
+        for rung in one["curve"]
+        for rate, point in zip(one["rates"], rung["points"], strict=True)
+    ]  # fmt: skip
+    if one["failure"]:
+        rows += [
+            {**fixed, "share": 1.0, "fit_seconds": float(one["fit_seconds"]),
+             "rate_nominal_bps": float(rate), "diverged": True, "depth": depth}
+            for rate, depth in zip(one["rates"], one["depths"], strict=True)
+        ]  # fmt: skip
+    return rows
+
+
 def provenance() -> dict[str, str]:
     """What made a row: commit, versions, machine."""
     said = subprocess.run(
@@ -186,8 +247,18 @@ def main() -> None:
     first = commands.add_parser("record", help="train what has no file yet")
     first.add_argument("folder", type=Path)
     first.add_argument("--most", type=int, help="configurations in this sitting")
+    second = commands.add_parser("pack", help="make the small table of a folder")
+    second.add_argument("folder", type=Path)
+    second.add_argument("--out", type=Path, default=TABLE)
     args = parser.parse_args()
-    record(args.folder, args.most)
+    try:
+        if args.command == "record":
+            record(args.folder, args.most)
+        else:
+            pack(args.folder, args.out)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
