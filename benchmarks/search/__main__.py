@@ -43,9 +43,9 @@ def main() -> None:
 def _tasks(args: argparse.Namespace) -> list[Task]:
     tasks: list[Task] = []
     if args.table is not None:
-        from benchmarks.search.codec_table import CodecTable
+        from benchmarks.search.recorded import Codecs
 
-        tasks.append(CodecTable(args.table))
+        tasks.append(Codecs(args.table))
     wanted = [i for i in args.instances.split(",") if i]
     if wanted and args.lcbench is None:
         sys.exit("--instances are LCBench's: name its folder with --lcbench")

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.search.arms import make_arm
 from benchmarks.search.problem import Scale, Task
+from benchmarks.search.recorded import Codecs, OnTable
 from benchmarks.search.scoring import share_to_reach, times, volume_over_time
 from cluster.replay.simulator import simulate
 
@@ -47,6 +48,8 @@ def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
     if path.is_file():
         return path
     arm = make_arm(cell.arm, task, scale, cell.seed, cell.workers)
+    if isinstance(task, Codecs):
+        arm = OnTable(arm, task)
     horizon = scale.horizon(cell.workers)
     began = time.time()
     trace = simulate(

@@ -22,6 +22,7 @@ from benchmarks.search import codec_space
 from cluster.replay.simulator import Arm, Report
 from cluster.searchers.rate_aware.encoding import Encoding
 from search_spaces.errors import BadInput
+from search_spaces.families import family_of
 from search_spaces.space import Config, Value, canonical
 
 TABLE = Path(__file__).parent / "codec_table.parquet"
@@ -112,25 +113,33 @@ class Codecs:
 
 
 class Rates:
-    """The nominal rate, by the product's own closed form on facts of the embedded signer."""
+    """The nominal rate, by the codec's alphabets and the tokens that its compression leaves.
+
+    Recordings end in a whole token, so tokens per second follow from the data; here, from any row
+    with the same compression.
+    """
 
     names = RATE_KEYS
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        """Facts that a rate needs follow from any recorded row."""
-        first = next(r for r in rows if r.proposal["codec"] == "kmeans")
-        size = int(first.proposal["codebook_size"])
-        self._tokens_per_second = float(first.rates[0]) / math.log2(size)
+        """Learns tokens per second for each compression of a table."""
+        self._per_second: dict[int, float] = {}
+        for row in rows:
+            bits, compression = _bits(row.proposal)
+            self._per_second[compression] = float(row.rates[-1] / bits[-1])
 
     def __call__(self, config: Config) -> np.ndarray:
         """(prefixes,) logarithms, ascending."""
-        from search_spaces.families import family_of
+        bits, compression = _bits(config)
+        return np.log(bits * self._per_second[compression])
 
-        whole = codec_space.whole(config)
-        family = family_of(whole)
-        alphabet = np.array(family.alphabet(whole, ""), float)
-        bits = np.cumsum(np.log2(alphabet)) * self._tokens_per_second / family.compression(whole)
-        return np.log(bits if family.residual else bits[-1:])
+
+def _bits(proposal: Config) -> tuple[np.ndarray, int]:
+    """Bits per token of each prefix of a proposal, and its compression."""
+    config = codec_space.whole(proposal)
+    family = family_of(config)
+    bits = np.cumsum(np.log2(np.array(family.alphabet(config, ""), float)))
+    return (bits if family.residual else bits[-1:]), family.compression(config)
 
 
 @runtime_checkable

@@ -11,8 +11,8 @@ from benchmarks.search.problem import Scale, Task
 from cluster.schedulers.halving import SuccessiveHalving
 from cluster.schedulers.rule import NeverStop, StoppingRule
 from cluster.searchers.rate_aware.encoding import Encoding
-from search_spaces.distributions import suggest
-from search_spaces.space import Config
+from search_spaces.distributions import suggest, to_trial
+from search_spaces.space import Config, Space
 
 
 class RandomArm:
@@ -49,7 +49,7 @@ class OptunaArm:
         warnings.simplefilter("ignore")
         self._task = task
         self._study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
-        self._trials: list[optuna.Trial] = []
+        self._trials: list[int] = []
 
     def ask(self) -> Config | None:
         """The sampler's proposal; what cannot work costs nothing."""
@@ -57,9 +57,13 @@ class OptunaArm:
             trial = self._study.ask()
             config = suggest(self._task.space, trial)
             if self._task.works(config):
-                self._trials.append(trial)
+                self._trials.append(trial.number)
                 return config
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+    def moved(self, config: Config) -> None:
+        """The last proposal runs as another configuration."""
+        self._trials[-1] = moved(self._study, self._trials[-1], self._task.space, config)
 
     def report(self, ask: int, share: float, points: np.ndarray) -> bool:
         """Optuna takes no reports of several objectives."""
@@ -71,6 +75,22 @@ class OptunaArm:
             self._study.tell(self._trials[ask], state=optuna.trial.TrialState.FAIL)
         else:
             self._study.tell(self._trials[ask], points[-1].tolist())
+
+
+def moved(study: optuna.Study, number: int, space: Space, config: Config) -> int:
+    """Puts a running trial of another configuration in a trial's place; returns its number."""
+    asked = study.get_trials(deepcopy=False)[number]
+    params, distributions = to_trial(space, config)
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params=params,
+            distributions=distributions,
+            system_attrs=asked.system_attrs,
+        )
+    )
+    study.tell(number, state=optuna.trial.TrialState.FAIL)
+    return len(study.get_trials(deepcopy=False)) - 1
 
 
 def make(name: str, task: Task, scale: Scale, seed: int, workers: int) -> RandomArm | OptunaArm:

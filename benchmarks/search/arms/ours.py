@@ -8,9 +8,10 @@ import numpy as np
 
 from benchmarks.search.problem import Scale, Task
 from cluster.schedulers.halving import SuccessiveHalving
-from cluster.searchers.rate_aware.known import KnownObjective
+from cluster.searchers.rate_aware.known import KnownObjective, known_values
+from cluster.searchers.rate_aware.observations import Seen, chosen_levels
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
-from search_spaces.space import Config
+from search_spaces.space import Config, canonical
 
 _OFF = {
     "ratefront-candidates": Settings(gradients=False),
@@ -57,6 +58,15 @@ class Ours:
     def ask(self) -> Config | None:
         """The searcher's proposal."""
         return self._searcher.ask()
+
+    def moved(self, config: Config) -> None:
+        """The last proposal runs as another configuration."""
+        searcher = self._searcher
+        known = known_values(searcher._known, config)
+        picked = chosen_levels(len(known))
+        x = searcher._encoding.encode(config, [i + 1 for i in picked], known[picked, 0])
+        searcher._seen[-1] = Seen(config, known, x, picked)
+        searcher._proposed.add(canonical(config))
 
     def report(self, ask: int, share: float, points: np.ndarray) -> bool:
         """Told to the model, then decided."""

@@ -16,6 +16,7 @@ import optuna
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
+from benchmarks.search.arms.optuna_arms import moved
 from benchmarks.search.problem import Scale, Task
 from search_spaces.distributions import suggest
 from search_spaces.space import Config
@@ -87,6 +88,14 @@ class RayBridge:
             if self._scheduler is not None:
                 self._scheduler.on_trial_add(None, trial)  # type: ignore[arg-type]
             return config
+
+    def moved(self, config: Config) -> None:
+        """The last suggestion runs as another configuration: a trial that Tune was given."""
+        name = self._trials[-1].trial_id
+        study, asked = self._search._ot_study, self._search._ot_trials[name]
+        number = moved(study, asked.number, self._task.space, config)
+        fresh = study.get_trials(deepcopy=False)[number]
+        self._search._ot_trials[name] = optuna.trial.Trial(study, fresh._trial_id)
 
     def report(self, ask: int, share: float, points: np.ndarray) -> bool:
         """A result on the way."""
