@@ -6,7 +6,7 @@ decided here; columns carry the split's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -49,6 +49,7 @@ def score_split(
     depth: int,
     models: Mapping[str, TokenModel] | None = None,
     sizes: Sequence[Sequence[Size]] = (),
+    wanted: Collection[str] | None = None,
 ) -> SplitScores:
     """Metrics of a split when the first `depth` levels are decoded.
 
@@ -60,6 +61,7 @@ def score_split(
         models: of train's tokens; the model rate is left out without them.
         sizes: of every recording's file at every depth (`split_sizes`); the stream rate is left
             out without them.
+        wanted: objectives whose metrics alone are measured on clips; all where None.
     """
     split, clips = encoded.split, data.splits[encoded.split]
     scores = SplitScores(row={})
@@ -76,7 +78,7 @@ def score_split(
         decoded = data.reconstruct(clip, features, root)
         pair = whole_pair(data.preparation, clip, decoded, data.fps, yardstick)
         scored = _restricted(pair, data.scored["full"])
-        values = score_clip(scored)
+        values = score_clip(scored, wanted)
         per_clip.append(values)
         originals.append(jerk(scored.original, data.fps, scored.seen))
         apart = joint_distances(pair.original, pair.reconstruction)

@@ -40,6 +40,7 @@ from trainables.codecs.registry import codec_class
 from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
+from trainables.rungs import RUNGS, reported, rung_data, rung_scores
 from trainables.runtime import Runtime
 from trainables.token_rates import (
     Codecs,
@@ -49,9 +50,6 @@ from trainables.token_rates import (
     split_sizes,
 )
 from trainables.trial_folder import sole_writer, whole
-
-RUNGS = (0.25, 0.5, 0.75)
-"""Shares of the training budget at which validation is scored on the way."""
 
 STATE_NAME = "trial.pt"
 
@@ -68,6 +66,8 @@ class TrialTask:
         threads: torch threads.
         size: debug, reduced or full, for the record.
         input: the codec whose tokens a generator is given; None for a codec's own trial.
+        rungs: shares of its budget at which it reports points and may be stopped.
+        objectives: by which prefixes are scored there.
     """
 
     sweep: str
@@ -77,6 +77,8 @@ class TrialTask:
     threads: int = 1
     size: str = ""
     input: Resolved | None = None
+    rungs: tuple[float, ...] = RUNGS
+    objectives: tuple[str, ...] = ()
 
     @property
     def trial(self) -> str:
@@ -122,8 +124,12 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
     codecs = make_codecs(task, data)
     family = family_of(task.config)
     curve: list[dict[str, float]] = []
-    spent = _resume(codecs, curve, runtime)
-    shares = (*(RUNGS if family.trained else ()), 1.0)
+    # What a process that died may have had no time to say is said again; the books count it once.
+    told = _resume(codecs, curve, runtime)
+    for each in told:
+        runtime.report(each if runtime.rank == 0 else {})
+    spent = curve[-1]["train_seconds"] if curve else 0.0
+    shares = (*(reported(task.rungs) if family.trained else ()), 1.0)
     losses: list[dict[str, float]] = []
     for share in shares:
         if share <= min(c.trained_share for c in codecs.values()):
@@ -133,10 +139,12 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
         spent += time.perf_counter() - began
         if share < 1.0:
             if runtime.rank == 0:
-                curve.append(_rung(codecs, data, share, spent, losses))
-                _keep(codecs, curve, spent, runtime)
+                row, points = _rung(task, codecs, data, share, spent, losses, curve)
+                curve.append(row)
+                told.append({**row, "rung": points})
+                _keep(codecs, curve, told, runtime)
             # Every worker reports: a worker group waits for all of them.
-            runtime.report(curve[-1] if runtime.rank == 0 else {})
+            runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
     if runtime.rank == 0:
         curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
@@ -160,11 +168,20 @@ def limit_threads(threads: int) -> None:
 
 
 def _rung(
-    codecs: Codecs, data: MotionData, share: float, spent: float, losses: list[dict[str, float]]
-) -> dict[str, float]:
-    depth = max(c.levels for c in codecs.values())
-    scores = score_split(codecs, data, encode_split(codecs, data, "val"), depth)
-    return {"share": share, "train_seconds": spent, **scores.row, **_mean_losses(losses)}
+    task: TrialTask,
+    codecs: Codecs,
+    data: MotionData,
+    share: float,
+    spent: float,
+    losses: list[dict[str, float]],
+    curve: list[dict[str, float]],
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Row of the learning curve, and points of every prefix."""
+    began = time.perf_counter()
+    scores, points = rung_scores(codecs, task.config, rung_data(data), task.objectives)
+    scoring = time.perf_counter() - began + (curve[-1].get("rung_seconds", 0.0) if curve else 0.0)
+    row = {"share": share, "train_seconds": spent, "rung_seconds": scoring}
+    return {**row, **scores, **_mean_losses(losses)}, points
 
 
 def _mean_losses(losses: list[dict[str, float]]) -> dict[str, float]:
@@ -308,11 +325,23 @@ def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]
 
 
-def _plain(rows: list[dict[str, float]]) -> list[dict[str, float | None]]:
-    return [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
+def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        for row in rows
+    ]
 
 
-def _keep(codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: Runtime) -> None:
+def _unplain(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: math.nan if v is None else v for k, v in row.items()}
+
+
+def _keep(
+    codecs: Codecs,
+    curve: list[dict[str, float]],
+    told: list[dict[str, Any]],
+    runtime: Runtime,
+) -> None:
     """Keeps a half-trained trial, so that it can go on after its process died."""
     folder = runtime.checkpoint_folder()
     if folder is None:
@@ -323,7 +352,7 @@ def _keep(codecs: Codecs, curve: list[dict[str, float]], spent: float, runtime: 
     state = {
         "codecs": {p: c.training_state() for p, c in codecs.items()},
         "curve": json.dumps(_plain(curve)),
-        "spent": spent,
+        "told": json.dumps([{**r, "rung": _plain(r["rung"])} for r in _plain(told)]),
     }
     part = folder / f"{STATE_NAME}.part-{os.getpid()}"
     torch.save(state, part)
@@ -337,16 +366,19 @@ def _forget(runtime: Runtime) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _resume(codecs: Codecs, curve: list[dict[str, float]], runtime: Runtime) -> float:
-    """Takes up a kept state where there is one; returns the seconds spent before."""
+def _resume(
+    codecs: Codecs, curve: list[dict[str, float]], runtime: Runtime
+) -> list[dict[str, Any]]:
+    """Takes up a kept state where there is one; returns what was reported before."""
     folder = runtime.checkpoint_folder()
     if folder is None or not (folder / STATE_NAME).is_file():
-        return 0.0
+        return []
     import torch
 
     state = torch.load(folder / STATE_NAME, weights_only=True)
     for part, codec in codecs.items():
         codec.load_training_state(state["codecs"][part])
-    kept = json.loads(state["curve"])
-    curve.extend({k: math.nan if v is None else v for k, v in row.items()} for row in kept)
-    return float(state["spent"])
+    curve.extend(map(_unplain, json.loads(state["curve"])))
+    # A state of an earlier release has no points to say again.
+    told = map(_unplain, json.loads(state.get("told", "[]")))
+    return [{**row, "rung": [*map(_unplain, row["rung"])]} for row in told]

@@ -15,6 +15,7 @@ from search_spaces.presets import preset_names
 from tests.analysis.make_sweep import FakeSweep
 from tests.cluster.motion import NAMES, write_motion
 from tests.trainables.motion.figure import Figure
+from trainables.rungs import RUNGS, reported
 
 DEBUG = ["rate_distortion", "--size", "debug"]
 TINY = ["--set", "codec=rqvae", "--set", "codebook_size=8", "--set", "quantizer_depth=2",
@@ -277,7 +278,8 @@ def test_a_trial_prints_its_points_and_leaves_a_codec_that_decodes(
             assert decoded.shape == (frames, codec.dimensions) and np.isfinite(decoded).all()
     assert all(a.shape[1:] == (len(NAMES), 3) and a.dtype == np.float32 for a in rebuilt.values())
     curve = json.loads((out / "curve.json").read_text())
-    assert [point["share"] for point in curve] == [0.25, 0.5, 0.75, 1.0]
+    shares = [point["share"] for point in curve]
+    assert shares[-1] == 1.0 and {*shares} < {*reported(RUNGS), 1.0} and 1 / 3 in shares
     assert {"val_rmse_full_cm"} <= set(curve[0]) and not any("test" in k for k in curve[-1])
 
 

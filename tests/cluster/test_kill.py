@@ -1,6 +1,6 @@
 """Sweeps whose processes are killed for real, without a warning, and what `resume` makes of them.
 
-A codec of the tests' own waits before its last quarter for as long as a file exists: so a kill hits
+A codec of the tests' own waits after a third of its training while a file exists: so a kill hits
 a trial that is half trained, however fast the machine is.
 """
 
@@ -24,10 +24,12 @@ from tests.cluster import without_ray
 from tests.cluster.motion import write_motion
 from tests.cluster.processes import Process, below, gone, is_trial, kill
 from tests.cluster.sweeping import Event, events, points, ratefront
+from trainables.rungs import RUNGS, reported
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("train_seconds", "evaluate_seconds")
+SHARES = list(reported(RUNGS))
 
 HELD = """
 import time
@@ -43,7 +45,7 @@ class Held(RQVAECodec):
     family = "held"
 
     def fit(self, data, runtime, until=1.0):
-        while until == 0.75 and GATE.exists():
+        while until == 2 / 3 and GATE.exists():
             time.sleep(0.05)
         return super().fit(data, runtime, until)
 
@@ -100,9 +102,9 @@ class Place:
         )  # fmt: skip
 
     def halfway(self, driver: subprocess.Popen[str], out: str) -> Process:
-        """The process of the trial that waits at half of its training."""
+        """The process of the trial that waits after a third of its training."""
         log = self.folder / out / "log.jsonl"
-        soon(lambda: log.exists() and '"share":0.5' in log.read_text(), driver)
+        soon(lambda: log.exists() and '"share":0.3333' in log.read_text(), driver)
         (trial,) = (p for p in below(driver.pid) if is_trial(p))
         return trial
 
@@ -153,7 +155,7 @@ def curve(folder: Path, trial: str) -> list[Event]:
 
 
 def resumed_equals_uninterrupted(place: Place, *, whole_family: bool) -> None:
-    """Kills a driver at half of a trial, resumes, and compares with a run that nothing hit."""
+    """Kills a driver at a third of a trial, resumes, and compares with a run that nothing hit."""
     driver = place.start(*place.command("search.yaml", "cut"))
     folder = place.folder / "cut"
     trial = place.halfway(driver, "cut")
@@ -188,9 +190,9 @@ def resumed_equals_uninterrupted(place: Place, *, whole_family: bool) -> None:
     kinds = [e["event"] for e in events(folder)]
     assert kinds.count("proposed") == kinds.count("done") == 4
     (half_trained,) = half
-    # An orphan may have kept its third quarter before it ended, with nobody left to report it to.
-    assert shares(folder, half_trained) in ([0.25, 0.5], [0.25, 0.5, 0.75]), "it began anew"
-    assert [row["share"] for row in curve(folder, half_trained)] == [0.25, 0.5, 0.75, 1.0]
+    # An orphan may have kept its last rung before it ended, with nobody left to report it to.
+    assert shares(folder, half_trained) in (SHARES[:3], SHARES), "it began anew"
+    assert [row["share"] for row in curve(folder, half_trained)] == [*SHARES, 1.0]
     for kept in (folder / "trials").iterdir():
         assert not list(kept.glob(".part*")) and not (kept / "state").exists()
     printed, _ = straight.communicate(timeout=120)
@@ -224,9 +226,9 @@ def test_a_killed_trial_is_tried_again_from_its_rung(place: Place) -> None:
     assert driver.returncode == 0, printed
     folder = place.folder / "tried"
     trial = next(e["trial"] for e in events(folder, "proposed") if e["codec"] == "held")
-    assert shares(folder, trial) == [0.25, 0.5, 0.75], "it began anew"
+    assert shares(folder, trial) == SHARES, "it began anew"
     rows = curve(folder, trial)
-    assert [row["share"] for row in rows] == [0.25, 0.5, 0.75, 1.0]
+    assert [row["share"] for row in rows] == [*SHARES, 1.0]
     spent = [row["train_seconds"] for row in rows]
     assert spent == sorted(spent)
     kinds = [e["event"] for e in events(folder)]

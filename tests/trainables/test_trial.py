@@ -6,6 +6,7 @@ import gc
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,10 @@ from tests.trainables.motion.test_dataset import swapped
 from tests.trainables.tiny import NAMES, make_clips, spec
 from trainables.codecs.codec import Codec, Tokens, load_codec
 from trainables.motion.dataset import MotionData, prepare
+from trainables.rungs import RUNG_FRAMES, RUNGS, reported, rung_data
 from trainables.runtime import PlainRuntime
 from trainables.token_rates import fit_token_models
 from trainables.trial import (
-    RUNGS,
     STATE_NAME,
     TrialTask,
     limit_threads,
@@ -55,7 +56,8 @@ CONFIGS: dict[str, Config] = {
         "window": 16, **_SMALL,
     },
 }  # fmt: skip
-TIMED = {"train_seconds", "evaluate_seconds"}
+TIMED = {"train_seconds", "evaluate_seconds", "rung_seconds"}
+REPORTED = reported(RUNGS)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,8 @@ def data() -> MotionData:
 
 
 def _task(name: str, folder: Path | None = None, seed: int = 0, **changes: Any) -> TrialTask:
-    return TrialTask("tests", complete({**CONFIGS[name], **changes}), seed, folder, 1, "debug")
+    config = complete({**CONFIGS[name], **changes})
+    return TrialTask("tests", config, seed, folder, 1, "debug", objectives=("rmse_full_cm",))
 
 
 def _same(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> bool:
@@ -179,7 +182,7 @@ def test_tables_beside_the_rows(done: Done, data: MotionData) -> None:
             assert joints[0] == 0  # the pelvis, with the root removed
             assert joints[1:].min() >= 0
     curve = json.loads((task.folder / CURVE_FILE).read_text())
-    shares = [1.0] if task.config["codec"] == "kmeans" else [*RUNGS, 1.0]
+    shares = [1.0] if task.config["codec"] == "kmeans" else [*REPORTED, 1.0]
     assert [c["share"] for c in curve] == shares
     assert curve[-1]["val_rmse_full_cm"] == rows[-1]["val_rmse_full_cm"]
     assert not any(k.startswith("test_") for c in curve for k in c)
@@ -190,9 +193,60 @@ def test_tables_beside_the_rows(done: Done, data: MotionData) -> None:
 def test_rungs_are_reported_without_test_scores(done: Done) -> None:
     task, _, runtime = done
     rungs = runtime.reports[:-1]
-    assert [r["share"] for r in rungs] == ([] if task.config["codec"] == "kmeans" else [*RUNGS])
-    for rung in rungs:
-        assert "val_rmse_full_cm" in rung and not any(k.startswith("test_") for k in rung)
+    kmeans = task.config["codec"] == "kmeans"
+    assert [r["share"] for r in rungs] == ([] if kmeans else [*REPORTED])
+    for report in rungs:
+        assert "val_rmse_full_cm" in report
+        for row in (report, *report["rung"]):
+            assert not any(k.startswith("test_") for k in row)
+
+
+def test_every_prefix_is_scored_at_every_rung(done: Done) -> None:
+    """By the objectives of the sweep, and the whole codec by every metric."""
+    _, rows, runtime = done
+    for report in runtime.reports[:-1]:
+        points = report["rung"]
+        assert [p["depth"] for p in points] == [r["depth"] for r in rows]
+        rates = [p["rate_nominal_bps"] for p in points]
+        assert rates == [r["rate_nominal_bps"] for r in rows]
+        assert all(math.isfinite(p["val_rmse_full_cm"]) for p in points)
+        assert all("val_jerk_mps3" not in p for p in points[:-1])
+        assert points[-1]["val_jerk_mps3"] == report["val_jerk_mps3"]
+
+
+@pytest.mark.parametrize("name", ["rqvae", "temporal_rvq"])
+def test_a_trial_with_rungs_ends_as_one_without(
+    name: str, data: MotionData, tmp_path: Path
+) -> None:
+    tasks = [
+        replace(_task(name, tmp_path / str(n)), rungs=rungs)
+        for n, rungs in enumerate([(), RUNGS, (0.1, 0.2, 0.3, 0.9)])
+    ]
+    found = [run_trial(task, data, PlainRuntime()) for task in tasks]
+    assert _same(found[0], found[1]) and _same(found[0], found[2])
+    for part in data.parts:
+        weights = [
+            (tmp_path / str(n) / CODEC_FOLDER / part / "model.safetensors").read_bytes()
+            for n in range(3)
+        ]
+        assert weights[0] == weights[1] == weights[2]
+
+
+def test_rungs_look_at_some_of_validation_and_nothing_else() -> None:
+    data = prepare(spec(), make_clips(6, 900))
+    cut = rung_data(data)
+    assert sum(c.frames for c in data.splits["val"]) > RUNG_FRAMES
+    assert 0 < sum(c.frames for c in cut.splits["val"]) <= RUNG_FRAMES
+    whole = {c.recording: c for c in data.splits["val"]}
+    for clip in cut.splits["val"]:
+        name, _, start = clip.recording.partition("@")
+        within = slice(int(start), int(start) + clip.frames)
+        assert np.array_equal(clip.original, whole[name].original[within])
+        for part, features in clip.features.items():
+            assert np.array_equal(features, whole[name].features[part][within])
+    assert cut.splits["test"] is data.splits["test"] and cut.parts is data.parts
+    small = prepare(spec(), make_clips(6, 45))
+    assert rung_data(small) is small
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -230,15 +284,16 @@ def test_going_on_after_an_interruption_changes_nothing(
         run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 2))
     assert (state / STATE_NAME).is_file()
     with pytest.raises(KeyboardInterrupt):  # and once more, on the next rung
-        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 1))
+        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 3))
     runtime = PlainRuntime(checkpoints=state)
     rows = run_trial(_task(name, tmp_path / "cut"), data, runtime)
     assert _same(whole, rows)
-    assert [r["share"] for r in runtime.reports] == [1.0]  # nothing trained twice
+    # What it said before is said again, and nothing is trained twice.
+    assert [r["share"] for r in runtime.reports] == [*REPORTED, 1.0]
     assert not state.exists()
     curves = [json.loads((tmp_path / n / CURVE_FILE).read_text()) for n in ("whole", "cut")]
     assert _same(*curves)
-    assert rows[0]["train_seconds"] > runtime.reports[0].get("train_seconds", 0)
+    assert rows[0]["train_seconds"] > runtime.reports[-2]["train_seconds"]
     for part in data.parts:
         files = [tmp_path / n / CODEC_FOLDER / part / "model.safetensors" for n in ("whole", "cut")]
         assert files[0].read_bytes() == files[1].read_bytes()

@@ -7,7 +7,7 @@ are, 1 for 1 m, and `score_clip` turns its value and its name into the data's ow
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,26 +90,35 @@ def clip_metrics() -> list[tuple[Metric, ClipMetric]]:
     return list(_REGISTRY.values())
 
 
-def score_clip(pair: ClipPair) -> dict[str, float]:
+def score_clip(pair: ClipPair, wanted: Collection[str] | None = None) -> dict[str, float]:
     """Every clip metric on one recording: objective name -> value (NaN where undefined).
 
     POSE metrics give `full`, each part, and `hands`, the mean over the hands present: those of the
     skeleton that the recording shows. Names and values are in the unit of `pair.yardstick`.
+    With `wanted`, those names alone are measured, and what they are means of.
     """
     values: dict[str, float] = {}
     for defined, function in clip_metrics():
         metric = defined.measured_in(pair.yardstick)
         factor = pair.yardstick.factor(defined.unit)
         if metric.scope is not Scope.POSE:
-            values[metric.objective()] = factor * float(function(pair, ""))
+            if _asked(metric.objective(), wanted):
+                values[metric.objective()] = factor * float(function(pair, ""))
             continue
-        for scope in ("full", *pair.parts):
-            values[metric.objective(scope)] = factor * float(function(pair, scope))
         named = [p for p in pair.parts if p.endswith("hand")]
+        both = bool(named) and _asked(metric.objective("hands"), wanted)
+        for scope in ("full", *pair.parts):
+            if (both and scope in named) or _asked(metric.objective(scope), wanted):
+                values[metric.objective(scope)] = factor * float(function(pair, scope))
+        if not both:
+            continue
         hands = [values[metric.objective(p)] for p in named if _shows(pair, p)]
-        if named:
-            values[metric.objective("hands")] = float(np.mean(hands)) if hands else math.nan
+        values[metric.objective("hands")] = float(np.mean(hands)) if hands else math.nan
     return values
+
+
+def _asked(name: str, wanted: Collection[str] | None) -> bool:
+    return wanted is None or name in wanted
 
 
 def _shows(pair: ClipPair, scope: str) -> bool:
