@@ -15,7 +15,9 @@ from search_spaces.keys import Fingerprint, checked
 from search_spaces.keys import Key as Key
 from search_spaces.keys import key as key
 from search_spaces.keys import there_are as there_are
-from search_spaces.quantizers import DEAD_CODES, QUANTIZERS, quantized_alphabet
+from search_spaces.network_keys import CODES, SCALING_MEANING, SWITCH, network_keys
+from search_spaces.network_keys import SCALINGS as SCALINGS
+from search_spaces.quantizers import quantized_alphabet
 from search_spaces.space import Config, Space, Value, base_key, distinct, int_for
 
 Alphabet = Callable[[Mapping[str, Value], str], tuple[int, ...]]
@@ -230,60 +232,8 @@ _INPUT = Key(
 )
 
 
-SCALINGS = ("none", "zscore", "fk_jacobian")
-_SCALING = "what an error of a feature counts: alike, by its spread, or by how far it moves joints"
 NETWORK_STARTS = ("random", "principal")
-_CODES = {"low": 1, "high": 65536, "integer": True}
-_SWITCH = (True, False)
 _QUANTIZED = frozenset({"codec", "codebook_size", "quantizer_depth", "quantizer", "groups"})
-
-
-def _network_keys(
-    learning_rate: float, batch_frames: int, rotation_trick: bool, decoder_share: float
-) -> tuple[Key, ...]:
-    # Defaults are those that came nearest to the motion in a few CPU seconds per part: many small
-    # steps before few large ones, and codebooks that follow the encoder within some 20 steps.
-    # Those of RQ-VAE are measured one by one in docs/evidence/rqvae.md.
-    return (
-        key("codebook_size", None, "codes per level (the paper's D)", **_CODES),
-        key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
-        key("quantizer", QUANTIZERS[0], "how a latent becomes codes", choices=QUANTIZERS),
-        key("groups", 1, "parts of a latent with own codebooks", low=1, high=64, integer=True),
-        key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
-        key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),
-        key("learning_rate", learning_rate, "Adam's, cosine decay to 5 %", low=1e-6, high=1.0),
-        key("optimiser", "adam", "Adam, or with decoupled weight decay", choices=("adam", "adamw")),
-        key("weight_decay", 0.0, "of weights; codebooks have none", low=0.0, high=1.0),
-        key("feature_scaling", "zscore", _SCALING, choices=SCALINGS),
-        key("loss.angle", 1.0, "weight of the squared error of scaled features", low=0, high=1e4),
-        key("loss.position", 0.0, "weight of the squared joint position error", low=0, high=1e4),
-        key("loss.geodesic", 0.0, "weight of the squared angle of rotations", low=0, high=1e4),
-        key("commitment", 0.25, "weight of the commitment loss, levels summed", low=0, high=1e3),
-        key("decay", 0.95, "moving average of the codebook", low=0.0, high=0.99999),
-        key("codebook_init", "kmeans", "of k-means on latents", choices=("kmeans", "random")),
-        key("codebook_update", "ema", "what moves the codes", choices=("ema", "gradient")),
-        key("codebook_distance", "l2", "by which a code is nearest", choices=("l2", "cosine")),
-        key(
-            "rotation_trick",
-            rotation_trick,
-            "turns gradients from a code to its latent, else they go straight through",
-            choices=_SWITCH,
-        ),
-        key("quantizer_dropout", 0.0, "share of steps with fewer levels", low=0.0, high=1.0),
-        key("dead_codes", "redraw", "what befalls codes that go unused", choices=DEAD_CODES),
-        key(
-            "dead_code_share",
-            0.05,
-            "with redraw, a code is redrawn when used less than this share of uniform use; at most "
-            "1/4, since codes are then expected at least four times the threshold per batch",
-            low=0.0,
-            high=0.25,
-        ),
-        key("epochs", 200, "passes over the training frames", low=1, high=1e6, integer=True),
-        key("max_steps", 1500, "steps per part at most", low=1, high=1e8, integer=True),
-        key("batch_frames", batch_frames, "frames per step", low=8, high=1e6, integer=True),
-        key("decoder_share", decoder_share, "last steps, of the decoder alone", low=0, high=0.9),
-    )
 
 
 KMEANS_BACKENDS = ("auto", "sklearn", "minibatch", "torch")
@@ -294,8 +244,8 @@ KMEANS = register_family(
         title="K-Means",
         trained=False,
         keys=(
-            key("codebook_size", None, "clusters (the paper's k)", **_CODES),
-            key("feature_scaling", "none", _SCALING, choices=SCALINGS),
+            key("codebook_size", None, "clusters (the paper's k)", **CODES),
+            key("feature_scaling", "none", SCALING_MEANING, choices=SCALINGS),
             key("iterations", 100, "Lloyd iterations at most", low=1, high=1e4, integer=True),
             key(
                 "kmeans_backend",
@@ -316,14 +266,14 @@ RQVAE = register_family(
         title="RQ-VAE",
         residual=True,
         keys=(
-            *_network_keys(1e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
+            *network_keys(1e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
             key(
                 "network_start",
                 "principal",
                 "first weights: at random, or projection on principal components and back",
                 choices=NETWORK_STARTS,
             ),
-            key("linear_path", False, "a linear map beside the layers", choices=_SWITCH),
+            key("linear_path", False, "a linear map beside the layers", choices=SWITCH),
         ),
         alphabet=quantized_alphabet,
         rate_keys=_QUANTIZED,
@@ -337,7 +287,7 @@ TEMPORAL_RVQ = register_family(
         residual=True,
         compression_key="compression",
         keys=(
-            *_network_keys(1e-3, batch_frames=512, rotation_trick=True, decoder_share=0.0),
+            *network_keys(1e-3, batch_frames=512, rotation_trick=True, decoder_share=0.0),
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
         ),
@@ -345,6 +295,46 @@ TEMPORAL_RVQ = register_family(
         rate_keys=_QUANTIZED | {"compression"},
     )
 )
+
+_SIZES: dict[str, Value] = {
+    "codebook_size": 512,
+    "quantizer_depth": 1,
+    "latent_dim": 256,
+    "dead_codes": "none",
+}
+_KEPT = frozenset({"quantizer", "groups"})
+"""Keys that a codec of guided codes lacks: its codebooks are those of residual quantization."""
+
+EG_VQVAE = register_family(
+    CodecFamily(
+        name="eg_vqvae",
+        title="EG-VQVAE",
+        residual=True,
+        compression_key="compression",
+        keys=(
+            *(
+                replace(k, default=_SIZES.get(k.name, k.default))
+                for k in network_keys(1e-3, 512, rotation_trick=True, decoder_share=0.0)
+                if k.name not in _KEPT
+            ),
+            key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
+            key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
+            key("guidance.weight", 0.1, "of log K less the entropy of code use; 0 is a vanilla "
+                "VQ-VAE", low=0.0, high=1e4),
+            key("guidance.sharpness", 14.0, "logit of a latent in a code's very direction; 1 is "
+                "blind", low=0.1, high=1000.0),
+            key("guidance.temperature", 0.5, "of the softmax over codes (tau)", low=0.01,
+                high=100.0),
+            key("guidance.decay", 0.95, "moving average of code use (alpha)", low=0.0,
+                high=0.9999),
+            key("guidance.gumbel", True, "noise on the logits", choices=SWITCH),
+            key("as_printed", False, "the paper's equations to the letter, which take codes away",
+                choices=SWITCH),
+        ),
+        alphabet=quantized_alphabet,
+        rate_keys=_QUANTIZED - _KEPT | {"compression"},
+    )
+)  # fmt: skip
 
 _COUNT = {"low": 1, "high": 64, "integer": True}
 FLOW_MATCHING = register_generator(

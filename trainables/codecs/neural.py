@@ -2,7 +2,8 @@
 
 Features go in scaled as `feature_scaling` says. The loss is `loss.angle` x squared error of scaled
 features + `loss.position` x squared joint position error + `loss.geodesic` x squared angle of
-rotations + `commitment` x what the quantizer adds. In the last `decoder_share` of the steps encoder
+rotations + `commitment` x what the quantizer adds + `guidance.weight` x what a guided quantizer
+says of the use of its codes. In the last `decoder_share` of the steps encoder
 and codes stay as they are and the decoder alone learns. Adam with cosine decay to 5 % over the
 whole budget, so a share of the budget is the same steps whether it is asked for at once or
 piecewise. Step, seed and data decide all randomness.
@@ -83,7 +84,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
 
         Returns:
             Means over the stretch: `loss`, `loss.angle`, `loss.commitment`, and `loss.position`
-            where it has a weight.
+            and `loss.entropy` where they have a weight.
 
         Raises:
             FloatingPointError: the loss is no longer finite.
@@ -182,7 +183,10 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         reconstruction = ReconstructionLoss(weights, data, self._scale_of(data), features)
         dropout = float(self.option("quantizer_dropout", 0.0))
         commitment = self.number("commitment")
-        return StepLosses(model, features, reconstruction, self.compression, commitment, dropout)
+        guidance = float(self.option("guidance.weight", 0.0))
+        return StepLosses(
+            model, features, reconstruction, self.compression, commitment, dropout, guidance
+        )
 
     def option(self, name: str, default: Value) -> Value:
         """A key that a configuration from before it, or a plugin's family, may lack."""

@@ -14,6 +14,7 @@ from trainables.codecs.codec import Codec
 _CLASSES: dict[str, str | type[Codec]] = {
     "kmeans": "trainables.codecs.kmeans:KMeansCodec",
     "rqvae": "trainables.codecs.rqvae:RQVAECodec",
+    "eg_vqvae": "trainables.codecs.eg_vqvae:EGVQVAECodec",
     "temporal_rvq": "trainables.codecs.temporal_rvq:TemporalRVQCodec",
 }
 

@@ -32,6 +32,7 @@ class StepLosses:
         compression: frames per token.
         commitment: weight of what the quantizer adds.
         quantizer_dropout: share of the steps with fewer levels.
+        guidance: weight of what the quantizer says of the use of its codes.
     """
 
     model: Autoencoder
@@ -40,6 +41,7 @@ class StepLosses:
     compression: int
     commitment: float
     quantizer_dropout: float = 0.0
+    guidance: float = 0.0
 
     def of(self, batch: Batch, own: Batch, decoder_only: bool = False) -> dict[str, Tensor]:
         """`loss` and what it is made of, means over valid frames.
@@ -59,7 +61,7 @@ class StepLosses:
         with torch.set_grad_enabled(not decoder_only):
             latents = self.model.encoder(wanted)
             flat = latents.reshape(-1, latents.shape[-1]) if real is None else latents[real]
-            quantized, commitment = self._quantized(flat, decoder_only)
+            quantized, indices, commitment = self._quantized(flat, decoder_only)
         if real is None:
             quantized = quantized.view_as(latents)
         else:
@@ -71,13 +73,20 @@ class StepLosses:
         total = self.commitment * commitment
         for name, error in errors.items():
             total = total + self.reconstruction.weight(name) * error
-        return {"loss": total, "loss.commitment": commitment, **errors}
+        found = {"loss.commitment": commitment, **errors}
+        # After all else of the step, so that the noise of the guidance shifts no other.
+        if self.guidance > 0 and not decoder_only:
+            entropy = self.model.quantizer.guidance_loss(flat, indices)
+            if entropy is not None:
+                total = total + self.guidance * entropy
+                found["loss.entropy"] = entropy
+        return {"loss": total, **found}
 
-    def _quantized(self, latents: Tensor, as_they_are: bool) -> tuple[Tensor, Tensor]:
+    def _quantized(self, latents: Tensor, as_they_are: bool) -> tuple[Tensor, Tensor, Tensor]:
         quantizer = self.model.quantizer
         if as_they_are:
             cut = dropout_draw(self.quantizer_dropout, quantizer.levels)
             depth = None if cut is None else 1 + cut % quantizer.levels
-            return quantizer.decode(quantizer.indices(latents), depth), latents.new_zeros(())
-        quantized, _, commitment = quantizer.quantize(latents)
-        return quantized, commitment
+            indices = quantizer.indices(latents)
+            return quantizer.decode(indices, depth), indices, latents.new_zeros(())
+        return quantizer.quantize(latents)

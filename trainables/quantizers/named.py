@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from search_spaces.errors import BadInput
 from search_spaces.quantizers import QUANTIZERS, fsq_steps, groups_of, option, quantizer_of
-from search_spaces.space import Value, float_for, int_for
+from search_spaces.space import Value, float_for, int_for, value_for
 from trainables.quantizers.finite_scalar import (
     FiniteScalarQuantizer,
     ResidualFiniteScalarQuantizer,
 )
 from trainables.quantizers.grouped import GroupedQuantizer
+from trainables.quantizers.guidance import EntropyGuidance
+from trainables.quantizers.guided import GuidedQuantizer
 from trainables.quantizers.lookup_free import LookupFreeQuantizer
 from trainables.quantizers.quantizer import Quantizer
 from trainables.quantizers.residual_vq import ResidualQuantizer
@@ -50,6 +52,9 @@ def new_quantizer(
             "dropout": dropout,
             "synchronise": synchronise,
         }
+        if "guidance.weight" in config:
+            guidance = _guidance(config, part, codes, levels, synchronise)
+            return GuidedQuantizer(dim, codes, levels, guidance, **options)
         if name == "residual_vq":
             return ResidualQuantizer(dim, codes, levels, **options)  # type: ignore[arg-type]
         return GroupedQuantizer(dim, codes, levels, groups_of(config, part), **options)  # type: ignore[arg-type]
@@ -67,3 +72,18 @@ def new_quantizer(
             )
         return LookupFreeQuantizer(dim, codes)
     raise BadInput(f"no quantizer {name!r}; there are {', '.join(QUANTIZERS)}")
+
+
+def _guidance(
+    config: Mapping[str, Value], part: str, codes: int, levels: int, synchronise: bool
+) -> EntropyGuidance:
+    return EntropyGuidance(
+        levels,
+        codes,
+        sharpness=float_for(config, "guidance.sharpness", part),
+        temperature=float_for(config, "guidance.temperature", part),
+        decay=float_for(config, "guidance.decay", part),
+        gumbel=bool(value_for(config, "guidance.gumbel", part)),
+        as_printed=bool(value_for(config, "as_printed", part)),
+        synchronise=synchronise,
+    )

@@ -50,6 +50,15 @@ class Quantizer(nn.Module):
             quantizer dropout left a level out, and the loss that `commitment` weighs.
         """
 
+    def guidance_loss(self, latents: Tensor, indices: Tensor) -> Tensor | None:
+        """A loss of how a step uses the codes, for quantizers that guide it; None for others.
+
+        Args:
+            latents: (tokens, dim) that the step quantized.
+            indices: (tokens, levels) that `quantize` gave for them.
+        """
+        return None
+
     @abstractmethod
     def indices(self, latents: Tensor) -> Tensor:
         """Codes of latents: (tokens, dim) -> (tokens, levels). Moves nothing."""

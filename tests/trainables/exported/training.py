@@ -42,6 +42,10 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "codec": "temporal_rvq", "codebook_size": 8, "quantizer_depth": 2, "latent_dim": 8,
         "hidden_dim": 16, "batch_frames": 128, "max_steps": 12, "window": 16, "compression": 4,
     },
+    "eg_vqvae": {
+        "codec": "eg_vqvae", "codebook_size": 8, "quantizer_depth": 2, "latent_dim": 8,
+        "hidden_dim": 16, "batch_frames": 128, "max_steps": 12, "window": 16, "compression": 2,
+    },
 }  # fmt: skip
 """One small configuration of every codec."""
 
