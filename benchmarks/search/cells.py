@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -23,8 +24,11 @@ from cluster.replay.simulator import simulate
 
 PACKAGES = (
     "optuna", "ray", "numpy", "scipy", "moocore", "syne-tune", "neural-pipeline-search",
-    "ax-platform", "botorch", "smac", "deephyper",
+    "ax-platform", "botorch", "smac", "deephyper", "optunahub", "torch",
 )  # fmt: skip
+
+
+FAILED = ".failed.txt"
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,42 @@ class Cell:
         return f"{self.task}--{self.arm}--s{self.seed}--w{self.workers}"
 
 
+class CellFailed(Exception):
+    """An arm ended in an error of its own; its first line says which."""
+
+
 def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
-    """Runs a cell unless its file is there; returns the file."""
+    """Runs a cell unless its file is there; returns the file.
+
+    Raises:
+        ImportError: the arm's library is not here.
+        CellFailed: the arm raised, now or when the cell was tried before. Its error is kept beside
+            the traces; without that file the cell is tried again.
+    """
     path = folder / f"{cell.name}.json.gz"
     if path.is_file():
         return path
+    failure = folder / f"{cell.name}{FAILED}"
+    if failure.is_file():
+        raise CellFailed(failure.read_text().splitlines()[0])
+    try:
+        found = _simulated(cell, task, scale)
+    except ImportError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        failure.write_text(f"{said}\n\n{traceback.format_exc()}")
+        raise CellFailed(said) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".part-{os.getpid()}")
+    with gzip.open(part, "wt") as out:
+        json.dump(found, out, default=float)
+    part.replace(path)
+    return path
+
+
+def _simulated(cell: Cell, task: Task, scale: Scale) -> dict[str, Any]:
     arm = make_arm(cell.arm, task, scale, cell.seed, cell.workers)
     if isinstance(task, Codecs):
         arm = OnTable(arm, task)
@@ -55,7 +90,7 @@ def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
     trace = simulate(
         task, arm, workers=cell.workers, horizon=horizon, seed=cell.seed, charge_asking=True
     )
-    found = {
+    return {
         "task": cell.task, "arm": cell.arm, "seed": cell.seed, "workers": cell.workers,
         "reference": list(scale.reference), "volume": scale.volume, "horizon": horizon,
         "asked": trace.asked, "finished": trace.finished, "stopped": trace.stopped,
@@ -64,12 +99,6 @@ def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
         "versions": _versions(), "machine": platform.platform(), "cores": os.cpu_count(),
         "events": trace.rows,
     }  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".part-{os.getpid()}")
-    with gzip.open(part, "wt") as out:
-        json.dump(found, out, default=float)
-    part.replace(path)
-    return path
 
 
 def read_cell(path: Path) -> dict[str, Any]:

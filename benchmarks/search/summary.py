@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,13 @@ from benchmarks.search.cells import Scored, read_cell, scored
 from benchmarks.search.scoring import bootstrap
 
 OURS = "ratefront"
+OWN = "codecs"
+PILOTS = ("167152", "167185", "189873")
+"""Instances of LCBench on which the searcher was first tried."""
+RATIOS = (
+    "random_budget_share", "bridge_budget_share", "final_hv_vs_best_peer",
+    "area_vs_best_peer", "area_vs_gpsampler", "final_vs_gpsampler",
+)  # fmt: skip
 BRIDGE = ("ray-optuna", "ray-optuna-asha", "ray-nsga2", "ray-gp")
 
 Runs = Mapping[str, Mapping[str, Mapping[int, Scored]]]
@@ -72,25 +80,54 @@ def task_summary(arms: Mapping[str, Mapping[int, Scored]]) -> dict[str, Any]:
 
 
 def headline(runs: Runs) -> dict[str, Any]:
-    """Medians over tasks, each with its interval over tasks and the tasks' own numbers."""
+    """Medians over tasks with their intervals, and each task's own numbers.
+
+    Tasks that pilots had seen count only where there are no others; `groups` gives the medians of
+    the recorded codecs, of the other tasks, and of the pilots' apart.
+    """
     tasks = {name: task_summary(arms) for name, arms in sorted(runs.items())}
-    out: dict[str, Any] = {"benchmark": "search", "tasks": tasks}
-    for name in (
-        "random_budget_share", "bridge_budget_share", "final_hv_vs_best_peer",
-        "area_vs_best_peer", "area_vs_gpsampler", "final_vs_gpsampler",
-    ):  # fmt: skip
-        found = [t[name]["value"] for t in tasks.values() if name in t]
-        if not found:
-            continue
-        out[name] = float(np.median(found))
-        low, high = bootstrap(np.array(found))
-        out[f"{name}_interval"] = [low, high]
-    worst = [
-        t["random_budget_share"]["worst"] for t in tasks.values() if "random_budget_share" in t
-    ]
+    groups = {
+        "codecs": [n for n in tasks if n == OWN],
+        "others": [n for n in tasks if n != OWN and n not in PILOTS],
+        "pilots": [n for n in tasks if n in PILOTS],
+    }
+    fresh = groups["codecs"] + groups["others"] or groups["pilots"]
+    return {
+        "benchmark": "search",
+        **_medians([tasks[n] for n in fresh]),
+        "groups": {
+            name: {"tasks": names, **_medians([tasks[n] for n in names])}
+            for name, names in groups.items()
+            if names
+        },
+        "tasks": tasks,
+    }
+
+
+def _medians(tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in RATIOS:
+        found = [t[name]["value"] for t in tasks if name in t]
+        if found:
+            # An interval over tasks says nothing of one task: then it is the one over its seeds.
+            own = [t[name]["interval"] for t in tasks if name in t]
+            out[name] = float(np.median(found))
+            out[f"{name}_interval"] = list(bootstrap(np.array(found))) if found[1:] else own[0]
+    worst = [t["random_budget_share"]["worst"] for t in tasks if "random_budget_share" in t]
     if worst:
         out["random_budget_share_worst_seed"] = max(worst)
     return out
+
+
+def printed(found: Any) -> Any:
+    """As JSON has it: a share that is never reached (infinite) is null."""
+    if isinstance(found, Mapping):
+        return {key: printed(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [printed(value) for value in found]
+    if isinstance(found, float) and not math.isfinite(found):
+        return None
+    return found
 
 
 def _arm(runs: Mapping[int, Scored]) -> dict[str, Any]:

@@ -16,12 +16,26 @@ _OURS = (
 )  # fmt: skip
 _OPTUNA = ("random", "random-halving", "tpe", "nsga2", "gpsampler")
 _BRIDGE = ("ray-optuna", "ray-optuna-asha", "ray-nsga2", "ray-gp")
+_PEERS = {
+    "syne-moasha": ("syne_arms", "syne"),
+    "syne-moasha-repaired": ("syne_arms", "syne"),
+    "optuna-mmp": ("mmp_arm", "optunahub"),
+    "neps-primo": ("neps_arms", "neps"),
+    "neps-moasha": ("neps_arms", "neps"),
+    "ax": ("ax_arm", "ax"),
+    "smac": ("smac_arm", "smac"),
+    "deephyper": ("deephyper_arm", "deephyper"),
+}
+"""Arm -> (module, environment): each runs in `.venv-peers-<environment>`."""
 _WHERE = {
     **dict.fromkeys(_OURS, "ours"),
     **dict.fromkeys(_OPTUNA, "optuna_arms"),
     **dict.fromkeys(_BRIDGE, "ray_bridge"),
+    **{name: module for name, (module, _) in _PEERS.items()},
 }
 ARMS = tuple(_WHERE)
+ENVIRONMENTS = {name: environment for name, (_, environment) in _PEERS.items()}
+"""Environment of each arm that does not run in Ratefront's own."""
 
 
 def make_arm(name: str, task: Task, scale: Scale, seed: int, workers: int) -> Arm:

