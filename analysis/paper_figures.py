@@ -1,7 +1,7 @@
 """Figures at the width of a paper's column, as PDF in vector form with embedded TrueType fonts.
 
-The front with its interval over resampled recordings and the attainment of its seeds; several
-sweeps over one another; what matters. Sizes are those of two-column papers: 3.4 inches for a
+The front of all codecs and of each; the attainment of its seeds; several sweeps over one another;
+what matters. Sizes are those of two-column papers: 3.4 inches for a
 column, 7 for the page. Fonts are of type 42, which publishers take and which can be searched. Files
 carry no date, so the same numbers give the same bytes.
 """
@@ -28,6 +28,9 @@ WIDTHS = {"column": 3.4, "page": 7.0}
 
 KINDS = ("front", "attainment", "importance")
 ENDINGS = (".pdf", ".svg", ".png")
+ZERO_UNDER = 0.4
+"""An axis of distortions begins at 0 where the least is under so much of the most; else a column
+would be mostly white."""
 _ASPECT = 0.72
 PAPER = {
     **STYLE,
@@ -151,7 +154,7 @@ def _front(axes: Axes, statistics: Mapping[str, Any], distortion: str) -> None:
         few = np.array([r["few_seeds"] for r in rows])
         for mask, face in ((~few, look.light), (few, "white")):
             axes.plot(rates[mask], values[mask], ls="none", marker=look.marker, ms=3.2,
-                      mfc=face, mec=look.light, mew=0.7, zorder=3,
+                      mfc=face, mec=look.light, mew=0.7, zorder=5,
                       label=codec_label(codec) if mask.any() else None)  # fmt: skip
     rates, values = _columns(said["front"])
     axes.step(rates, values, where="post", color=INK, lw=1.0, zorder=4, label="front")
@@ -230,6 +233,7 @@ def _axes(axes: Axes, rate: str, distortion: str, rates: Sequence[float] | np.nd
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    axes.set_ylim(bottom=0)
+    if axes.dataLim.y0 < ZERO_UNDER * axes.dataLim.y1:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{objective_label(rate)} ({unit_label(rate)})")
     axes.set_ylabel(f"{objective_label(distortion)} ({unit_label(distortion)})")

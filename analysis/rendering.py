@@ -1,7 +1,8 @@
 """A clip as GIF or MP4: the original and the reconstructions of operating points, in step.
 
-Bodies stand side by side with their hands enlarged below; colour is each joint's distance from
-where it was. What is drawn are the clips that trials left (`analysis.shown_clips`).
+Bodies stand side by side, or each reconstruction over the original in grey, hands enlarged below;
+colour is each joint's distance from where it was. What is drawn are the clips that trials left
+(`analysis.shown_clips`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from analysis.figures import FAINT, INK
 from analysis.fronts import DEFAULT_RATE
 from analysis.labels import number, part_label, point_label
 from analysis.log import Log, read_log
-from analysis.motion_shown import clips_asked
+from analysis.motion_shown import kept_here
 from analysis.points import points_frame
 from analysis.shown_clips import ShownClips, read_shown
 from search_spaces.errors import BadInput
@@ -34,6 +35,8 @@ ENDINGS = (".gif", ".mp4")
 MOST_POINTS = 5
 YAW, PITCH = 0.35, 0.08
 DPI = 100
+UNDER = "#c9ced4"
+"""Of the original under a reconstruction."""
 TAIL = 0.95
 """Colours end where all but a twentieth of the errors lie."""
 
@@ -57,7 +60,9 @@ class Choice:
     rate: str = DEFAULT_RATE
 
 
-def render_clip(folder: Path | str, choice: Choice, clip: str, out: Path) -> str:
+def render_clip(
+    folder: Path | str, choice: Choice, clip: str, out: Path, *, overlay: bool = False
+) -> str:
     """Writes the animation; returns which recording it shows, in words.
 
     Args:
@@ -65,15 +70,18 @@ def render_clip(folder: Path | str, choice: Choice, clip: str, out: Path) -> str
         choice: the points, 1 to `MOST_POINTS` of them; the first one says what is its best clip.
         clip: best, median, worst, or a recording's name.
         out: file that ends in .gif or .mp4.
+        overlay: the original in grey under each reconstruction, in place of beside them.
 
     Raises:
-        BadInput: no such point, clip or ending; no clips were left or may be shown; no ffmpeg.
+        BadInput: no such point, clip or ending; no clips were left, or they may not leave this
+            machine; no ffmpeg.
         NoAnswer: no point at or under a rate.
     """
     writer_of(out)
     log = read_log(folder)
-    if not clips_asked(log):
-        raise BadInput(f"{folder} was run with --no-clips, so its motion is not drawn")
+    if why := kept_here(log):
+        # Such a file is made to be shown elsewhere; the page stays where the sweep is.
+        raise BadInput(f"{folder}: no clip is drawn. {why}")
     rows = chosen_rows(points_frame(log), choice)
     shown = [_shown(log, str(row["trial"])) for row in rows]
     recording = recording_of(shown[0], clip, str(rows[0]["trial"]))
@@ -86,7 +94,7 @@ def render_clip(folder: Path | str, choice: Choice, clip: str, out: Path) -> str
     scene = Scene(shown[0], original, takes, [point_label(r) for r in rows],
                   [_rate_words(r) for r in rows], unit, factor)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
-    _write(scene, out, f"{log.name}: {recording}")
+    _write(scene, out, f"{log.name}: {recording}", overlay)
     return (
         f"{recording} ({', '.join(shown[0].why[recording]) or 'by name'}), {len(original)} frames"
     )
@@ -217,31 +225,33 @@ def _bones(shown: ShownClips, joints: np.ndarray) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _write(scene: Scene, out: Path, title: str) -> None:
+def _write(scene: Scene, out: Path, title: str, overlay: bool) -> None:
     shown = scene.shown
     full = shown.parts.get("full", np.arange(len(shown.joints)))
     hands = [(n, j) for n, j in shown.parts.items() if n.endswith("hand")]
-    panels = 1 + len(scene.takes)
-    figure = Figure(figsize=(2.9 * panels, 4.3 + 1.5 * bool(hands)), dpi=DPI)
+    original = _flat(scene.original)
+    seen: list[tuple[str, str, np.ndarray, np.ndarray | None]] = []
+    seen += [] if overlay else [("original", "", original, None)]
+    drawn_takes = [_flat(t) for t in scene.takes]
+    seen += list(zip(scene.labels, scene.rates, drawn_takes, scene.errors, strict=True))
+    panels = len(seen)
+    figure = Figure(figsize=(2.9 * max(panels, 1.2), 4.3 + 1.5 * bool(hands)), dpi=DPI)
     figure.suptitle(title, fontsize=9, color=FAINT, y=0.99)
-    errors = [None, *scene.errors]
-    words = [("original", ""), *zip(scene.labels, scene.rates, strict=True)]
     drawn = []
-    for k, motion in enumerate([scene.original, *scene.takes]):
+    for k, (label, rate, flat, errors) in enumerate(seen):
         low = 0.36 if hands else 0.08
         axes = figure.add_axes((k / panels + 0.01, low, 1 / panels - 0.02, 0.84 - low))
-        axes.set_title(words[k][0], fontsize=10, color=INK, pad=14)
-        axes.text(0.5, 1.01, words[k][1], transform=axes.transAxes, ha="center", fontsize=8,
+        axes.set_title(label, fontsize=10, color=INK, pad=14)
+        axes.text(0.5, 1.01, rate, transform=axes.transAxes, ha="center", fontsize=8,
                   color=FAINT)  # fmt: skip
-        flat = _flat(motion)
-        drawn.append(_Body(axes, flat, _bones(shown, full), errors[k], scene, _flat(scene.original),
-                           full, None))  # fmt: skip
+        drawn.append(_Body(axes, flat, _bones(shown, full), errors, scene, original, full, None,
+                           overlay))  # fmt: skip
         for h, (name, joints) in enumerate(hands):
             wide = 1 / panels / len(hands)
             inset = figure.add_axes((k / panels + h * wide + 0.006, 0.075, wide - 0.012, 0.25))
             inset.set_title(part_label(name), fontsize=7, color=FAINT, pad=2)
-            drawn.append(_Body(inset, flat, _bones(shown, joints), errors[k], scene,
-                               _flat(scene.original), joints, joints))  # fmt: skip
+            drawn.append(_Body(inset, flat, _bones(shown, joints), errors, scene, original, joints,
+                               joints, overlay))  # fmt: skip
     bar = figure.add_axes((0.3, 0.035, 0.4, 0.012))
     bar.imshow(np.linspace(0, 1, 128)[None], aspect="auto", cmap="viridis")
     bar.set_axis_off()
@@ -262,6 +272,7 @@ class _Body:
     def __init__(
         self, axes: Any, flat: np.ndarray, bones: np.ndarray, errors: np.ndarray | None,
         scene: Scene, original: np.ndarray, joints: np.ndarray, follow: np.ndarray | None,
+        under: bool,
     ) -> None:  # fmt: skip
         self._bones, self._errors, self._ceiling = bones, errors, scene.ceiling
         self._flat = flat if follow is None else flat - _middle(flat, follow)
@@ -274,17 +285,27 @@ class _Body:
         for spine in axes.spines.values():
             spine.set_visible(follow is not None)
             spine.set_color("#dddddd")
+        self._original = frame
+        self._under = LineCollection([], linewidths=4.2, capstyle="round", colors=UNDER)
+        if under:
+            axes.add_collection(self._under)
         self._lines = LineCollection([], linewidths=2.6, capstyle="round", colors=INK)
         axes.add_collection(self._lines)
 
     def show(self, frame: int) -> None:
         """Moves it to a frame."""
-        whole = np.isfinite(self._flat[frame][self._bones]).all(axis=(1, 2))
-        bones = self._bones[whole]
+        before = self._original[frame]
+        self._under.set_segments(list(before[_seen(before, self._bones)]))
+        bones = _seen(self._flat[frame], self._bones)
         self._lines.set_segments(list(self._flat[frame][bones]))
         if self._errors is not None:
             share = np.clip(self._errors[frame][bones[:, 0]] / self._ceiling, 0, 1)
             self._lines.set_color(colormaps["viridis"](share))
+
+
+def _seen(places: np.ndarray, bones: np.ndarray) -> np.ndarray:
+    """The bones both of whose joints were seen."""
+    return bones[np.isfinite(places[bones]).all(axis=(1, 2))]
 
 
 def _middle(flat: np.ndarray, joints: np.ndarray) -> np.ndarray:

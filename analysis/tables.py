@@ -1,16 +1,13 @@
-"""Tables for papers: each codec's best point at equal rates, or the front, as LaTeX (booktabs),
-Markdown or CSV.
+"""Tables for papers: each codec's best point at equal rates, or the front.
 
 Points are chosen on validation; `split` says which scores are shown. A value is a mean ± its
 standard error: over seeds where a point has several, else over recordings; the caption says which.
 The best of each column is bold within its group of equal rate; a † marks points with fewer than
-three seeds.
+three seeds. `analysis.table_forms` writes them down.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +17,12 @@ import pandas as pd
 
 from analysis.fronts import RATES, judged
 from analysis.indicators import nondominated
-from analysis.labels import error_number, number, objective_label, point_label, unit_label
+from analysis.labels import objective_label, point_label
 from analysis.log import Log
 from analysis.statistics import SEEDS, error_column, is_metric, over_recordings, seed_means
 from search_spaces.errors import BadInput
 from search_spaces.objectives import HULL, RMSE, Direction, Objective, find_metric
 
-FORMATS = ("latex", "markdown", "csv")
 FEW_SEEDS = 3
 BUDGETS = 4
 """Rates of a table where none are given, evenly spaced on a logarithmic axis."""
@@ -71,12 +67,14 @@ class Table:
         rate: the rate of its groups, an objective.
         rows: by group and rate.
         caption: what is shown, where errors come from, what the marks mean.
+        name: of the data or the sweep, for references to it.
     """
 
     columns: tuple[str, ...]
     rate: str
     rows: tuple[Row, ...]
     caption: str
+    name: str = "sweep"
 
 
 def front_table(
@@ -132,87 +130,15 @@ def front_table(
     rate = objective_label(RATES[which])
     words = {"val": "validation", "test": "test (chosen on validation)"}[split]
     few = any(r.seeds < FEW_SEEDS for r in made)
-    facts = log.facts
+    name, lowest = log.facts.name if log.facts else log.name, _inside(distortion.name)
     caption = (
-        f"{facts.name if facts else log.name}: "
-        + (f"the front of {rate.lower()} and {objective_label(distortion.name)}"
-           if rows == "front" else
-           f"each codec's lowest {objective_label(distortion.name)} at or under a {rate.lower()}")
+        f"{name}: "
+        + (f"the front of {rate.lower()} and {lowest}" if rows == "front" else
+           f"each codec's lowest {lowest} at or under a {rate.lower()}")
         + f", scores on {words}, {source}."
         + (" † Fewer than three seeds." if few else "")
     )  # fmt: skip
-    return Table(tuple(shown), RATES[which], _marked(made, shown), caption)
-
-
-def written(table: Table, form: str) -> str:
-    """A table as text.
-
-    Raises:
-        BadInput: no such form.
-    """
-    writers = {"latex": latex, "markdown": markdown, "csv": as_csv}
-    if form not in writers:
-        raise BadInput(f"no format {form!r}; there are {', '.join(FORMATS)}")
-    return writers[form](table)
-
-
-def latex(table: Table) -> str:
-    r"""Booktabs; needs `\usepackage{booktabs}` and nothing else."""
-    grouped = any(math.isfinite(r.group) for r in table.rows)
-    heads = [r"$\leq$ bits/s"] * grouped + ["Codec", "bits/s"]
-    heads += [_tex(objective_label(c)) for c in table.columns]
-    units = [""] * (grouped + 2) + [f"({_tex(unit_label(c))})" for c in table.columns]
-    align = "r" * grouped + "lr" + "r" * len(table.columns)
-    lines = [
-        r"\begin{table}", r"  \centering", rf"  \caption{{{_tex(table.caption)}}}",
-        rf"  \begin{{tabular}}{{{align}}}", r"    \toprule",
-        "    " + " & ".join(heads) + r" \\", "    " + " & ".join(units) + r" \\",
-        r"    \midrule",
-    ]  # fmt: skip
-    before = None
-    for row in table.rows:
-        new = row.group != before
-        if grouped and new and before is not None:
-            lines.append(r"    \addlinespace")
-        cells = [_budget(row.group).replace(",", r"\,") if new else ""] * grouped
-        cells += [_tex(row.label) + (r"\,$^\dagger$" if row.seeds < FEW_SEEDS else "")]
-        cells += [number(row.rate).replace(",", r"\,")]
-        cells += [_tex_cell(c) for c in row.cells]
-        lines.append("    " + " & ".join(cells) + r" \\")
-        before = row.group
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
-
-
-def markdown(table: Table) -> str:
-    """A table of GitHub's Markdown, its caption under it."""
-    grouped = any(math.isfinite(r.group) for r in table.rows)
-    heads = ["≤ bits/s"] * grouped + ["codec", "bits/s"]
-    heads += [f"{objective_label(c)} ({unit_label(c)})" for c in table.columns]
-    rules = ["---:"] * grouped + ["---", "---:"] + ["---:"] * len(table.columns)
-    lines = ["| " + " | ".join(heads) + " |", "|" + "|".join(rules) + "|"]
-    before = None
-    for row in table.rows:
-        cells = [_budget(row.group) if row.group != before else ""] * grouped
-        cells += [row.label + (" †" if row.seeds < FEW_SEEDS else ""), number(row.rate)]
-        cells += [_plain_cell(c) for c in row.cells]
-        lines.append("| " + " | ".join(c.replace("|", r"\|") for c in cells) + " |")
-        before = row.group
-    return "\n".join([*lines, "", table.caption]) + "\n"
-
-
-def as_csv(table: Table) -> str:
-    """One row per point, every value and error in a column of its own, at full precision."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    pairs = [n for c in table.columns for n in (c, error_column(c))]
-    writer.writerow(["at_most_bps", "point", "codec", table.rate, "seeds", *pairs, "best_in"])
-    for row in table.rows:
-        best = " ".join(n for n, c in zip(table.columns, row.cells, strict=True) if c.best)
-        values = [_raw(v) for c in row.cells for v in (c.value, c.error)]
-        head = [_raw(row.group), row.point, row.label, _raw(row.rate), row.seeds]
-        writer.writerow([*head, *values, best])
-    return out.getvalue()
+    return Table(tuple(shown), RATES[which], _marked(made, shown), caption, name)
 
 
 def _front(values: np.ndarray) -> list[tuple[float, int]]:
@@ -327,53 +253,11 @@ def _distance(value: float, name: str) -> float:
     return -value if metric.direction is Direction.MAX else value
 
 
+def _inside(name: str) -> str:
+    """An objective in words, inside a sentence."""
+    words = objective_label(name)
+    return words if words[1:2].isupper() else words[0].lower() + words[1:]
+
+
 def _column(name: str, split: str) -> str:
     return f"{split}_{name}"
-
-
-def _digits(cell: Cell) -> tuple[str, str]:
-    """Value and error to the same place: two digits of the error, at most four of the value."""
-    if not math.isfinite(cell.error) or cell.error <= 0:
-        return number(cell.value), ""
-    if not math.isfinite(cell.value):
-        return "–", ""
-    places = len(error_number(cell.error).partition(".")[2])
-    if cell.value:  # seeds that hardly differ would ask for more digits than anyone reads
-        places = min(places, max(0, 3 - math.floor(math.log10(abs(cell.value)))))
-    error = f"{cell.error:.{places}f}"
-    least = f"{10.0**-places:.{places}f}"
-    return f"{cell.value:,.{places}f}", f"<{least}" if float(error) == 0 else error
-
-
-def _tex_cell(cell: Cell) -> str:
-    value, error = (t.replace(",", r"\,").replace("–", "--") for t in _digits(cell))
-    if value == "--":
-        return value
-    shown = rf"\mathbf{{{value}}}" if cell.best else value
-    return f"${shown} \\pm {error}$" if error else f"${shown}$"
-
-
-def _budget(rate: float) -> str:
-    return f"{rate:,.0f}" if rate.is_integer() else f"{rate:,g}"
-
-
-def _plain_cell(cell: Cell) -> str:
-    value, error = _digits(cell)
-    shown = f"**{value}**" if cell.best else value
-    return f"{shown} ± {error}" if error else shown
-
-
-def _raw(value: float) -> str:
-    return repr(float(value)) if math.isfinite(value) else ""
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "×": r"$\times$", "÷": r"$\div$", "±": r"$\pm$", "≤": r"$\leq$", "†": r"$^\dagger$",
-    "³": r"$^3$", "–": "--",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in text)

@@ -130,7 +130,8 @@ def table(
     from analysis.deciding import distortion_of
     from analysis.fronts import RATES, NoAnswer
     from analysis.points import clips_frame, points_frame, read_log
-    from analysis.tables import FORMATS, front_table, written
+    from analysis.table_forms import FORMATS, written
+    from analysis.tables import front_table
 
     if form not in FORMATS:
         raise BadInput(f"--format {form}: there are {', '.join(FORMATS)}")

@@ -34,25 +34,26 @@ def render(
     rate: Annotated[
         str, typer.Option(help="Which rate --at means: stream, nominal, model or entropy.")
     ] = "stream",
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="The original in grey under each codec, not beside.")
+    ] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="File that ends in .gif or .mp4.")] = (
         Path("clip.gif")
     ),
 ) -> None:
     """Draw a clip of validation: original and codecs side by side, hands large, error in colour.
 
+    A sweep that was run with --no-clips is not drawn, nor motion that says redistribute: no.
+
     Example: ratefront render sweeps/first --at 300 --at 900 --clip worst -o worst.gif
     """
     from analysis.fronts import NoAnswer
-    from analysis.log import read_log
-    from analysis.motion_shown import kept_here
     from analysis.rendering import Choice, render_clip
 
     choice = Choice(point or (), trial or (), at or (), depth, rate)
     try:
-        said = render_clip(folder, choice, clip, out)
+        said = render_clip(folder, choice, clip, out, overlay=overlay)
     except NoAnswer as error:
         print(f"ratefront: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     console.print(f"{out}: {said}", highlight=False, soft_wrap=True, markup=False)
-    if why := kept_here(read_log(folder)):
-        console.print(f"It shows motion. {why}", highlight=False, soft_wrap=True, markup=False)

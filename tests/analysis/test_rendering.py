@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from analysis.fronts import NoAnswer
 from analysis.points import points_frame, read_log
-from analysis.rendering import Choice, render_clip
+from analysis.rendering import UNDER, Choice, render_clip
 from search_spaces.errors import BadInput
 from tests.analysis.make_motion import FRAMES
 from tests.analysis.make_sweep import FakeSweep
@@ -23,6 +22,12 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rendered") / "sweep"
     sweep = FakeSweep(trials=4, failures=False, motion=True)
     return sweep.write(folder, np.random.default_rng(8))
+
+
+def greys(picture: np.ndarray) -> int:
+    """How many pixels of the bodies have the colour of an original that lies under another."""
+    grey = np.array([int(UNDER[k : k + 2], 16) for k in (1, 3, 5)])
+    return int((np.abs(picture[: int(0.6 * len(picture))] - grey).max(axis=2) < 12).sum())
 
 
 def test_a_gif_has_every_frame_and_moves(swept: Path, tmp_path: Path) -> None:
@@ -41,6 +46,7 @@ def test_a_gif_has_every_frame_and_moves(swept: Path, tmp_path: Path) -> None:
     colour = np.ptp(first, axis=2) > 60
     body = slice(0, int(0.9 * len(first)))
     assert not colour[body, :wide].any() and colour[body, wide:].any()
+    assert greys(first) < 1000
 
 
 @pytest.mark.parametrize(
@@ -75,14 +81,17 @@ def test_a_rate_under_every_point_has_no_answer(swept: Path, tmp_path: Path) -> 
         render_clip(swept, Choice(rates=(1.0,), rate="nominal"), "best", tmp_path / "a.gif")
 
 
-def test_older_trials_and_sweeps_without_clips_say_so(swept: Path, tmp_path: Path) -> None:
+def test_over_one_another_the_original_lies_under_the_codec(swept: Path, tmp_path: Path) -> None:
+    out = tmp_path / "over.gif"
+    render_clip(swept, Choice(trials=("t000",)), "worst", out, overlay=True)
+    with Image.open(out) as image:
+        picture = np.asarray(image.convert("RGB")).astype(int)
+    assert picture.shape[1] < picture.shape[0]  # one panel
+    assert greys(picture) > 2000
+
+
+def test_older_trials_say_so(swept: Path, tmp_path: Path) -> None:
     older = Path(shutil.copytree(swept, tmp_path / "older"))
     (older / "trials" / "t000" / "shown.npz").unlink()
     with pytest.raises(BadInput, match="t000 left no clips that can be read"):
         render_clip(older, Choice(trials=("t000",)), "best", tmp_path / "a.gif")
-    lines = (older / "log.jsonl").read_text().splitlines()
-    begun = json.loads(lines[0])
-    begun["spec"]["run"] = {"clips": False}
-    (older / "log.jsonl").write_text("\n".join([json.dumps(begun), *lines[1:]]) + "\n")
-    with pytest.raises(BadInput, match="was run with --no-clips"):
-        render_clip(older, Choice(trials=("t001",)), "best", tmp_path / "a.gif")

@@ -6,6 +6,9 @@ import csv
 import io
 import math
 import re
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,12 @@ import pandas as pd
 import pytest
 
 from analysis.deciding import distortion_of
+from analysis.front_statistics import front_statistics
 from analysis.log import Log, read_log
+from analysis.paper_figures import paper_figure, save
 from analysis.points import clips_frame, points_frame
-from analysis.tables import Cell, Row, Table, as_csv, front_table, latex, markdown, written
+from analysis.table_forms import as_csv, latex, markdown, written
+from analysis.tables import Cell, Row, Table, front_table
 from search_spaces.errors import BadInput
 
 Loaded = tuple[Log, pd.DataFrame, pd.DataFrame]
@@ -44,18 +50,95 @@ BY_HAND = Table(
 )
 
 
+NARROW = replace(
+    BY_HAND,
+    columns=BY_HAND.columns[:1],
+    rows=tuple(replace(r, cells=r.cells[:1]) for r in BY_HAND.rows),
+    name="narrow",
+)
+
+NASTY = replace(
+    BY_HAND,
+    columns=(*BY_HAND.columns, "jerk_mps3"),
+    rows=tuple(
+        replace(
+            r,
+            label=f"{{a}}_b\\c #1 & 5 % ~ ^ $x$ < > | {r.label}",
+            cells=(*r.cells, Cell(1e6, 2e4)),
+        )
+        for r in BY_HAND.rows
+    ),
+    caption="α_0: 100 % ± 3 ≤ 4 × 2 ÷ 8 … “fast” → {slow} – m/s³ & #1 ~ ^ \\",
+    name="CMU iClone_2 (é)",
+)
+"""Every sign that TeX takes for itself."""
+
+
 def test_latex_is_booktabs_with_what_is_special_escaped() -> None:
     text = latex(BY_HAND)
     assert r"$\mathbf{1.234} \pm 0.012$" in text or r"$\mathbf{1.235} \pm 0.012$" in text
     assert r"a\_b \& 5 \%\,$^\dagger$ & 1\,200 & $12.5$ & --" in text
     assert r"RQ-VAE 32$\times$2 & 300" in text
-    assert r"\caption{Motion of 100 \%: $\pm$.}" in text
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{rlrrr}"):
+    assert r"\caption{Motion of 100 \%: $\pm$.}" in text and r"\label{tab:sweep}" in text
+    assert r"At most & Codec & Rate & Full pose & Wrist \\" in text
+    assert r"(bits/s) &  & (bits/s) & RMSE (cm) & hull (\%) \\" in text
+
+
+@pytest.mark.parametrize("table", [BY_HAND, NASTY], ids=["plain", "nasty"])
+def test_latex_is_whole_without_asking_tex(table: Table) -> None:
+    text = latex(table)
+    begun = re.findall(r"\\begin\{([a-z*]+)\}", text)
+    assert begun == re.findall(r"\\end\{([a-z*]+)\}", text)[::-1] and len(begun) == 2
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption", r"\label"):
         assert text.count(rule) == 1
-    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
-    ended = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert [len(re.findall(r"(?<!\\)&", line)) for line in ended] == [4] * 4
-    assert not re.search(r"(?<!\\)[%_#]", text)
+    assert text.index(r"\caption") < text.index(r"\label") < text.index(r"\toprule")
+    bare = re.sub(r"\\.", "", text)  # without what is escaped
+    assert not re.search(r"[%#~|<>]", re.sub(r"\$[^$]*\$", "", bare))
+    assert bare.count("$") % 2 == 0 and "_" not in bare
+    depth = np.cumsum([(sign == "{") - (sign == "}") for sign in bare])
+    assert depth.min() >= 0 and depth[-1] == 0
+    columns = 3 + len(table.columns)
+    assert r"\begin{tabular}{@{}rl" + "r" * (columns - 2) + "@{}}" in text
+    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")].splitlines()
+    ended = [line for line in body if line.endswith(r"\\")]
+    assert len(ended) == 2 + len(table.rows)
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in ended} == {columns - 1}
+
+
+def test_what_a_column_cannot_hold_goes_across_the_page() -> None:
+    assert r"\begin{table*}" in latex(NASTY) and r"\label{tab:cmu-iclone-2-e}" in latex(NASTY)
+    assert r"\begin{table*}" in latex(BY_HAND) and r"\begin{table}" in latex(NARROW)
+
+
+ARTICLE = r"""\documentclass[10pt,twocolumn]{article}
+\usepackage{booktabs,graphicx}
+\begin{document}
+\input{plain}\input{narrow}\input{nasty}
+Tables~\ref{tab:sweep}, \ref{tab:narrow} and~\ref{tab:cmu-iclone-2-e}.
+\begin{figure}\includegraphics[width=\columnwidth]{front}\caption{A front.}\end{figure}
+\end{document}
+"""
+
+
+@pytest.mark.long
+def test_tex_sets_it_in_two_columns(loaded: Loaded, tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    log, points, clips = loaded
+    said = front_statistics(points, clips, rate=log.rate, resamples=0, with_importance=False)
+    save(paper_figure(said, "rmse_full_cm"), tmp_path / "front.pdf")
+    for name, table in (("plain", BY_HAND), ("narrow", NARROW), ("nasty", NASTY)):
+        # The Greek letter and the quotation marks need fonts of their own, in any paper.
+        text = latex(table).replace("α", "a").replace("“", "``").replace("”", "''")
+        (tmp_path / f"{name}.tex").write_text(text, encoding="utf-8")
+    (tmp_path / "paper.tex").write_text(ARTICLE, encoding="utf-8")
+    for _ in range(2):  # the second run knows the references
+        ran = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"],
+                             cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+        assert ran.returncode == 0, ran.stdout[-2000:]
+    said_of_it = (tmp_path / "paper.log").read_text(encoding="latin-1")
+    assert "Overfull" not in said_of_it and "undefined" not in said_of_it
+    assert b"/Type3" not in (tmp_path / "paper.pdf").read_bytes()
 
 
 def test_markdown_has_as_many_cells_in_every_row() -> None:
