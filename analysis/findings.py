@@ -28,7 +28,7 @@ from analysis.labels import codec_label, objective_label, part_label, quantity
 from analysis.log import Log
 from analysis.points import Tables, front_objectives, point_rows
 from analysis.rates import beside_nominal, few_tokens, is_baseline, is_trivial
-from analysis.statistics import SAME_POINT, over_recordings, seed_means
+from analysis.statistics import SAME_POINT, seed_means
 from analysis.verdicts import Standing, dominators
 from search_spaces.objectives import Objective
 from search_spaces.rate import TOKENS_PER_CODE
@@ -108,7 +108,15 @@ class Findings:
 
     def front_of(self, distortion: str, rate: Objective | None = None) -> pd.DataFrame:
         """Front of the rate and a distortion on validation, rows of `means`."""
-        return beside_nominal(front(self.means, [rate or self.log.rate, distortion]).rows)
+        key = distortion, (rate or self.log.rate).name
+        if key not in self._fronts:
+            rows = front(self.means, [rate or self.log.rate, distortion]).rows
+            self._fronts[key] = beside_nominal(rows)
+        return self._fronts[key]
+
+    @cached_property
+    def _fronts(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return {}
 
     @cached_property
     def standings(self) -> dict[str, list[Standing]]:
@@ -220,11 +228,6 @@ class Findings:
         for rows in found.values():
             rows.sort(key=lambda r: float(r.get("test_rate_stream_bps") or 0.0))
         return {name: rows for name, rows in found.items() if rows}
-
-    @cached_property
-    def recordings(self) -> pd.DataFrame:
-        """Mean and standard error over recordings, per point, split and metric."""
-        return over_recordings(self.tables.clips)
 
     @cached_property
     def warnings(self) -> list[str]:

@@ -100,9 +100,8 @@ def front(frame: pd.DataFrame, names: Sequence[str | Objective], split: str = "v
         split: which measurements to judge by.
     """
     values = objective_values(frame, names, split)
-    order = np.lexsort(values.T[::-1]) if len(values) else np.arange(0)
-    mask = nondominated(values)
-    chosen = [i for i in order if mask[i]]
+    chosen = np.flatnonzero(nondominated(values))
+    chosen = chosen[np.lexsort(values[chosen].T[::-1])] if len(chosen) else chosen
     dropped = int((~np.isfinite(values).all(axis=1)).sum())
     return Front(frame.iloc[chosen], _objectives(names), dropped)
 

@@ -7,9 +7,10 @@ is dropped and counted; any other line that cannot be read is an error with its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from search_spaces.objectives import Objective, objectives
 from search_spaces.record import LOG_FILE, RECORD_VERSION, STATUSES
 
 Event = dict[str, Any]
+BATCH = 256
+"""Lines of the log that are read together."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,7 @@ def read_log(folder: Path | str, *, begun: bool = True) -> Log:
         )
     events: list[Event] = []
     torn, pending = 0, 0
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        event = _parsed(line)
+    for number, event in _numbered(path):
         if pending and event is not None and event["event"] != "resumed":
             raise BadInput(
                 f"{path}, line {pending}: not a JSON event; the log is damaged there, put back a "
@@ -144,12 +143,32 @@ def read_log(folder: Path | str, *, begun: bool = True) -> Log:
     return log
 
 
-def _parsed(line: str) -> Event | None:
+def _numbered(path: Path) -> Iterator[tuple[int, Event | None]]:
+    """Number of each line that is not empty, and its event; None where it holds none."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = ((n, line) for n, line in enumerate(file, 1) if line.strip())
+        while batch := list(islice(lines, BATCH)):
+            numbers, texts = zip(*batch, strict=True)
+            yield from zip(numbers, _parsed(texts), strict=True)
+
+
+def _parsed(lines: Sequence[str]) -> list[Event | None]:
+    """Event of each line. Lines read together share the names of their keys, which is most of the
+    memory of a long log, and are read sooner; where one is damaged, each is read alone."""
     try:
-        event = json.loads(line)
+        found = json.loads(f"[{','.join(lines)}]")
+    except ValueError:
+        found = []
+    if len(found) != len(lines):
+        found = [_alone(line) for line in lines]
+    return [e if isinstance(e, dict) and isinstance(e.get("event"), str) else None for e in found]
+
+
+def _alone(line: str) -> Any:
+    try:
+        return json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def record_version(sweep: Event) -> int:

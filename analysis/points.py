@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.clip_rows import trial_clips
+from analysis.csv_text import write_csv
 from analysis.fronts import FULL_POSE, front, full_pose_of
 from analysis.log import Event, Log, read_log
 from analysis.rates import beside_nominal
 from analysis.statistics import is_rate, is_score, seed_means
-from search_spaces.errors import BadInput
 from search_spaces.objectives import (
     HULL_ERROR,
     RATE_NOMINAL,
@@ -31,7 +32,6 @@ from search_spaces.objectives import (
     objectives,
 )
 from search_spaces.record import (
-    CLIP_COLUMNS,
     CLIPS_TABLE,
     COST_COLUMNS,
     FRONT_TABLE,
@@ -39,9 +39,7 @@ from search_spaces.record import (
     POINTS_CSV,
     POINTS_TABLE,
     STATUSES,
-    TRIAL_CLIPS_FILE,
     TRIAL_COLUMNS,
-    TRIALS_FOLDER,
     TRIALS_TABLE,
     point_id,
 )
@@ -69,13 +67,18 @@ class Tables:
 
 
 def point_rows(log: Log) -> dict[str, tuple[Event, float]]:
-    """Row of each operating point and the running time (s) at which it came, in log order."""
+    """Row of each operating point and the running time (s) at which it came, in log order.
+
+    Rows are those of the log itself, not to be changed.
+    """
     rows: dict[str, tuple[Event, float]] = {}
     for event, clock in zip(log.events, log.clock, strict=True):
         if event["event"] != "point":
             continue
-        row = {"trial": event.get("trial"), **event["row"]}
-        row.setdefault("point", point_id(str(row["trial"]), int(row.get("depth", 0))))
+        row = event["row"]
+        if "trial" not in row or "point" not in row:
+            row = {"trial": event.get("trial"), **row}
+            row.setdefault("point", point_id(str(row["trial"]), int(row.get("depth", 0))))
         rows.pop(str(row["point"]), None)  # so that a repeated point stands where it came last
         rows[str(row["point"])] = (row, clock)
     return rows
@@ -143,25 +146,10 @@ def clips_frame(log: Log, only: Collection[str] | None = None) -> pd.DataFrame:
     if only is not None:
         wanted = set(only)
         points = {p: row for p, row in points.items() if p in wanted}
-    frames = []
-    for trial in dict.fromkeys(str(row["trial"]) for row, _ in points.values()):
-        path = log.folder / TRIALS_FOLDER / trial / TRIAL_CLIPS_FILE
-        if path.is_file():
-            frames.append(_read_clips(path, trial))
-    if not frames:
-        return pd.DataFrame(columns=list(CLIP_COLUMNS))
-    clips = pd.concat(frames, ignore_index=True)
-    return clips[clips["point"].isin(list(points))].reset_index(drop=True)
-
-
-def _read_clips(path: Path, trial: str) -> pd.DataFrame:
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); delete the trial's folder") from error
-    if "trial" not in frame.columns:
-        frame.insert(0, "trial", trial)
-    return frame
+    trials = dict.fromkeys(str(row["trial"]) for row, _ in points.values())
+    clips = trial_clips(log.folder, trials)
+    asked = clips["point"].isin(list(points))
+    return clips if asked.all() else clips[asked].reset_index(drop=True)
 
 
 def front_objectives(log: Log, points: pd.DataFrame) -> list[Objective]:
@@ -180,17 +168,20 @@ def _measured(points: pd.DataFrame, column: str) -> bool:
     return column in points.columns and (points.empty or bool(points[column].notna().any()))
 
 
-def write_tables(folder: Path | str) -> Tables:
+def write_tables(sweep: Path | str | Log) -> Tables:
     """Makes every table of a sweep directory anew from its log.
 
     Writes `trials.csv`, `points.parquet`, `points.csv`, `clips.parquet`, `front.csv` (full pose)
     and `front_<objective>.csv`. A front holds the points that are non-dominated on validation over
     the rate and one distortion, with their test scores; with several seeds, their `seed_means`.
 
+    Args:
+        sweep: a sweep directory, or its log where it was read already.
+
     Raises:
-        BadInput: `folder` is no sweep directory, or its log cannot be read.
+        BadInput: `sweep` is no sweep directory, or its log cannot be read.
     """
-    log = read_log(folder)
+    log = sweep if isinstance(sweep, Log) else read_log(sweep)
     points, trials, clips = points_frame(log), trials_frame(log), clips_frame(log)
     means = seed_means(points)
     fronts = {
@@ -198,17 +189,17 @@ def write_tables(folder: Path | str) -> Tables:
         for o in front_objectives(log, points)
         if log.rate.column("val") in points.columns
     }
-    _write(log.folder / TRIALS_TABLE, partial(trials.to_csv, index=False))
-    _write(log.folder / POINTS_CSV, partial(points.to_csv, index=False))
+    _write(log.folder / TRIALS_TABLE, partial(write_csv, trials))
+    _write(log.folder / POINTS_CSV, partial(write_csv, points))
     _write(log.folder / POINTS_TABLE, partial(_storable(points).to_parquet, index=False))
     _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
     full_pose = full_pose_of(points.columns)
     full = fronts.get(full_pose, means.iloc[:0])
-    _write(log.folder / FRONT_TABLE, partial(full.to_csv, index=False))
+    _write(log.folder / FRONT_TABLE, partial(write_csv, full))
     for name, rows in fronts.items():
         if name != full_pose:
             place = log.folder / FRONT_TABLE.replace(".csv", f"_{name}.csv")
-            _write(place, partial(rows.to_csv, index=False))
+            _write(place, partial(write_csv, rows))
     return Tables(trials, points, clips, fronts)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.statistics import is_score
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
+from search_spaces.families import family_of
 from search_spaces.objectives import (
     RATE_HEADER,
     RATE_MODEL,
@@ -25,6 +26,7 @@ from search_spaces.objectives import (
 )
 from search_spaces.rate import TOKENS_PER_CODE, tokens_per_code
 from search_spaces.record import POINT_KEYS, QUANTISED_FLOATS, TRIVIAL_CODECS
+from search_spaces.space import base_key
 
 MEASURED_SPLITS = ("val", "test")
 
@@ -102,7 +104,28 @@ def few_tokens(points: pd.DataFrame, facts: DataFacts | None, split: str) -> np.
     if facts is None or column not in points.columns:
         return np.zeros(len(points), dtype=bool)
     asked = points[[c for c in points.columns if not is_score(str(c)) or c == column]]
-    return np.array([_few(row, facts, row[column]) for row in asked.to_dict("records")], dtype=bool)
+    few = np.zeros(len(points), dtype=bool)
+    codecs = asked["codec"].to_numpy(dtype=object) if "codec" in asked else np.full(len(few), None)
+    for codec in pd.unique(codecs):
+        own = np.flatnonzero(codecs == codec) if codec == codec else np.flatnonzero(pd.isna(codecs))
+        # Thousands of trials differ in what no rate follows from: alike ones are judged once.
+        rows = asked.iloc[own].reset_index(drop=True)
+        alike = rows.groupby([c for c in rows if _counts(codec, str(c), column)], dropna=False,
+                             sort=False).ngroup().to_numpy()  # fmt: skip
+        first = rows[~pd.Series(alike).duplicated()].to_dict("records")
+        few[own] = np.array([_few(row, facts, row[column]) for row in first], dtype=bool)[alike]
+    return few
+
+
+def _counts(codec: Any, column: str, tokens: str) -> bool:
+    """Whether the tokens for each code may follow from a column of points."""
+    if column in (tokens, "depth", "codebook_size"):
+        return True
+    try:
+        family = family_of({"codec": codec})
+    except BadInput:  # a plugin's codec, without the plugin
+        return False
+    return base_key(column, family.rate_keys) in family.rate_keys
 
 
 def _few(row: Mapping[Hashable, Any], facts: DataFacts, tokens: Any) -> bool:

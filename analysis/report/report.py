@@ -58,8 +58,8 @@ def build_report(folder: Path | str, *, clips: bool = True) -> Path:
     from analysis.figures import write_figures
 
     folder = Path(folder)
-    tables = write_tables(folder)
-    findings = Findings(read_log(folder), tables)
+    log = read_log(folder)
+    findings = Findings(log, write_tables(log))
     write_figures(findings, folder / FIGURES_FOLDER)
     target = folder / REPORT_FILE
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

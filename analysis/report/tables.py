@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.evaluations import Evaluation
@@ -22,7 +23,7 @@ from analysis.labels import (
 from analysis.points import configuration_columns
 from analysis.rates import ratio_column, share_column
 from analysis.report.payload import plain
-from analysis.statistics import SAME_POINT, is_metric
+from analysis.statistics import SAME_POINT, is_metric, over_recordings
 from search_spaces.objectives import RATE_MODEL, RATE_STREAM
 
 Cell = tuple[str, Any]
@@ -39,18 +40,20 @@ def front_table(findings: Findings) -> dict[str, Any]:
     model = [c for c in (RATE_MODEL.column("val"),) if c in front.columns]
     names = [o.name for o in findings.distortions]
     columns = [c for n in names for c in (f"val_{n}", f"test_{n}") if c in front.columns]
-    errors = findings.recordings
-    tested = errors[(errors["split"] == "test") & (errors["metric"] == findings.full_pose)]
-    spread = {r["point"]: r for r in tested.to_dict("records")}
+    clips = findings.tables.clips
+    tested = clips[(clips["split"] == "test") & (clips["metric"] == findings.full_pose)]
+    spoken = bool(np.isfinite(tested["value"].astype(float)).any())
+    own = over_recordings(tested[tested["point"].isin(front["point"])]) if spoken else tested
+    spread = {r["point"]: r for r in own.to_dict("records")}
     head = [("Codec", ""), ("Levels", "decoded of trained")]
     head += [heading(c) for c in [*rates, *shares, *model, *columns]]
-    head += [("± over recordings", "test, full pose")] * bool(spread)
+    head += [("± over recordings", "test, full pose")] * spoken
     head += [("Seeds", "")] * (findings.seeds > 1) + [("Training", "s"), ("Configuration", "")]
     config = [c for c in configuration_columns(findings.means) if c != "codec"]
     rows = []
     for row in front.to_dict("records"):
         cells = [*identity(row), *(cell(row, c) for c in [*rates, *shares, *model, *columns])]
-        if spread:
+        if spoken:
             each = spread.get(row["point"])
             shown = f"± {error_number(each['se'])} (n {each['recordings']})" if each else "–"
             cells.append((shown, plain(each["se"]) if each else None))

@@ -172,3 +172,30 @@ def test_scores_that_were_not_finite_are_numbers_again(own_copy: Path) -> None:
     assert points["val_rmse_full_cm"].dtype == float
     assert points.set_index("point")["val_rmse_full_cm"].isna()["lost"]
     assert "val_mine_percent" not in configuration_columns(points)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 1000])
+def test_lines_read_together_are_the_lines_read_alone(
+    own_copy: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    alone = [json.loads(line) for line in (own_copy / LOG_FILE).read_text().splitlines()]
+    monkeypatch.setattr("analysis.log.BATCH", batch)
+    assert list(read_log(own_copy).events) == alone
+    # Two events on a line, and a line that goes on in the next, are no events.
+    append(own_copy, event("finished").strip() + "," + event("finished"), event("resumed"))
+    append(own_copy, '{"event": "x", "a": [1\n', event("resumed"), '{"event": "x"\n')
+    log = read_log(own_copy)
+    assert log.torn == 3 and [e["event"] for e in log.events[len(alone) :]] == ["resumed"] * 2
+
+
+def test_tables_of_a_log_are_those_of_its_folder(own_copy: Path) -> None:
+    of_folder, of_log = write_tables(own_copy), write_tables(read_log(own_copy))
+    pd.testing.assert_frame_equal(of_folder.points, of_log.points)
+    pd.testing.assert_frame_equal(of_folder.clips, of_log.clips)
+
+
+def test_the_log_keeps_its_rows(own_copy: Path) -> None:
+    log = read_log(own_copy)
+    before = json.dumps(log.events)
+    write_tables(log)
+    assert json.dumps(log.events) == before

@@ -132,6 +132,26 @@ def test_few_tokens_are_found_on_each_split(one_seed: Path) -> None:
     assert few_tokens(points, None, "val").tolist() == [False] * 5
 
 
+def test_points_alike_in_what_counts_are_judged_as_each_alone(one_seed: Path) -> None:
+    facts, rng = facts_of(one_seed), np.random.default_rng(0)
+    count = 200
+    points = pd.DataFrame(
+        {
+            "codec": rng.choice(["kmeans", "rqvae", "temporal_rvq", "a plugin's"], count),
+            "codebook_size": rng.choice([8, 64], count),
+            "codebook_size.body": rng.choice([np.nan, 128], count),
+            "quantizer_depth": 3.0,
+            "compression": rng.choice([1, 4, 8], count),
+            "learning_rate": rng.uniform(size=count),
+            "depth": rng.integers(1, 4, count),
+            "val_tokens": rng.choice([900.0, 2000.0, 9000.0, np.nan], count),
+        }
+    )
+    each = [bool(few_tokens(points.iloc[[i]], facts, "val")[0]) for i in range(count)]
+    assert few_tokens(points, facts, "val").tolist() == each
+    assert 0.2 < np.mean(each) < 0.8
+
+
 def test_quantised_floats_are_no_bound(one_seed: Path) -> None:
     findings = Findings(read_log(one_seed), write_tables(one_seed))
     assert [b["codec"] for b in findings.bounds] == ["mean pose", "nearest training frame"]
