@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.generations import SAME_DATA
+from cluster.schedulers.decisions import FollowsCurves
 from cluster.searchers.searcher import Searcher
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from analysis.log import Log
 
 Configuration = Callable[[Config], Config]
-_SAME = (*SAME_DATA, "mirrored")
+SAME = {
+    "unit": "another unit", "fps": "another rate", "features": "other features",
+    "root": "another root", "mirrored": "other mirroring", "data_hash": "other motion",
+    "part_names": "other parts", "parts": "other joints", "split_hash": "another split",
+}  # fmt: skip
+"""Facts that a codec and the generator on it share, in words: those that explain others first."""
 
 
 class InputsFirst:
@@ -87,6 +92,22 @@ class InputsFirst:
         number = self._numbers[ask]
         if number is not None:
             self._inner.tell(number, values, points=points, refused=refused)
+
+    def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
+        """A trial on its way, for a searcher that follows curves."""
+        number = self._numbers[ask]
+        if number is not None and isinstance(self._inner, FollowsCurves):
+            self._inner.report(number, share, points)
+
+    def stopped(self, ask: int) -> None:
+        """A stopped trial, which has no values for a searcher that follows no curves."""
+        number = self._numbers[ask]
+        if number is None:
+            return
+        if isinstance(self._inner, FollowsCurves):
+            self._inner.stopped(number)
+        else:
+            self._inner.tell(number, None)
 
 
 def implied_codecs(spec: SweepSpec) -> int:
@@ -228,10 +249,22 @@ def _exported(folder: Path, facts: DataFacts, into: Path) -> Config:
 
 
 def _same_motion(where: Path, theirs: DataFacts, ours: DataFacts) -> None:
-    for what in _SAME:
+    for what, word in SAME.items():
         was, now = getattr(theirs, what), getattr(ours, what)
         if was != now:
             raise BadInput(
-                f"inputs: the codec in {where} was trained with {what} {was}, here it is {now}; "
-                "a generator needs a codec of the same motion, split and features"
+                f"inputs: the codec in {where} was trained with {word} "
+                f"({_shown(what, was, now)}); a generator needs a codec of the same motion, split "
+                "and features: name one, or set data as it was there"
             )
+
+
+def _shown(what: str, was: Any, now: Any) -> str:
+    """Both values; of parts, the first that differs."""
+    if what != "parts":
+        return f"{what} {was}, here {now}"
+    one, other = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
+    return (
+        f"{one.name}: {one.joints} joints and {one.dimensions} features, here {other.joints} and "
+        f"{other.dimensions}"
+    )
