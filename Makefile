@@ -20,7 +20,7 @@ help:
 	@echo 'make test-long  the tests marked long'
 	@echo 'make lint       ruff, mypy and the arrows between the packages'
 	@echo 'make bench      every benchmark, in its quick form'
-	@echo 'make bench-peers  install what benchmarks/fronts.py is measured against, apart'
+	@echo 'make bench-peers  install what benchmarks are measured against, each apart'
 	@echo 'Another interpreter: make setup PYTHON=python3.12'
 
 setup: $(STAMP)
@@ -57,7 +57,19 @@ bench: setup
 	@set -e; for benchmark in benchmarks/*.py; do \
 	    echo "== $$benchmark"; $(BIN)/python "$$benchmark" --quick; done
 
-# In an environment of its own: pymoo brings packages that Ratefront has no use for.
+# Each peer in an environment of its own: they bring what Ratefront has no use for, and versions
+# that do not go together. One that does not install is said, and the others are made all the same.
+PEERS := $(basename $(notdir $(wildcard benchmarks/search/environments/*.txt)))
+
 bench-peers:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pymoo==0.6.2
+	@for peer in $(PEERS); do \
+	    echo "== .venv-peers-$$peer"; \
+	    listed=benchmarks/search/environments/$$peer.txt; \
+	    $(PYTHON) -m venv .venv-peers-$$peer; \
+	    pip=".venv-peers-$$peer/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	    { ! grep -q '^torch==' $$listed || \
+	        $$pip $(if $(TORCH_ARGS),--no-deps $(TORCH_ARGS)) "$$(grep '^torch==' $$listed)"; } && \
+	    $$pip -r $$listed || echo "$$peer does not install here; its arms are left out" >&2; \
+	done
