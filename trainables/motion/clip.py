@@ -34,6 +34,10 @@ class Clip:
         source_fps: frames per second of the file, where it was resampled since; 0 where not.
         source_frames: frames of the file, where it was resampled since and is whole; 0 where not.
         approx_skeleton: whether positions stand on bones of average proportions.
+        confidence: (frames, joints) float64, 0 to 1, how sure the detector was; None where the
+            source does not say. 0 where `mask` is False.
+        session: the recording session, where several people were recorded at once; "" where each
+            recording stands for itself.
     """
 
     recording: str
@@ -48,6 +52,8 @@ class Clip:
     source_fps: float = 0.0
     source_frames: int = 0
     approx_skeleton: bool = False
+    confidence: np.ndarray | None = None
+    session: str = ""
 
     def __post_init__(self) -> None:
         frames, joints = self.positions.shape[:2]
@@ -67,6 +73,10 @@ class Clip:
             )
         if self.mask is not None and self.mask.shape != (frames, joints):
             raise BadInput(f"{where}mask must be ({frames}, {joints}), got {self.mask.shape}")
+        if self.confidence is not None and self.confidence.shape != (frames, joints):
+            raise BadInput(
+                f"{where}confidence must be ({frames}, {joints}), got {self.confidence.shape}"
+            )
         if self.unit not in UNITS:
             raise BadInput(f"{where}unit must be m, px or sw, got {self.unit!r}")
         seen = self.positions if self.mask is None else self.positions[self.mask]
@@ -91,5 +101,6 @@ class Clip:
             positions=self.positions[start:stop],
             rotations=None if self.rotations is None else self.rotations[start:stop],
             mask=None if self.mask is None else self.mask[start:stop],
+            confidence=None if self.confidence is None else self.confidence[start:stop],
             source_frames=0,
         )

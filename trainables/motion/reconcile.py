@@ -172,11 +172,14 @@ def _onto(clip: Clip, target: _Target) -> tuple[Clip, tuple[float, str] | None]:
     place = np.array([old.index(name) for name in target.names])
     positions = clip.positions[:, place]
     mask = None if clip.mask is None else clip.mask[:, place]
+    sure = None if clip.confidence is None else clip.confidence[:, place]
+    clip = replace(clip, confidence=None)  # it has the target's joints from here on
     ends = {name: end for name, end in old.end_sites.items() if name in target.names}
     rest = _rest_offsets(old, place, target.parents)
     if clip.rotations is None:
         skeleton = Skeleton(target.names, target.parents, rest, ends)
-        return replace(clip, skeleton=skeleton, positions=positions, mask=mask), None
+        kept = replace(clip, skeleton=skeleton, positions=positions, mask=mask, confidence=sure)
+        return kept, None
     world = world_orientations(clip)[:, place]
     rotations, local = to_local(target.parents, positions, world)
     both = None if mask is None else mask & mask[:, np.maximum(target.parents, 0)]
@@ -193,7 +196,7 @@ def _onto(clip: Clip, target: _Target) -> tuple[Clip, tuple[float, str] | None]:
         notes = (*notes, f"The bone to {bend[1]} bends by up to {1000 * bend[0]:.1f} mm where a "
                          "joint was left out.")  # fmt: skip
     moved = replace(clip, skeleton=skeleton, positions=positions, rotations=rotations, mask=mask)
-    return replace(moved, notes=notes), bend
+    return replace(moved, notes=notes, confidence=sure), bend
 
 
 def _new_parents(old: Skeleton, place: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from search_spaces.errors import BadInput
 from search_spaces.spec import EMBEDDED_FLAT, PROCEDURAL, DataSpec
 from trainables.motion.clip import Clip
+from trainables.motion.panoptic import find_sessions, read_session
 from trainables.motion.readers import find_recordings, read_clip
 
 
@@ -33,6 +34,9 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
         made = embedded_clips(spec.embedded_size, spec.embedded_seed, spec.fps)
         return [frontal(c) for c in made] if spec.path == EMBEDDED_FLAT else made, []
     place = Path(spec.path).expanduser()
+    sessions = find_sessions(place)
+    if sessions and not _holds_more(place):
+        return _people(sessions, spec.on_bad_file)
     files = find_recordings(place)
     folder = place if place.is_dir() else place.parent
     names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
@@ -41,7 +45,7 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
         raise BadInput(
             f"{place}: two files are called {twice[0]!r} without their suffix; rename one"
         )
-    clips, skipped = [], []
+    clips, skipped = _people(sessions, spec.on_bad_file) if sessions else ([], [])
     for file, name in zip(files, names, strict=True):
         try:
             clips.append(
@@ -53,6 +57,29 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
             skipped.append(f"skipped {file.name}: {error}")
     if not clips:
         raise BadInput(f"{place}: none of {len(files)} files could be read; {skipped[0]}")
+    return clips, skipped
+
+
+def _holds_more(place: Path) -> bool:
+    try:
+        return bool(find_recordings(place))
+    except BadInput:
+        return False
+
+
+def _people(sessions: Sequence[Path], on_bad_file: str) -> tuple[list[Clip], list[str]]:
+    """Everyone in some Panoptic sessions, and which were skipped and why."""
+    clips: list[Clip] = []
+    skipped = []
+    for session in sessions:
+        try:
+            clips += read_session(session).clips
+        except BadInput as error:
+            if on_bad_file == "error":
+                raise
+            skipped.append(f"skipped {session.name}: {error}")
+    if not clips and skipped:
+        raise BadInput(f"none of {len(sessions)} sessions could be read; {skipped[0]}")
     return clips, skipped
 
 

@@ -53,9 +53,13 @@ def resample(clip: Clip, fps: float) -> Clip:
     after = np.minimum(before + 1, clip.frames - 1)
     share = at - before  # 0..1 from `before` to `after`
     mask = None if clip.mask is None else _seen_between(clip.mask, before, after, share)
+    sure = clip.confidence
+    if sure is not None:
+        sure = (1 - share[:, None]) * sure[before] + share[:, None] * sure[after]
+        sure = sure if mask is None else np.where(mask, sure, 0.0)
     if clip.rotations is None:
         positions = _linear(clip.positions, before, after, share, clip.mask)
-        return replace(clip, fps=float(fps), positions=positions, mask=mask)
+        return replace(clip, fps=float(fps), positions=positions, mask=mask, confidence=sure)
     parents = clip.skeleton.parents
     local = to_local(parents, clip.positions, world_orientations(clip))[1]
     rotations = _slerp(clip.rotations, before, after, share)
@@ -64,7 +68,9 @@ def resample(clip: Clip, fps: float) -> Clip:
     positions, _ = forward_kinematics(parents, moved, rotations, moved[:, 0])
     if mask is not None:
         positions = np.where(mask[..., None], positions, np.nan)
-    return replace(clip, fps=float(fps), positions=positions, rotations=rotations, mask=mask)
+    return replace(
+        clip, fps=float(fps), positions=positions, rotations=rotations, mask=mask, confidence=sure
+    )
 
 
 def resampled_frames(frames: int, source_fps: float, fps: float) -> int:
@@ -220,6 +226,7 @@ def stride(clip: Clip, n: int) -> Clip:
         positions=clip.positions[::n],
         rotations=None if clip.rotations is None else clip.rotations[::n],
         mask=None if clip.mask is None else clip.mask[::n],
+        confidence=None if clip.confidence is None else clip.confidence[::n],
     )
 
 
@@ -244,7 +251,8 @@ def mirror(clip: Clip) -> Clip:
         )
     positions = clip.positions[:, opposite] * _ACROSS.diagonal()
     mask = None if clip.mask is None else clip.mask[:, opposite]
-    mirrored = replace(clip, positions=positions, mask=mask)
+    sure = None if clip.confidence is None else clip.confidence[:, opposite]
+    mirrored = replace(clip, positions=positions, mask=mask, confidence=sure)
     if clip.rotations is None:
         # without orientations, offsets are directions in the world
         across = np.broadcast_to(_ACROSS, (len(names), 3, 3))

@@ -1,7 +1,8 @@
 """Splits by recording, never by frame; in time only when asked for, or with a single recording.
 
 Which split a recording falls into follows from its name and the split's seed alone, so the order of
-files changes nothing.
+files changes nothing. Where several people were recorded at once, whole sessions are split; with
+fewer than three sessions, people.
 """
 
 from __future__ import annotations
@@ -18,28 +19,52 @@ def _draw(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
 
 
+def kept_together(clips: Sequence[Clip]) -> tuple[str, dict[str, str]]:
+    """What a split never cuts: "session", "person" or "recording", and its name per recording.
+
+    >>> kept_together([])
+    ('recording', {})
+    """
+    sessions = {c.recording: c.session or c.recording for c in clips}
+    if not any(c.session for c in clips):
+        return "recording", sessions
+    if len(set(sessions.values())) >= 3:
+        return "session", sessions
+    return "person", {c.recording: c.signer or c.recording for c in clips}
+
+
 def split_by_recording(
     clips: Sequence[Clip], shares: tuple[float, float, float], seed: int
 ) -> dict[str, list[Clip]]:
-    """Whole recordings into train, val and test, at least one each.
+    """Whole recordings (sessions, people: `kept_together`) into train, val and test, at least one
+    each.
 
     Raises:
-        BadInput: fewer than three recordings.
+        BadInput: fewer than three of them.
     """
+    what, key = kept_together(clips)
+    groups = sorted(set(key.values()))
+    if len(clips) >= 3 and len(groups) < 3:
+        raise BadInput(
+            f"{len(groups)} {what}(s) ({', '.join(groups)}) cannot be split into train, validation "
+            "and test; add more, or split each recording in time with --set split=time"
+        )
     if len(clips) < 3:
         names = ", ".join(c.recording for c in clips)
         raise BadInput(
             f"{len(clips)} recording(s) ({names}) cannot be split into train, validation and test "
             "by recording; add recordings, or split each in time with --set split=time"
         )
-    order = sorted(clips, key=lambda c: _draw(c.recording, seed))
+    order = sorted(groups, key=lambda name: _draw(name, seed))
     val = max(1, round(shares[1] * len(order)))
     test = max(1, round(shares[2] * len(order)))
     train = len(order) - val - test
     if train < 1:
         val, test, train = 1, 1, len(order) - 2
     cut = {"train": order[:train], "val": order[train : train + val], "test": order[train + val :]}
-    return {s: sorted(cut[s], key=lambda c: c.recording) for s in SPLITS}
+    of = {name: s for s in SPLITS for name in cut[s]}
+    by_name = sorted(clips, key=lambda c: c.recording)
+    return {s: [c for c in by_name if of[key[c.recording]] == s] for s in SPLITS}
 
 
 def split_in_time(
