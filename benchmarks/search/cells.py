@@ -8,8 +8,8 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from benchmarks.search.arms import make_arm
 from benchmarks.search.problem import Scale, Task
 from benchmarks.search.recorded import Codecs, OnTable
 from benchmarks.search.scoring import share_to_reach, times, volume_over_time
-from cluster.replay.simulator import simulate
+from cluster.replay.simulator import Arm, Report, simulate
+from search_spaces.space import Config
 
 PACKAGES = (
     "optuna", "ray", "numpy", "scipy", "moocore", "syne-tune", "neural-pipeline-search",
@@ -82,13 +83,17 @@ def run_cell(cell: Cell, task: Task, scale: Scale, folder: Path) -> Path:
 
 
 def _simulated(cell: Cell, task: Task, scale: Scale) -> dict[str, Any]:
-    arm = make_arm(cell.arm, task, scale, cell.seed, cell.workers)
-    if isinstance(task, Codecs):
-        arm = OnTable(arm, task)
+    made = make_arm(cell.arm, task, scale, cell.seed, cell.workers)
+    arm = OnTable(made, task) if isinstance(task, Codecs) else made
     horizon = scale.horizon(cell.workers)
     began = time.time()
     trace = simulate(
-        task, arm, workers=cell.workers, horizon=horizon, seed=cell.seed, charge_asking=True
+        Continued(task, made),
+        arm,
+        workers=cell.workers,
+        horizon=horizon,
+        seed=cell.seed,
+        charge_asking=True,
     )
     return {
         "task": cell.task, "arm": cell.arm, "seed": cell.seed, "workers": cell.workers,
@@ -115,6 +120,21 @@ def points_of(cell: Mapping[str, Any]) -> list[tuple[float, bool, np.ndarray]]:
         for e in cell["events"]
         if e["event"] != "asked"
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """A task on which an arm's paused trials go on at no cost from where they were (`resumed`)."""
+
+    task: Task
+    arm: Arm
+
+    def run(self, config: Config, seed: int) -> Sequence[Report]:
+        """What is left of a trial's reports."""
+        done = float(getattr(self.arm, "resumed", 0.0))
+        reports = self.task.run(config, seed)
+        spent = max((r.seconds for r in reports if r.share <= done), default=0.0)
+        return [replace(r, seconds=r.seconds - spent) for r in reports if r.share > done]
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,6 +53,7 @@ class HPOBench:
     """One table."""
 
     levels = 1
+    shares = (1.0,)
 
     def __init__(self, folder: Path, name: str) -> None:
         """Reads `datasets/` under a folder of the package.

@@ -42,6 +42,7 @@ class LCBench:
 
     known = Size()
     levels = 1
+    shares = tuple(e / EPOCHS for e in RUNGS)
 
     def __init__(self, folder: Path, instance: str) -> None:
         """Reads the surrogate."""

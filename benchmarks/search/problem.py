@@ -36,6 +36,10 @@ class Task(Protocol):
     def sample(self, count: int, seed: int) -> tuple[list[Config], np.ndarray, np.ndarray]:
         """Random configurations, (n, 2) points of their ends, and (configurations,) seconds."""
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of a trial's own budget, at which it may report; the last one is 1."""
+
     def works(self, config: Config) -> bool:
         """Whether a configuration can be run; where not, an arm is told at no cost."""
 

@@ -62,6 +62,7 @@ class Codecs:
         self.space = codec_space.space()
         self.rows = read_rows(path or TABLE)
         self.levels = max(len(r.rates) for r in self.rows)
+        self.shares = tuple(sorted({float(s) for r in self.rows for s in r.shares}))
         self._encoding = Encoding(self.space)
         self._x = self._weighted([r.proposal for r in self.rows])
         self._families = np.array([_family(r.proposal) for r in self.rows])
@@ -159,12 +160,13 @@ class OnTable:
         self._taken: set[int] = set()
 
     def ask(self) -> Config | None:
-        """The nearest row that this run has not had; None where it had them all."""
-        if len(self._taken) == len(self._table.rows):
-            return None
+        """The nearest row that this run has not had; None where it had them all.
+
+        A trial that an arm paused goes on as it is.
+        """
         proposal = self._arm.ask()
-        if proposal is None:
-            return None
+        if proposal is None or getattr(self._arm, "resumed", 0.0) > 0:
+            return proposal
         place = self._table.nearest(proposal, self._taken)
         if place is None:
             return None

@@ -22,6 +22,8 @@ _PEERS = {
     "optuna-mmp": ("mmp_arm", "optunahub"),
     "neps-primo": ("neps_arms", "neps"),
     "neps-moasha": ("neps_arms", "neps"),
+    "neps-primo-shipped": ("neps_arms", "neps"),
+    "neps-moasha-shipped": ("neps_arms", "neps"),
     "ax": ("ax_arm", "ax"),
     "smac": ("smac_arm", "smac"),
     "deephyper": ("deephyper_arm", "deephyper"),
