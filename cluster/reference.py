@@ -28,7 +28,8 @@ def reference_point(
     """The corner that hypervolume is measured from, fixed at the start of a sweep.
 
     For rates the largest nominal rate of the space (for that of files, beside it the mean pose's,
-    which is that of headers alone); for anything else the mean pose of train, on validation.
+    which is that of headers alone); 0 for what is maximised; for anything else the mean pose of
+    train, on validation.
     """
     mean = next(row for row in bounds if row["codec"] == MEAN_POSE)
     largest = largest_rate(spec, facts)
@@ -38,6 +39,9 @@ def reference_point(
         if objective.metric.scope is Scope.RATE or objective.metric is RATE_STREAM:
             header = value if objective.metric is RATE_STREAM and math.isfinite(value) else 0.0
             corner[objective.name] = largest + header
+            continue
+        if objective.sign < 0:
+            corner[objective.name] = 0.0
             continue
         corner[objective.name] = value if math.isfinite(value) else _worst(objective)
     return corner

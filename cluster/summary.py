@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from analysis.fronts import full_pose_of
+from analysis.best import describe_best
+from analysis.fronts import DEFAULT_RATE, RATES, NoAnswer, full_pose_of
 from analysis.labels import codec_label, unit_label
 from analysis.log import Log
 from analysis.points import Tables
@@ -17,6 +19,7 @@ from analysis.rates import ratio_column, share_column
 from analysis.statistics import seed_means
 from analysis.verdicts import dominators
 from search_spaces.families import CONDITIONING
+from search_spaces.limits import limits, rate_window
 
 _COLUMNS = (
     ("codec", "codec", "{}"),
@@ -75,6 +78,38 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     for standing in dominators(seed_means(tables.points), (log.rate, full_pose)):
         for sentence in standing.sentences:
             console.print(sentence, highlight=False)
+
+
+def print_answer(log: Log, console: Console) -> None:
+    """What a search for some rates was for: the best point at or under the highest of them.
+
+    With limits on results, how many trials kept them all.
+    """
+    spec = log.sweep.get("spec", {})
+    search = spec.get("search", {})
+    names = [o.name for o in log.objectives]
+    window = rate_window(search.get("at") or 0.0, search.get("between"), names)
+    if math.isfinite(window.high):
+        which = next((k for k, name in RATES.items() if name == window.rate), DEFAULT_RATE)
+        try:
+            found = describe_best(log.folder, window.high, which)
+        except NoAnswer as error:
+            found = str(error)
+        console.print(f"best --at {window.high:g} --rate {which}:", highlight=False)
+        console.print(found, highlight=False, soft_wrap=True, markup=False)
+    wanted = limits(spec.get("constraints", ()))
+    if wanted:
+        rows = [event["row"] for event in log.of("point")]
+        kept = [all(w.kept(_value(row, w.column())) for w in wanted) for row in rows]
+        said = " and ".join(map(str, wanted))
+        console.print(
+            f"{sum(kept)} of {len(rows)} points keep {said} on validation", highlight=False
+        )
+
+
+def _value(row: Mapping[str, Any], column: str) -> float:
+    found = row.get(column)
+    return math.nan if found is None else float(found)
 
 
 def _cell(value: Any, name: str, form: str) -> str:

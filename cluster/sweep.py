@@ -23,7 +23,7 @@ from cluster.reference import metric_versions, reference_point, versions
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
 from cluster.store import Store, take_back
-from search_spaces.constraints import refusal
+from cluster.wanted import Wanted
 from search_spaces.data_facts import DataFacts
 from search_spaces.data_terms import TERMS_FILE, read_terms
 from search_spaces.errors import BadInput
@@ -80,6 +80,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     spec, data, said = _prepared(spec, console)
     with staged(spec, data.facts) as (spec, codec):
         check_spec(spec)
+        Wanted(spec, data.facts).check()
         _some_configuration_works(spec, data.facts)
         bounds = _bounds(data)
         return _from_scratch(spec, data, bounds, said, folder, made, console, codec)
@@ -301,7 +302,7 @@ def publish(
     from analysis.report import build_report
     from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
-    from cluster.summary import print_front
+    from cluster.summary import print_answer, print_front
     from trainables.plugins import load_plugins
 
     log = read_log(folder)
@@ -309,6 +310,7 @@ def publish(
     tables = write_tables(folder)
     report = build_report(folder, clips=clips)
     print_front(tables, log, console)
+    print_answer(log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     if is_study(log) and (study := build_study(folder)) is not None:
         console.print(f"study: {study}", soft_wrap=True, highlight=False)
@@ -373,7 +375,8 @@ def _load_plugins(spec: SweepSpec) -> None:
 def _some_configuration_works(spec: SweepSpec, facts: DataFacts) -> None:
     if not spec.space.cells:
         return
-    reasons = [refusal(spec.configuration(c), facts) for c in spec.space.grid()]
+    wanted = Wanted(spec, facts)
+    reasons = [wanted.refusal(spec.configuration(c)) for c in spec.space.grid()]
     if reasons and all(reasons):
         raise BadInput(
             f"every cell is refused on this data; the first because {reasons[0]}; choose others "

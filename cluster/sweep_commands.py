@@ -35,6 +35,16 @@ def sweep(
     trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeats of each configuration.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
+    at: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="BPS", help="Search for one total rate: nothing dearer is run."
+        ),
+    ] = None,
+    between: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="BPS BPS", help="Search between two total rates alone."),
+    ] = None,
     settings: Settings = None,
     size: Size = None,
     concurrency: Annotated[
@@ -73,7 +83,7 @@ def sweep(
         raise BadInput("sweep needs --out DIR, a new directory")
     overrides = {
         "data": _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model),
-        "search": _given(trials=trials, seeds=seeds, seed=seed),
+        "search": _given(trials=trials, seeds=seeds, seed=seed, at=at, between=between),
         "run": _given(
             concurrency=concurrency,
             placement=placement,

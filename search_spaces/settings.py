@@ -105,8 +105,10 @@ def restricted(space: Space, key: str, values: Sequence[Value]) -> Space:
 def _laid_on_section(document: dict[str, Any], key: str, texts: list[str]) -> bool:
     """Lays a setting on its section; False where it is a configuration key."""
     head, _, part = key.partition(".")
-    if key == "objectives":
-        document["objectives"] = texts
+    if key in ("objectives", "constraints"):
+        document[key] = texts
+    elif key == "between":
+        document["search"] = {**document["search"], key: [typed(text) for text in texts]}
     elif key == "shares":
         if len(texts) != 3:
             raise BadInput(f"--set shares needs train,val,test, as in 0.7,0.15,0.15; got {texts}")
@@ -125,7 +127,7 @@ def _laid_on_section(document: dict[str, Any], key: str, texts: list[str]) -> bo
         return False
     else:
         parts = [f"{head}.PART" for head in _PER_PART]
-        known = [*sorted(known_keys()), *sorted(_SECTIONS), "objectives", *parts]
+        known = [*sorted(known_keys()), *sorted(_SECTIONS), "objectives", "constraints", *parts]
         raise BadInput(f"--set: no parameter {key!r}; {there_are(key, known)}")
     return True
 

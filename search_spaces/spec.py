@@ -22,6 +22,7 @@ from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
 from search_spaces.inputs import InputsSpec
+from search_spaces.limits import limits, searched_as
 from search_spaces.objectives import Objective, find_metric, in_unit
 from search_spaces.space import Config, Parameter, Space, Value
 from search_spaces.units import UNIT_WORDS, Yardstick
@@ -111,6 +112,21 @@ class SearchSpec(_Model):
     seed: int = Field(default=0, ge=0)
     startup: int = Field(default=8, ge=0)
     """Trials chosen at random before a model-based sampler is asked."""
+    at: float = Field(default=0.0, ge=0)
+    """Search for this total rate, bits/s: what costs more is refused; 0: for every rate."""
+    between: tuple[float, float] | None = None
+    """Search between two total rates, bits/s."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> SearchSpec:
+        if self.between is None:
+            return self
+        low, high = self.between
+        if self.at:
+            raise ValueError("at and between are both given; a search is for one of them")
+        if not 0 <= low < high:
+            raise ValueError(f"between needs a lower rate, then a higher one, got {low:g},{high:g}")
+        return self
 
 
 class RunSpec(_Model):
@@ -149,6 +165,8 @@ class SweepSpec(_Model):
     search: SearchSpec = SearchSpec()
     run: RunSpec = RunSpec()
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
+    constraints: tuple[str, ...] = ()
+    """Limits on results, as in `rmse_hands_cm<=4`."""
     plugins: tuple[str, ...] = ()
     inputs: InputsSpec = InputsSpec()
     """What trials take from elsewhere: the codec whose tokens generators are given."""
@@ -218,8 +236,9 @@ def check_spec(spec: SweepSpec) -> None:
     # What an input fills in is known when it was found.
     if spec.inputs.codec is None or spec.inputs.codec.sha256:
         check_space(_with_inputs(spec), parts)
-    for name in spec.objectives:
-        scope = Objective(name).scope
+    scopes = {name: Objective(searched_as(name)).scope for name in spec.objectives}
+    scopes |= {text: find_metric(limits([text])[0].name)[1] for text in spec.constraints}
+    for name, scope in scopes.items():
         if scope not in ("", "full", "hands", "root", *parts):
             known = ["full", "hands", *parts]
             raise BadInput(f"objective {name}: no part {scope!r}; {there_are(scope, known)}")
@@ -337,14 +356,20 @@ def objectives_in(spec: SweepSpec, yardstick: Yardstick) -> tuple[tuple[str, ...
     Raises:
         BadInput: a person named one that these data do not have.
     """
-    names = tuple(in_unit(name, yardstick) for name in spec.objectives)
-    renamed = {old: new for old, new in zip(spec.objectives, names, strict=True) if old != new}
+    meant = {name: searched_as(name) for name in spec.objectives}
+    said = [
+        f"{old} is best where the original stands; searched for is {new}"
+        for old, new in meant.items() if old != new
+    ]  # fmt: skip
+    wanted = tuple(dict.fromkeys(meant.values()))
+    names = tuple(in_unit(name, yardstick) for name in wanted)
+    renamed = {old: new for old, new in zip(wanted, names, strict=True) if old != new}
     if not renamed:
-        return names, []
+        return names, said
     bones = " on bones of average proportions" if yardstick.approx_skeleton else ""
     what = f"this motion is in {UNIT_WORDS[yardstick.unit]}{bones}"
     if spec._objectives_typed:
         old, new = next(iter(renamed.items()))
         raise BadInput(f"objective {old}: {what}; name it {new}")
     pairs = ", ".join(f"{old} is read as {new}" for old, new in renamed.items())
-    return names, [f"{what}: {pairs}"]
+    return names, [*said, f"{what}: {pairs}"]

@@ -1,38 +1,47 @@
-"""The searcher that knows the nominal rate, over a sweep's space.
+"""The searcher that knows the nominal rate, over a sweep's space and any of its objectives.
 
-Volume is taken in the logarithms of rate and distortion: a front reaches over two powers of ten of
-rate, and it is ratios that a codec is chosen by, as BD-rate measures them too.
+Volume is taken in the logarithms of what is minimised: a front reaches over two powers of ten of
+rate, and it is ratios that a codec is chosen by, as BD-rate measures them too. What is maximised
+(the use of codes, in percent) counts as it is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
-from search_spaces.constraints import refusal
+from cluster.searchers.rate_aware.targets import Target, Targets
+from cluster.wanted import Wanted
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, family_of
-from search_spaces.objectives import Objective, Scope
+from search_spaces.limits import BOUNDED
+from search_spaces.objectives import RATE_STREAM, Direction, Objective, Scope
 from search_spaces.rate import nominal_rate
 from search_spaces.space import Config, base_key
 from search_spaces.spec import SweepSpec
 
 SAMPLER = "rate_aware"
 LOWEST = 1e-12
-"""Values at or below zero count as this."""
+"""Rates at or below zero count as this."""
+FLOOR = 1e-3
+"""Share of its reference below which nothing counts: a perfect score has no logarithm."""
+SINGLE = 0.01
+"""Width of the window of a single measured rate, in its logarithm."""
+Coordinate = Callable[[float], float]
 
 
 class NominalRate:
-    """The logarithm of the nominal rate of each prefix, as a known objective."""
+    """The logarithm of the nominal rate of each prefix, as known values."""
 
-    def __init__(self, spec: SweepSpec, facts: DataFacts) -> None:
-        """For configurations of a sweep on some data."""
+    def __init__(self, spec: SweepSpec, facts: DataFacts, parts: Sequence[str] = ()) -> None:
+        """For configurations of a sweep on some data; `parts` have columns of their own."""
         self._spec = spec
         self._facts = facts
+        self._parts = tuple(parts)
         keys = set().union(*(family_of({"codec": c}).rate_keys for c in codecs_of(spec.space)))
         named = {p.name for p in spec.space.parameters}
         self._names = frozenset(n for n in named if base_key(n, keys) in keys)
@@ -43,12 +52,14 @@ class NominalRate:
         return self._names
 
     def __call__(self, config: Config) -> np.ndarray:
-        """(depths,) ascending."""
+        """(depths, 1 + parts) ascending: the total, then parts in order."""
         whole = self._spec.configuration(config)
         family = family_of(whole)
         levels = max(len(family.alphabet(whole, part)) for part in self._facts.part_names)
         depths: list[int | None] = list(range(1, levels + 1)) if family.residual else [None]
-        return np.log([nominal_rate(whole, self._facts, depth).total for depth in depths])
+        rates = [nominal_rate(whole, self._facts, depth) for depth in depths]
+        rows = [[r.total, *(r.per_part.get(p, 0.0) for p in self._parts)] for r in rates]
+        return np.log(np.maximum(rows, LOWEST))
 
     @property
     def most_levels(self) -> int:
@@ -68,27 +79,57 @@ class NominalRateSearcher:
     """Ask and tell of a sweep, whose objectives come as they are measured."""
 
     def __init__(
-        self, spec: SweepSpec, facts: DataFacts, place: tuple[int, int], reference: Sequence[float]
+        self,
+        spec: SweepSpec,
+        goals: Sequence[Objective],
+        facts: DataFacts,
+        reference: Mapping[str, float],
+        settings: Settings | None = None,
     ) -> None:
         """Starts with nothing known.
 
         Args:
             spec: of the sweep.
+            goals: its objectives, at least one of them measured.
             facts: of its data.
-            place: where rate and distortion stand among the objectives.
-            reference: highest rate and distortion that count.
+            reference: worst value of each that counts.
+            settings: what to switch off.
         """
-        known = NominalRate(spec, facts)
-        self._rate, self._measured = place
-        highest = _log(reference[0])
+        wanted = Wanted(spec, facts)
+        order = _ordered(goals, wanted.window.rate)
+        parts = list(dict.fromkeys(g.scope for g in goals if g.scope and _rate_like(g)))
+        known = NominalRate(spec, facts, parts)
+        column = {"": 0, **{part: i for i, part in enumerate(parts, 1)}}
+        found = tuple(_target(goals[i], column) for i in order)
+        self._places = [i for i, t in zip(order, found, strict=True) if t.known is None]
+        self._coordinates = [_coordinate(goals[i], reference[goals[i].name]) for i in self._places]
+        self._goals = len(goals)
+        self._limits = wanted.measured
+        self._bends = [_bend(limit.metric.direction, limit.value) for limit in self._limits]
+        bounds = [
+            (1 if limit.most else -1) * bend(limit.value)
+            for limit, bend in zip(self._limits, self._bends, strict=True)
+        ]
+        corner = [_coordinate(goals[i], reference[goals[i].name])(reference[goals[i].name])
+                  for i in order]  # fmt: skip
+        if found[0].known is not None:
+            corner[0] = float(np.nextafter(corner[0], math.inf))
+        low, high = -math.inf, math.inf
+        if wanted.windowed and _rate_like(goals[order[0]]):
+            high = _log(wanted.window.high)
+            low = high if not spec.search.between else _log(wanted.window.low)
+            if low == high and found[0].known is None:
+                low = high - SINGLE
         self.inner = RateAwareSearcher(
             spec.space,
             known,
-            (float(np.nextafter(highest, math.inf)), _log(reference[1])),
+            corner,
             seed=spec.search.seed,
-            works=lambda config: refusal(spec.configuration(config), facts) is None,
+            targets=Targets(found, tuple(bounds)),
+            window=(low, high),
+            works=lambda config: wanted.refusal(spec.configuration(config)) is None,
             most_levels=known.most_levels,
-            settings=Settings(startup=spec.search.startup),
+            settings=settings or _settings(spec),
         )
 
     def ask(self) -> Config | None:
@@ -103,12 +144,44 @@ class NominalRateSearcher:
         points: Sequence[Sequence[float]] = (),
         refused: bool = False,
     ) -> None:
-        """Every prefix is told."""
+        """Every prefix is told: objectives as they are minimised, then limited metrics as read."""
         if values is None or not np.isfinite(values).all():
             self.inner.tell(ask, None)
             return
-        every = points or [values]
-        self.inner.tell(ask, [_log(point[self._measured]) for point in every])
+        self.inner.tell(ask, self.coordinates(points or [values]))
+
+    def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
+        """A curve informs the model with its share of the budget."""
+        self.inner.report(ask, share, self.coordinates(points))
+
+    def stopped(self, ask: int) -> None:
+        """The curve is all there will be."""
+        self.inner.tell(ask, None, stopped=True)
+
+    def worth_finishing(self, ask: int) -> bool:
+        """Whether a trial's end may still add to the front of finished ones."""
+        return self.inner.worth_finishing(ask)
+
+    def coordinates(self, points: Sequence[Sequence[float]]) -> np.ndarray:
+        """(points, measured values) of the model, from points as they are told.
+
+        Infinite is what diverged; NaN a limited metric that was not measured, which keeps no limit.
+        """
+        rows = []
+        for point in points:
+            row = [bend(point[i]) for i, bend in zip(self._places, self._coordinates, strict=True)]
+            for limit, bend, value in zip(
+                self._limits, self._bends, point[self._goals :], strict=True
+            ):
+                finite = math.isfinite(value)
+                row.append((1 if limit.most else -1) * bend(value) if finite else math.nan)
+            rows.append(row)
+        return np.array(rows, float)
+
+
+def _settings(spec: SweepSpec) -> Settings:
+    """A stopped trial leaves no codec, so the front that counts is that of finished ones."""
+    return Settings(startup=spec.search.startup, short_start=False, finished_front=True)
 
 
 def rate_aware_searcher(
@@ -120,24 +193,58 @@ def rate_aware_searcher(
     """The searcher of a sweep.
 
     Raises:
-        BadInput: the objectives are not the total nominal rate and one measured, minimised one, or
-            the space lists cells.
+        BadInput: none of the objectives is measured.
     """
-    known = [i for i, o in enumerate(goals) if o.metric.known and o.metric.scope is Scope.RATE]
-    rest = [i for i, o in enumerate(goals) if i not in known]
-    total = [i for i in known if not goals[i].scope]
-    if len(total) != 1 or len(known) != 1 or len(rest) != 1 or goals[rest[0]].sign < 0:
+    if all(o.metric.known for o in goals):
         raise BadInput(
-            f"sampler {SAMPLER} searches the total nominal rate against one distortion, not "
-            f"{', '.join(o.name for o in goals)}: --set objectives=rate_nominal_bps,rmse_full_cm, "
-            "or --set sampler=tpe"
+            f"sampler {SAMPLER} has nothing to measure: {', '.join(o.name for o in goals)} are "
+            "known before launch; add a distortion, as in --set "
+            "objectives=rate_nominal_bps,rmse_full_cm"
         )
-    place = (total[0], rest[0])
-    corner = [reference[goals[i].name] for i in place]
-    return NominalRateSearcher(spec, facts, place, corner)
+    return NominalRateSearcher(spec, goals, facts, reference)
 
 
-def _log(value: float) -> float:
+def _rate_like(goal: Objective) -> bool:
+    return goal.metric.scope is Scope.RATE or goal.metric is RATE_STREAM
+
+
+def _ordered(goals: Sequence[Objective], first: str) -> list[int]:
+    """The rate that windows and slabs are of, then what else is known, then what is measured."""
+
+    def rank(i: int) -> int:
+        goal = goals[i]
+        if goal.name == first:
+            return 0
+        return 1 if goal.metric.known else 2 if _rate_like(goal) else 3
+
+    return sorted(range(len(goals)), key=lambda i: (rank(i), i))
+
+
+def _target(goal: Objective, column: Mapping[str, int]) -> Target:
+    if goal.metric.known:
+        return Target(known=column[goal.scope])
+    if not _rate_like(goal):
+        return Target()
+    # Files have headers, so their rate may lie above the nominal one.
+    return Target(bound=column[goal.scope], capped=goal.metric in BOUNDED)
+
+
+def _coordinate(goal: Objective, worst: float) -> Coordinate:
+    """From a value as it is told (minimised) to the scale that volume is taken in."""
+    if goal.sign < 0:
+        return lambda value: value if math.isfinite(value) else math.inf
+    floor = LOWEST if _rate_like(goal) or not 0 < worst < math.inf else FLOOR * worst
+    return lambda value: _log(value, floor)
+
+
+def _bend(direction: Direction, bound: float) -> Coordinate:
+    """The scale that a limited metric is modelled in: logarithms where it is positive."""
+    if direction is Direction.MAX or bound <= 0:
+        return lambda value: value
+    return lambda value: _log(value, FLOOR * bound)
+
+
+def _log(value: float, floor: float = LOWEST) -> float:
     if math.isinf(value):
         return math.inf
-    return math.log(max(value, LOWEST))
+    return math.log(max(value, floor))

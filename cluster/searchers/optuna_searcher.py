@@ -16,12 +16,15 @@ import numpy as np
 import optuna
 
 from search_spaces.distributions import suggest
+from search_spaces.limits import Limit
 from search_spaces.space import Config, Space, Value, canonical
 
 SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random")
 RECENT, PATIENCE = 6, 3
 """With `PATIENCE` of the `RECENT` last proposals fruitless (refused, or made before), the next is
 drawn at random: a model learns nothing from those, so it would make them again for ever."""
+CURVE = "curve"
+"""User attribute: [share of the budget, signed values] of each report."""
 CODEC_TRIES = 20
 """Proposals that name a codec outright before it counts as impossible on this data."""
 
@@ -54,9 +57,16 @@ class OptunaSearcher:
     """Any of Optuna's multi-objective samplers; proposes each codec at least once."""
 
     def __init__(
-        self, space: Space, sampler: str, *, seed: int, startup: int, objectives: int
+        self,
+        space: Space,
+        sampler: str,
+        *,
+        seed: int,
+        startup: int,
+        objectives: int,
+        limits: Sequence[Limit] = (),
     ) -> None:
-        """Starts with an empty history."""
+        """Starts with an empty history; metrics with limits are told after the objectives."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
@@ -67,6 +77,7 @@ class OptunaSearcher:
             sampler=make_sampler(sampler, seed, startup, objectives),
         )
         self._objectives = objectives
+        self._limits = tuple(limits)
         self._trials: list[optuna.Trial] = []
         codecs = next((p for p in space.parameters if p.name == "codec"), None)
         self._wanted: list[Value] = list(codecs.choices or ()) if codecs else []
@@ -112,7 +123,10 @@ class OptunaSearcher:
         """
         finite = values is not None and bool(np.isfinite(values).all())
         if finite and values is not None:
-            self._study.tell(self._trials[ask], list(values))
+            for limit, value in zip(self._limits, values[self._objectives :], strict=True):
+                over = value - limit.value if limit.most else limit.value - value
+                self._trials[ask].set_constraint(str(limit), over)
+            self._study.tell(self._trials[ask], list(values[: self._objectives]))
         else:
             self._study.tell(self._trials[ask], state=optuna.trial.TrialState.FAIL)
         if not refused:
@@ -121,6 +135,15 @@ class OptunaSearcher:
         codec = self._forced.pop(ask, None)
         if codec is not None and self._tries[codec] < CODEC_TRIES:
             self._wanted.append(codec)
+
+    def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
+        """Kept beside the trial: Optuna takes no reports of several objectives."""
+        curve = self._trials[ask].user_attrs.get(CURVE, [])
+        self._trials[ask].set_user_attr(CURVE, [*curve, [share, *points[-1]]])
+
+    def stopped(self, ask: int) -> None:
+        """Pruned, so that a sampler that can learns that it was no good, and never complete."""
+        self._study.tell(self._trials[ask], state=optuna.trial.TrialState.PRUNED)
 
     @property
     def study(self) -> optuna.Study:

@@ -20,10 +20,12 @@ from cluster.inputs import InputsFirst, implied_codecs
 from cluster.searchers.nominal_rate import SAMPLER, rate_aware_searcher
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.searcher import ListSearcher, Searcher
-from search_spaces.constraints import cautions, refusal
+from cluster.wanted import Wanted
+from search_spaces.constraints import cautions
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.inputs import Resolved, codec_trial
+from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
 from search_spaces.space import Config, trial_id
 from search_spaces.spec import SweepSpec
@@ -98,8 +100,9 @@ def make_searcher(
     if search.sampler in ("grid", "cells"):
         return ListSearcher(spec.space)
     return OptunaSearcher(
-        spec.space, search.sampler, seed=search.seed, startup=search.startup, objectives=len(goals)
-    )
+        spec.space, search.sampler, seed=search.seed, startup=search.startup,
+        objectives=len(goals), limits=Wanted(spec, facts).measured,
+    )  # fmt: skip
 
 
 class Proposer:
@@ -120,7 +123,9 @@ class Proposer:
         """
         self._spec = spec
         self._facts = facts
-        self._objectives = tuple(objectives)
+        self._wanted = Wanted(spec, facts)
+        # What a searcher is told: the objectives, then the metrics that have a limit.
+        self._objectives: tuple[Objective | Limit, ...] = (*objectives, *self._wanted.measured)
         self._searcher = InputsFirst(searcher, spec.configuration)
         self._record = record
         self._find_input = find_input
@@ -280,7 +285,7 @@ class Proposer:
         seeds = range(first, first + self._spec.search.seeds)
         trials = [trial_id(config, seed) for seed in seeds]
         self._asks.append(_Ask(config, trials))
-        reason = refusal(config, self._facts)
+        reason = self._wanted.refusal(config)
         if reason:
             self._refuse(number, reason, recording)
             return

@@ -329,7 +329,6 @@ def test_a_part_of_ones_own_may_have_its_own_values() -> None:
         (["objectives=rmse_full_cm,rmse_full_cm"], "two different objectives"),
         (["objectives=rate_nominal_bps,rsme_full_cm"], "no metric 'rsme_full.*did you mean rmse"),
         (["objectives=rate_nominal_bps,rmse_ful_cm"], "no part 'ful'; did you mean full"),
-        (["objectives=rate_nominal_bps,hull_pct"], "use hull_error_pct"),
         (["sampler=cells"], "needs a space with cells"),
         (["sampler=grid"], "learning_rate is continuous; add --set learning_rate=A,B"),
         (["sampler=best"], "search.sampler: must be 'tpe'"),
