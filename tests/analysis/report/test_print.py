@@ -68,3 +68,19 @@ def test_the_axis_of_rates_in_bytes_lies_over_its_bars(
     off, under = tab.run(AXIS)
     tab.close()
     assert off < 1 and 0 <= under < 10
+
+
+def test_axes_that_fit_their_box_need_no_scrolling(
+    browser: Browser, page: str, tmp_path: Path
+) -> None:
+    tab = opened(browser, page, tmp_path)
+    beyond = tab.run("""
+(() => {
+  const box = document.getElementById("plot-parallel");
+  box.style.width = `${PAD.left + PAD.right + 70 * (data.dimensions.length - 1)}px`;
+  parallelPlot();
+  return box.scrollWidth - box.clientWidth;
+})()
+""")
+    tab.close()
+    assert beyond <= 0
