@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cluster.schedulers.rule import Decision
 from cluster.searchers.proposer import Proposal, Proposer
 from cluster.store import Store
 
@@ -34,6 +35,8 @@ class Books:
         self._began: dict[str, float] = {}
         self._points: dict[str, list[Row]] = {}
         self._sources: dict[str, dict[str, str]] = {}
+        self._heard: set[tuple[str, float]] = set()
+        self._stops: dict[str, Decision] = {}
         self.status: dict[str, str] = {}
         self.rows: list[Row] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -47,13 +50,22 @@ class Books:
         """Counts what an earlier process wrote; the proposer has replayed it already.
 
         A trial whose last point is in the log, but not its end, has nothing left to do: it is done.
+        One that was to be stopped is stopped.
         """
+        rungs: list[tuple[str, float]] = []
+        decided: set[tuple[str, float]] = set()
         points: dict[str, dict[Any, Row]] = {}
         for event in events:
             kind = event["event"]
             if kind == "point":
                 row = event["row"]
                 points.setdefault(event["trial"], {})[row.get("depth")] = row
+            elif kind == "progress":
+                self._heard.add((event["trial"], float(event["row"].get("share") or 0.0)))
+                if "points" in event:
+                    rungs.append((event["trial"], event["row"]["share"]))
+            elif kind == "decided":
+                decided.add((event["trial"], event["share"]))
             elif kind == "started":
                 self._began[event["trial"]] = float(event.get("time", time.time()))
             elif kind in ("done", "stopped", "failed"):
@@ -65,6 +77,13 @@ class Books:
                 self.rows.extend(rows)
             if not ended and any(row.get("depth") == row.get("levels") for row in rows):
                 self._points[trial] = rows
+                self.ended(trial)
+        for trial, share in rungs:
+            decision = self._proposer.decisions.of(trial, share)
+            if trial in self.status or decision is None:
+                continue
+            self._decided(trial, share, decision, anew=(trial, share) not in decided)
+            if not decision.go_on:
                 self.ended(trial)
 
     def next(self) -> Proposal | None:
@@ -87,28 +106,55 @@ class Books:
         self._store.append("started", trial=trial, **({"input": source} if source else {}))
         self.on_change()
 
-    def reported(self, trial: str, result: Mapping[str, Any]) -> None:
-        """A trial reported: progress of training, or its operating points."""
+    def reported(self, trial: str, result: Mapping[str, Any]) -> bool:
+        """A trial reported: progress of training, or its operating points.
+
+        Returns:
+            Whether it is to go on. The decision is written down before it is acted on.
+        """
         points = result.get("points")
         if points is None:
-            kept = {
-                k: v for k, v in result.items() if k.startswith(("val_", "train_")) or k == "share"
-            }
-            if kept:
-                self._store.append("progress", trial=trial, row=kept)
-            return
-        if trial in self._points:
-            return
+            self._progress(trial, result)
+            return trial not in self._stops
+        if trial in self._points or trial in self._stops:
+            return trial not in self._stops
         self._points[trial] = list(points)
         for row in points:
             self._store.append("point", trial=trial, row=row)
         self.rows.extend(points)
+        return True
+
+    def _progress(self, trial: str, result: Mapping[str, Any]) -> None:
+        kept = {
+            k: v
+            for k, v in result.items()
+            if k.startswith(("val_", "train_")) or k in ("share", "rung_seconds")
+        }
+        share = float(kept.get("share", 0.0))
+        if not kept or (trial, share) in self._heard:
+            return
+        self._heard.add((trial, share))
+        rung = result.get("rung")
+        told = {"points": rung} if rung else {}
+        self._store.append("progress", trial=trial, row=kept, **told)
+        if rung and trial not in self._stops:
+            self._decided(trial, share, self._proposer.reported(trial, share, rung))
+
+    def _decided(self, trial: str, share: float, decision: Decision, anew: bool = True) -> None:
+        if decision.reason and anew:
+            self._store.append("decided", trial=trial, share=share, **asdict(decision))
+        if not decision.go_on:
+            self._stops[trial] = decision
 
     def ended(self, trial: str, error: str | None = None) -> None:
         """A trial is over: done where its points came, else stopped, or failed with a reason."""
         if self.status.get(trial) in ("done", "stopped", "failed"):
             return
         seconds = time.time() - self._began.get(trial, time.time())
+        stop = self._stops.get(trial)
+        if stop is not None:
+            # Whatever its process did after that: it was over when it was decided.
+            error = stop.reason if stop.failed else None
         if error is not None:
             self.status[trial] = "failed"
             self._store.append("failed", trial=trial, reason=error, seconds=seconds)
@@ -119,8 +165,9 @@ class Books:
             self._proposer.done(trial, self._points[trial])
         else:
             self.status[trial] = "stopped"
-            self._store.append("stopped", trial=trial, reason=STOPPED_EARLY, seconds=seconds)
-            self._proposer.ended(trial)
+            reason = stop.reason if stop is not None else STOPPED_EARLY
+            self._store.append("stopped", trial=trial, reason=reason, seconds=seconds)
+            self._proposer.ended(trial, stopped=True)
         self.on_change()
 
     def check(self) -> None:

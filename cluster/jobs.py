@@ -39,6 +39,8 @@ class Job:
         scratch: where Train keeps its own files.
         timeout: seconds after which a trial's process is ended; 0: never.
         retries: how often Tune tries a failed trial again.
+        rungs: shares of a trial's budget at which it reports points.
+        objectives: by which prefixes are scored there.
     """
 
     data: Any
@@ -53,6 +55,8 @@ class Job:
     scratch: str
     timeout: float = 0.0
     retries: int = 0
+    rungs: tuple[float, ...] = ()
+    objectives: tuple[str, ...] = ()
 
 
 class LocalRuntime:
@@ -133,6 +137,8 @@ def train_loop(request: Mapping[str, Any]) -> None:
         threads=job.threads,
         size=job.size,
         input=Resolved(**request["input"]) if request.get("input") else None,
+        rungs=job.rungs,
+        objectives=job.objectives,
     )
     state = folder / STATE_FOLDER
     runtime: LocalRuntime | GroupRuntime

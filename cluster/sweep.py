@@ -20,6 +20,7 @@ from cluster.books import Books
 from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
 from cluster.reference import metric_versions, reference_point, versions
+from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
 from cluster.store import Store, take_back
@@ -27,6 +28,7 @@ from cluster.wanted import Wanted
 from search_spaces.data_facts import DataFacts
 from search_spaces.data_terms import TERMS_FILE, read_terms
 from search_spaces.errors import BadInput
+from search_spaces.limits import limits
 from search_spaces.objectives import objectives
 from search_spaces.record import (
     LOG_FILE,
@@ -44,6 +46,7 @@ from search_spaces.spec import (
     parse_spec,
     read_yaml,
 )
+from search_spaces.stopping import scored_on_the_way
 from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
@@ -227,7 +230,9 @@ def _run(
     reference = store.read().sweep["reference_point"]
     searcher = make_searcher(spec, goals, data.facts, reference)
     finds = Inputs(store.folder)
-    proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds)
+    search = spec.search
+    rule = make_rule(search.stopping, searcher, seed=search.seed, rungs=search.rungs)
+    proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds, rule)
     try:
         missing = proposer.replay(events)
     except ReplayMismatch as error:
@@ -259,6 +264,7 @@ def _on_ray(
     from cluster.session import check_shared_folder, ray_session
 
     run = spec.run
+    wanted = (*spec.objectives, *(limit.name for limit in limits(spec.constraints)))
     reference = store.read().sweep["reference_point"]
     console.print("starting Ray …" if not run.address else f"joining Ray at {run.address} …")
     session = ray_session(run.address, threads=run.threads, dashboard=run.placement == "group")
@@ -282,6 +288,8 @@ def _on_ray(
             scratch=str(scratch),
             timeout=run.trial_timeout,
             retries=run.retries,
+            rungs=spec.search.rungs,
+            objectives=scored_on_the_way(wanted),
         )
         with Progress(books, objectives(spec.objectives), reference, console):
             run_trials(books, job, run.concurrency, ray.cluster_resources())
@@ -297,6 +305,7 @@ def publish(
     Raises:
         BadInput: no sweep there, or a plugin whose metric or codec it speaks of is gone.
     """
+    from analysis.eggesture.page import build_codebooks
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
@@ -316,6 +325,8 @@ def publish(
         console.print(f"study: {study}", soft_wrap=True, highlight=False)
     if (jerk := build_jerk(folder)) is not None:
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
+    if (codebooks := build_codebooks(folder)) is not None:
+        console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE

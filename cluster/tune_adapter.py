@@ -1,7 +1,7 @@
 """Our books as Ray Tune sees them: a Searcher that proposes and a Callback that listens.
 
-The only file that knows both. Tune pickles both into its own state, from which nothing is ever
-resumed, so both pickle to nothing.
+With `tune_scheduler` the only file that knows both. Tune pickles both into its own state, from
+which nothing is ever resumed, so both pickle to nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cluster.books import Books
 from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
 from cluster.lost_actors import survive_lost_actors
 from cluster.placement_groups import release_placement_groups
+from cluster.tune_scheduler import BookedStopping
 from search_spaces.record import TRIALS_FOLDER
 
 
@@ -95,7 +96,7 @@ class BookKeeping(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        """A report."""
+        """A report, which the scheduler brings first while the trial is not to end."""
         self._books.reported(_name(trial), result)
 
     def on_trial_complete(
@@ -144,6 +145,7 @@ def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float
         trainable,
         tune_config=tune.TuneConfig(
             search_alg=ProposingSearcher(books),
+            scheduler=BookedStopping(books),
             num_samples=-1,
             max_concurrent_trials=concurrency(job, resources, asked),
             reuse_actors=True,

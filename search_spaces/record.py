@@ -21,6 +21,8 @@ FRONT_TABLE = "front.csv"
 REPORT_FILE = "report.html"
 JERK_FILE = "jerk.html"
 """Beside the report, where a sweep has generators: the jerk of what they make."""
+CODEBOOKS_FILE = "codebooks.html"
+"""Beside the report, where a sweep trains motion VQ-VAEs: the use of their codes."""
 STUDY_FILE = "study.html"
 """Beside the report, where a sweep is a comparison of the first paper."""
 FIGURES_FOLDER = "figures"
@@ -63,8 +65,8 @@ CURVE_FILE = "curve.json"
 
 # ---- events of the log ---------------------------------------------------------------------
 EVENTS = (
-    "sweep", "data", "bounds", "proposed", "started", "progress", "point", "done", "stopped",
-    "refused", "failed", "repeated", "resumed", "finished", "interrupted",
+    "sweep", "data", "bounds", "proposed", "started", "progress", "decided", "point", "done",
+    "stopped", "refused", "failed", "repeated", "resumed", "finished", "interrupted",
 )  # fmt: skip
 STATUSES = ("done", "stopped", "refused", "failed")
 

@@ -107,7 +107,7 @@ def _laid_on_section(document: dict[str, Any], key: str, texts: list[str]) -> bo
     head, _, part = key.partition(".")
     if key in ("objectives", "constraints"):
         document[key] = texts
-    elif key == "between":
+    elif key in ("between", "rungs"):
         document["search"] = {**document["search"], key: [typed(text) for text in texts]}
     elif key == "shares":
         if len(texts) != 3:

@@ -25,6 +25,7 @@ from search_spaces.inputs import InputsSpec
 from search_spaces.limits import limits, searched_as
 from search_spaces.objectives import Objective, find_metric, in_unit
 from search_spaces.space import Config, Parameter, Space, Value
+from search_spaces.stopping import check_stopping
 from search_spaces.units import UNIT_WORDS, Yardstick
 
 SPEC_VERSION = 1
@@ -112,6 +113,17 @@ class SearchSpec(_Model):
     seed: int = Field(default=0, ge=0)
     startup: int = Field(default=8, ge=0)
     """Trials chosen at random before a model-based sampler is asked."""
+    stopping: Literal["none", "halving", "model"] = "none"
+    """Who ends trials early; model: the one of sampler rate_aware."""
+    rungs: tuple[float, ...] = (1 / 27, 1 / 9, 1 / 3)
+    """Shares of a trial's own training at which it reports and may be ended."""
+
+    @field_validator("rungs")
+    @classmethod
+    def _rungs_are_shares(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < share < 1 for share in rungs) or len(set(rungs)) < len(rungs):
+            raise ValueError(f"rungs must be different shares between 0 and 1, got {rungs}")
+        return tuple(sorted(rungs))
     at: float = Field(default=0.0, ge=0)
     """Search for this total rate, bits/s: what costs more is refused; 0: for every rate."""
     between: tuple[float, float] | None = None
@@ -252,6 +264,10 @@ def check_spec(spec: SweepSpec) -> None:
         raise BadInput(
             f"sampler grid: {open_.name} is continuous; add --set {open_.name}=A,B or use tpe"
         )
+    check_stopping(
+        spec.search.stopping, sampler, spec.search.seeds,
+        [*spec.objectives, *(limit.name for limit in limits(spec.constraints))],
+    )  # fmt: skip
 
 
 def _with_inputs(spec: SweepSpec) -> Space:

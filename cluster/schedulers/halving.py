@@ -8,11 +8,13 @@ finished ones is never stopped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from cluster.schedulers.ranking import layers, positions
+from cluster.schedulers.rule import Decision
 
 RUNGS = (1 / 27, 1 / 9, 1 / 3)
 
@@ -43,18 +45,26 @@ class SuccessiveHalving:
         self._reports: dict[float, dict[int, np.ndarray]] = {}
         self._finished: list[np.ndarray] = []
 
-    def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
-        """Whether it is among the best of its rung; what diverged is not."""
+    def decide(self, trial: int, share: float, points: np.ndarray) -> Decision:
+        """On where it is among the best of its rung; what diverged is not."""
         points = _finite(points)
         if not len(points):
-            return False
+            return Decision(False, "no finite value of every objective")
         rung = self._reports.setdefault(share, {})
         rung[trial] = points
-        if len(rung) < self._fewest or self._adds(points):
-            return True
+        if len(rung) < self._fewest:
+            return Decision(True, f"{len(rung)} trials at this rung, {self._fewest} are compared")
+        if self._adds(points):
+            return Decision(True, "adds to the front of finished trials already")
         keys = [self._key(t) for t in rung]
-        place = positions(list(rung.values()), keys)[list(rung).index(trial)]
-        return bool(place < max(1.0, len(rung) / self._eta))
+        place = int(positions(list(rung.values()), keys)[list(rung).index(trial)])
+        kept = max(1.0, len(rung) / self._eta)
+        said = f"place {place + 1} of {len(rung)} at this rung, {math.ceil(kept)} go on"
+        return Decision(place < kept, said)
+
+    def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
+        """The decision without its reason."""
+        return self.decide(trial, share, points).go_on
 
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """What finished makes the front that nothing better is stopped under."""

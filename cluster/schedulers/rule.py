@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided at a rung.
+
+    Attributes:
+        go_on: whether the trial is to be finished.
+        reason: in words; empty where nobody was asked.
+        failed: whether the trial broke, so that it counts as failed and not as stopped.
+    """
+
+    go_on: bool
+    reason: str = ""
+    failed: bool = False
 
 
 class StoppingRule(Protocol):
@@ -14,8 +30,11 @@ class StoppingRule(Protocol):
     def rungs(self) -> tuple[float, ...]:
         """Shares at which it wants to be asked, ascending, below 1."""
 
-    def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
+    def decide(self, trial: int, share: float, points: np.ndarray) -> Decision:
         """Whether a trial that reports (points, objectives), all minimised, is to be finished."""
+
+    def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
+        """The same without its reason."""
 
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """A trial's end: its last points, or None where it failed or was stopped."""
@@ -25,6 +44,10 @@ class NeverStop:
     """Every trial is finished."""
 
     rungs: tuple[float, ...] = ()
+
+    def decide(self, trial: int, share: float, points: np.ndarray) -> Decision:
+        """Always on."""
+        return Decision(True)
 
     def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
         """Always."""

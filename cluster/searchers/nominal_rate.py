@@ -158,6 +158,10 @@ class NominalRateSearcher:
         """The curve is all there will be."""
         self.inner.tell(ask, None, stopped=True)
 
+    def moved(self, config: Config) -> None:
+        """The proposal asked for last runs as this one."""
+        self.inner.moved(config)
+
     def worth_finishing(self, ask: int) -> bool:
         """Whether a trial's end may still add to the front of finished ones."""
         return self.inner.worth_finishing(ask)

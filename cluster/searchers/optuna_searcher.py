@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import optuna
 
-from search_spaces.distributions import suggest
+from search_spaces.distributions import suggest, to_trial
 from search_spaces.limits import Limit
 from search_spaces.space import Config, Space, Value, canonical
 
@@ -144,6 +144,19 @@ class OptunaSearcher:
     def stopped(self, ask: int) -> None:
         """Pruned, so that a sampler that can learns that it was no good, and never complete."""
         self._study.tell(self._trials[ask], state=optuna.trial.TrialState.PRUNED)
+
+    def moved(self, config: Config) -> None:
+        """The proposal asked for last runs as this one: a trial of its own takes its place."""
+        asked = self._trials[-1]
+        params, distributions = to_trial(self._space, config)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.RUNNING, params=params, distributions=distributions
+            )
+        )
+        self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        last = self._study.get_trials(deepcopy=False)[-1]
+        self._trials[-1] = optuna.Trial(self._study, last._trial_id)
 
     @property
     def study(self) -> optuna.Study:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from cluster.inputs import InputsFirst, implied_codecs
+from cluster.schedulers.decisions import Decisions
+from cluster.schedulers.rule import Decision, StoppingRule
 from cluster.searchers.nominal_rate import SAMPLER, rate_aware_searcher
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.searcher import ListSearcher, Searcher
@@ -27,7 +29,7 @@ from search_spaces.errors import BadInput
 from search_spaces.inputs import Resolved, codec_trial
 from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
-from search_spaces.space import Config, trial_id
+from search_spaces.space import Config, config_hash, trial_id
 from search_spaces.spec import SweepSpec
 
 Row = Mapping[str, Any]
@@ -62,6 +64,7 @@ class _Ask:
     points: dict[str, list[list[float]] | None] = field(default_factory=dict)
     """trial -> objectives of its points by ascending depth; None where it has none."""
     accepted: bool = False
+    stopped: bool = False
     repeats: list[int] = field(default_factory=list)
     """Later proposals of the same configuration that wait for this one's values."""
 
@@ -116,6 +119,7 @@ class Proposer:
         searcher: Searcher,
         record: Record,
         find_input: FindInput = lambda config, seed: None,
+        rule: StoppingRule | None = None,
     ) -> None:
         """Proposes for a sweep; `record(event, **fields)` makes an event durable.
 
@@ -128,6 +132,7 @@ class Proposer:
         self._objectives: tuple[Objective | Limit, ...] = (*objectives, *self._wanted.measured)
         self._searcher = InputsFirst(searcher, spec.configuration)
         self._record = record
+        self.decisions = Decisions(rule, len(objectives))
         self._find_input = find_input
         self._asks: list[_Ask] = []
         self._queue: deque[Proposal] = deque()
@@ -210,9 +215,22 @@ class Proposer:
         self.rows[trial] = list(rows)
         self._end(trial, self._points(rows))
 
-    def ended(self, trial: str) -> None:
+    def ended(self, trial: str, *, stopped: bool = False) -> None:
         """A trial was stopped or failed: it has no final values."""
+        if stopped:
+            self._asks[self._ask_of[trial]].stopped = True
         self._end(trial, None)
+
+    def reported(self, trial: str, share: float, rows: Sequence[Row]) -> Decision:
+        """Whether a trial goes on that has these points at a share of its budget."""
+        ask = self._ask_of[trial]
+        follower = self._searcher if self._spec.search.seeds == 1 else None
+        points = np.array(self._signed(rows), float)
+        return self.decisions.made(trial, self._number(trial), share, points, follower, ask)
+
+    def _number(self, trial: str) -> int:
+        ask = self._ask_of[trial]
+        return ask * self._spec.search.seeds + self._asks[ask].trials.index(trial)
 
     def replay(self, events: Iterable[Mapping[str, Any]]) -> list[Proposal]:
         """Takes up a log: asks and tells in its order; returns trials that have no end yet.
@@ -239,6 +257,10 @@ class Proposer:
                         event["trial"], event["config"], event["seed"], event["ask"]
                     )
                     open_trials[proposal.trial] = proposal
+            elif kind == "progress" and "points" in event and event["trial"] in open_trials:
+                self.reported(event["trial"], event["row"]["share"], event["points"])
+            elif kind == "decided":
+                self.decisions.recall(event)
             elif kind == "point":
                 points.setdefault(event["trial"], []).append(event["row"])
             elif kind == "done" and event["trial"] in open_trials:
@@ -246,7 +268,7 @@ class Proposer:
                 self.done(event["trial"], points.get(event["trial"], []))
             elif kind in ("stopped", "failed") and event["trial"] in open_trials:
                 open_trials.pop(event["trial"])
-                self.ended(event["trial"])
+                self.ended(event["trial"], stopped=kind == "stopped")
         self._queue.clear()
         missing = [p for p in open_trials.values() if p.trial not in self.closed]
         unlogged = self._unlogged_seeds({p.trial for p in missing})
@@ -337,12 +359,14 @@ class Proposer:
         number = self._ask_of[trial]
         ask = self._asks[number]
         ask.points[trial] = points
+        self.decisions.ended(self._number(trial), points)
         if ask.complete:
             for told in (number, *ask.repeats):
-                self._tell(told, ask.answer)
+                self._tell(told, ask.answer, stopped=ask.stopped)
 
-    def _tell(self, number: int, points: list[list[float]]) -> None:
-        """The deepest point is what the codec was trained to be."""
+    def _tell(self, number: int, points: list[list[float]], *, stopped: bool = False) -> None:
+        if stopped and not points:
+            return self._searcher.stopped(number)
         self._searcher.tell(number, points[-1] if points else None, points=points)
 
     def _points(self, rows: Sequence[Row]) -> list[list[float]] | None:
@@ -350,6 +374,10 @@ class Proposer:
 
         A prefix that diverged keeps its place, as infinitely bad.
         """
+        points = self._signed(rows)
+        return points if points and np.isfinite(points[-1]).all() else None
+
+    def _signed(self, rows: Sequence[Row]) -> list[list[float]]:
         points = []
         for row in sorted(rows, key=lambda row: row["depth"]):
             found = [row.get(o.column("val")) for o in self._objectives]
@@ -358,12 +386,10 @@ class Proposer:
                 for o, v in zip(self._objectives, found, strict=True)
             ]
             points.append(signed)
-        return points if points and np.isfinite(points[-1]).all() else None
+        return points
 
 
 def _said(proposal: Proposal) -> dict[str, Any]:
-    from search_spaces.space import config_hash
-
     return {
         "trial": proposal.trial,
         "config": proposal.config,

@@ -1,0 +1,99 @@
+"""The decisions of one sweep: each made once, at a rung, and remembered.
+
+Reports go to the searcher, where it follows curves, and then to the rule. What a log holds is
+recalled instead of decided anew, so a resumed sweep stops what it stopped before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from cluster.schedulers.halving import SuccessiveHalving
+from cluster.schedulers.model import ModelRule
+from cluster.schedulers.rule import Decision, NeverStop, StoppingRule
+from search_spaces.errors import BadInput
+
+
+@runtime_checkable
+class FollowsCurves(Protocol):
+    """A searcher that learns from trials on their way."""
+
+    def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
+        """Signed values of the `ask`-th proposal's points at a share of its budget."""
+
+    def stopped(self, ask: int) -> None:
+        """The `ask`-th proposal was stopped: its curve is all there will be."""
+
+
+def make_rule(name: str, searcher: object, *, seed: int, rungs: Sequence[float]) -> StoppingRule:
+    """A rule by its name in a spec.
+
+    Raises:
+        BadInput: `model`, and the searcher has none.
+    """
+    if name == "halving":
+        return SuccessiveHalving(seed=seed, rungs=rungs)
+    if name == "model":
+        if not hasattr(searcher, "worth_finishing"):
+            raise BadInput(
+                "stopping=model asks the model of sampler rate_aware; --set sampler=rate_aware, or "
+                "--set stopping=halving"
+            )
+        return ModelRule(searcher, rungs)
+    return NeverStop()
+
+
+class Decisions:
+    """A rule, the searcher that may listen, and what was decided."""
+
+    def __init__(self, rule: StoppingRule | None, objectives: int) -> None:
+        """Nothing is decided yet; a rule sees the first `objectives` of each point's values."""
+        self._rule = rule or NeverStop()
+        self._objectives = objectives
+        self._made: dict[tuple[str, float], Decision] = {}
+
+    def made(
+        self, trial: str, number: int, share: float, points: np.ndarray, follower: object, ask: int
+    ) -> Decision:
+        """Decides, unless that was done before.
+
+        Args:
+            trial: its name.
+            number: by which the rule knows it.
+            share: of its budget.
+            points: (points, values), all minimised; the deepest last.
+            follower: hears of it first, if it follows curves.
+            ask: number of its proposal.
+        """
+        known = self._made.get((trial, share))
+        if known is not None:
+            return known
+        if share not in self._rule.rungs:
+            return Decision(True)
+        if not len(points) or not np.isfinite(points[-1, : self._objectives]).all():
+            decision = Decision(
+                False, f"a value at {share:.3g} of its budget is not finite", failed=True
+            )
+        else:
+            if isinstance(follower, FollowsCurves):
+                follower.report(ask, share, points.tolist())
+            decision = self._rule.decide(number, share, points[:, : self._objectives])
+        self._made[trial, share] = decision
+        return decision
+
+    def recall(self, event: Mapping[str, Any]) -> None:
+        """What a log's `decided` holds stands, whatever would be decided now."""
+        said = Decision(event["go_on"], event["reason"], event["failed"])
+        self._made[event["trial"], event["share"]] = said
+
+    def of(self, trial: str, share: float) -> Decision | None:
+        """What was decided; None where nobody was asked."""
+        return self._made.get((trial, share))
+
+    def ended(self, number: int, points: Sequence[Sequence[float]] | None) -> None:
+        """A trial's end, None where it failed or was stopped."""
+        every = None if points is None else np.array(points, float)[:, : self._objectives]
+        self._rule.ended(number, every)

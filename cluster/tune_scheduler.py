@@ -1,0 +1,34 @@
+"""Our stopping rules as Ray Tune sees them: a TrialScheduler that asks the books.
+
+Tune asks its scheduler before it tells callbacks, so a report is written down here. The books
+decide once for each rung; Tune ends the trial, and its cores are free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from cluster.books import Books
+
+
+class BookedStopping(FIFOScheduler):
+    """First in, first out, until the books say that a trial is not worth finishing."""
+
+    def __init__(self, books: Books) -> None:
+        """Wraps the books of one sweep."""
+        super().__init__()
+        self._books = books
+
+    def on_trial_result(
+        self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
+    ) -> str:
+        """Stop or go on."""
+        goes_on = self._books.reported(str(trial.config["trial"]), result)
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
