@@ -10,6 +10,7 @@ a sample can be guided: v = v_free + w (v_conditioned - v_free).
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ overlap and pass over into each other there: attention's cost grows with the squ
 
 NEAREST = 0.1
 """The network says where the path ends, which gives the velocity: what noise is left in a sample is
-then its own, and no difference of large numbers. Nearer to the end than this it is not divided."""
+then its own, and no difference of large numbers. Nearer to the end than this it is not divided, so
+the last step of a sample leads from here to the end: smaller ones would leave noise in it."""
 
 _GRADIENT_NORM = 1.0
 _FINAL_RATE = 0.05
@@ -67,12 +69,21 @@ def flow_loss(velocity: Tensor, target: Tensor, valid: Tensor | None = None) -> 
     return squared.mean() if valid is None else squared[valid].mean()
 
 
-def euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
-    """Where a flow leads from `start` (batch, frames, features) in `steps` equal steps."""
+def euler(velocity: Velocity, start: Tensor, steps: int, last: float = 0.0) -> Tensor:
+    """Where a flow leads from `start` (batch, frames, features) in `steps` equal steps.
+
+    Args:
+        velocity: of the flow.
+        start: at time 0.
+        steps: to time 1.
+        last: what the last step is at least; the others share what is left before it.
+    """
+    ends = max(last, 1 / steps)
+    times = [*torch.linspace(0, 1 - ends, steps, dtype=torch.float64).tolist(), 1.0]
     at = start
-    for step in range(steps):
-        time = torch.full((len(start),), step / steps, dtype=start.dtype, device=start.device)
-        at = at + velocity(at, time) / steps
+    for now, then in itertools.pairwise(times):
+        time = torch.full((len(start),), now, dtype=start.dtype, device=start.device)
+        at = at + velocity(at, time) * (then - now)
     return at
 
 
@@ -251,7 +262,7 @@ class FlowMatching(Resumable["_Scaled"]):
                 return told(weight == 1)
             return guided(told(False), told(True), weight)
 
-        return euler(velocity, noise[None], self.whole("steps"))[0]
+        return euler(velocity, noise[None], self.whole("steps"), last=NEAREST)[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name."""

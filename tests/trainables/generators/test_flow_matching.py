@@ -100,6 +100,32 @@ def test_euler_asks_at_equal_steps_from_zero() -> None:
     assert asked == [0.0, 0.25, 0.5, 0.75]
 
 
+def test_the_last_step_is_as_long_as_it_has_to_be() -> None:
+    asked: list[float] = []
+
+    def velocity(at: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        asked.extend(time.tolist())
+        return torch.ones_like(at)
+
+    ended = euler(velocity, torch.zeros(1, 2, 3), 4, last=0.4)
+    assert asked == pytest.approx([0.0, 0.2, 0.4, 0.6])
+    assert torch.allclose(ended, torch.ones(1, 2, 3))
+
+
+@pytest.mark.parametrize("steps", [1, 10, 11, 40])
+def test_no_noise_is_left_in_a_sample_however_many_steps_lead_to_it(steps: int) -> None:
+    class Knows(torch.nn.Module):
+        def forward(self, at: torch.Tensor, *told: object) -> torch.Tensor:
+            return torch.full_like(at, 2.0)
+
+    generator = FlowMatching(configuration(steps=steps), FEATURES, seed=0)
+    generator.load_arrays(generator.arrays())
+    assert generator._model is not None
+    generator._model.net = Knows()
+    sample = generator.sample(np.zeros((50, FEATURES), np.float32), np.random.default_rng(0))
+    assert np.abs(sample - 2).max() < 1e-3
+
+
 def test_guidance_goes_on_through_the_conditioned_velocity() -> None:
     free, told = torch.zeros(3), torch.ones(3)
     found = [guided(free, told, w)[0].item() for w in (0.0, 1.0, 2.5)]
