@@ -306,7 +306,6 @@ def publish(
         BadInput: no sweep there, or a plugin whose metric or codec it speaks of is gone.
     """
     from analysis.eggesture.page import build_codebooks
-    from analysis.eggesture.page import build_codebooks
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
@@ -326,8 +325,6 @@ def publish(
         console.print(f"study: {study}", soft_wrap=True, highlight=False)
     if (jerk := build_jerk(folder)) is not None:
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
-    if (codebooks := build_codebooks(folder)) is not None:
-        console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
     if (codebooks := build_codebooks(folder)) is not None:
         console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
     if tracked is not None:
