@@ -24,8 +24,10 @@ PAGES = {
         "docs/codecs.md",
         "docs/extending.md",
         "docs/analysis.md",
+        "docs/report.md",
         "docs/sweeps.md",
         "docs/tracking.md",
+        "docs/worked-example.md",
     )
 }
 SWEEPS = PAGES["docs/sweeps.md"]
