@@ -172,7 +172,8 @@ def inspect(
     """Say what files hold: motion's joints, parts and oddities; rates and tokens of an .rft."""
     from cluster.inspect_stream import inspect_streams
     from cluster.transcoding import STREAM_SUFFIX, holds_streams
-    from trainables.motion.inspect import describe, inspect_file
+    from trainables.motion.inspect import describe, inspect_file, inspect_session
+    from trainables.motion.panoptic import find_sessions
     from trainables.motion.readers import find_recordings
     from trainables.plugins import load_plugins
 
@@ -181,12 +182,15 @@ def inspect(
     encoded = path.suffix.lower() == STREAM_SUFFIX or holds_streams(path)
     if not encoded and (codec is not None or original is not None):
         raise BadInput(f"{path}: --codec and --original go with {STREAM_SUFFIX} files")
+    sessions = find_sessions(path)
     try:
         motion = find_recordings(path)
     except BadInput:
-        if not encoded:
+        if not encoded and not sessions:
             raise
         motion = []
+    for person in (found for session in sessions for found in inspect_session(session)):
+        console.print(describe(person), highlight=False, soft_wrap=True)
     for file in motion:
         console.print(
             describe(inspect_file(file, bones=bones)),

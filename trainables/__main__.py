@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from pydantic import ValidationError
 from search_spaces.errors import BadInput
 from search_spaces.spec import DataSpec
 from trainables.motion.dataset import prepare
-from trainables.motion.inspect import describe, inspect_file
+from trainables.motion.inspect import describe, inspect_file, inspect_session
+from trainables.motion.panoptic import find_sessions
 from trainables.motion.readers import find_recordings
 
 
@@ -40,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         if given.command == "inspect":
-            for file in find_recordings(given.path):
+            sessions = find_sessions(given.path)
+            for found in chain.from_iterable(map(inspect_session, sessions)):
+                print(describe(found))
+            for file in _files(given.path, bool(sessions)):
                 print(describe(inspect_file(file)))
         else:
             print(prepare(_spec(given.path, given.settings)).facts.model_dump_json(indent=1))
@@ -48,6 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _files(path: Path, may_be_none: bool) -> list[Path]:
+    try:
+        return find_recordings(path)
+    except BadInput:
+        if not may_be_none:
+            raise
+        return []
 
 
 def _spec(path: str, settings: Sequence[str]) -> DataSpec:

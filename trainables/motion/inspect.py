@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from search_spaces.bones import AVERAGE_BONES, Bones
 from trainables.motion.bvh import BvhFile, read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.npz import read_npz_file
+from trainables.motion.panoptic import read_session
 from trainables.motion.parts import PartMap, find_parts
 from trainables.motion.pose_files import read_pose
 from trainables.motion.readers import read_clip
@@ -23,8 +24,8 @@ class Inspection:
 
     Attributes:
         path: where it lies.
-        format: "BVH", "NPZ", "NPZ (keypoints)", "NPZ (SMPL-X)", "POSE 0.1", or the suffix of a
-            plug-in's reader.
+        format: "BVH", "NPZ", "NPZ (keypoints)", "NPZ (SMPL-X)", "POSE 0.1", "Panoptic coco19"
+            and its cameras, or the suffix of a plug-in's reader.
         joints: how many.
         parts: part found -> number of joints coded.
         missing_parts: part not found -> why.
@@ -96,6 +97,25 @@ def inspect_file(path: Path, *, bones: Bones = AVERAGE_BONES) -> Inspection:
         return _of_clip(path, pose.clip, f"POSE {pose.version}", "-Y", pose.persons)
     clip = read_clip(path, rest_skeleton=bones.rest_skeleton, body_model=bones.body_model)
     return _of_clip(path, clip, path.suffix.lstrip(".").upper())
+
+
+def inspect_session(path: Path) -> list[Inspection]:
+    """Reads a Panoptic session and tells what it holds: each person's stretches without gaps.
+
+    Raises:
+        BadInput: as `read_session` does.
+    """
+    session = read_session(path)
+    kind = f"Panoptic coco19, {len(session.cameras)} HD cameras"
+    people = len({clip.signer for clip in session.clips})
+    return [
+        replace(
+            _of_clip(Path(path).parent / clip.recording, clip, kind, "-Y"),
+            unit="cm",
+            oddities=(*clip.notes, f"One of {people} people of {session.name}."),
+        )
+        for clip in session.clips
+    ]
 
 
 def describe(found: Inspection) -> str:

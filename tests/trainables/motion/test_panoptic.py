@@ -12,6 +12,7 @@ import pytest
 from search_spaces.errors import BadInput
 from search_spaces.spec import DataSpec
 from tests.trainables.motion.panoptic_session import body, camera, write_cameras, write_session
+from trainables.__main__ import main
 from trainables.motion.clip import Clip
 from trainables.motion.dataset import prepare
 from trainables.motion.panoptic import JOINTS, find_sessions, read_session
@@ -174,3 +175,13 @@ def _without(clip: Clip, name: str) -> Clip:
     return replace(
         clip, recording="other", skeleton=type(bones)(names, bones.parents, bones.offsets)
     )
+
+
+def test_people_are_inspected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = write_session(tmp_path / "s", {f: (0, 4) for f in range(3)})
+    write_cameras(place, [camera()])
+    assert main(["inspect", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "s/person0" in said and "s/person4" in said and "One of 2 people of s." in said
+    assert "Panoptic coco19, 1 HD cameras" in said and "3 frames at 29.970 fps" in said
+    assert main(["inspect", str(tmp_path / "nothing")]) == 2
