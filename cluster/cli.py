@@ -14,6 +14,7 @@ from cluster import (  # their commands join the app
     analysis_commands,  # noqa: F401
     codec_commands,  # noqa: F401
     render_commands,  # noqa: F401
+    replay_commands,  # noqa: F401
     sweep_commands,  # noqa: F401
     track_commands,  # noqa: F401
 )
@@ -28,7 +29,8 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 
 _ORDER = (
     "sweep", "resume", "report", "track", "dashboard", "best", "compare", "table", "figure",
-    "render", "allocate", "export", "encode", "decode", "evaluate", "inspect", "trial", "spaces",
+    "render", "allocate", "replay", "export", "encode", "decode", "evaluate", "inspect", "trial",
+    "spaces",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

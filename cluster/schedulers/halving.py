@@ -53,7 +53,8 @@ class SuccessiveHalving:
         rung = self._reports.setdefault(share, {})
         rung[trial] = points
         if len(rung) < self._fewest:
-            return Decision(True, f"{len(rung)} trials at this rung, {self._fewest} are compared")
+            said = f"first {len(rung)} at this rung; {self._fewest} are compared"
+            return Decision(True, said)
         if self._adds(points):
             return Decision(True, "adds to the front of finished trials already")
         keys = [self._key(t) for t in rung]
