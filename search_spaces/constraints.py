@@ -106,9 +106,18 @@ def some_reconstruction_loss(config: Mapping[str, Value], facts: DataFacts) -> s
 @register_constraint
 def rotations_for_their_angle(config: Mapping[str, Value], facts: DataFacts) -> str | None:
     """An angle between rotations needs features that are rotations."""
-    for part in facts.part_names if facts.features != "expmap" else ():
+    for part in facts.part_names if facts.features == "position" else ():
         if float(option(config, "loss.geodesic", part, 0.0)) > 0:
             return f"loss.geodesic compares rotations, and features are {facts.features}s"
+    return None
+
+
+@register_constraint
+def levers_of_angles(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """How far a feature moves joints is known for angles, and of positions it is theirs."""
+    for part in facts.part_names if facts.features == "rot6d" else ():
+        if option(config, "feature_scaling", part, "none") == "fk_jacobian":
+            return f"feature_scaling fk_jacobian is of angles, and features of {part} are rot6d"
     return None
 
 

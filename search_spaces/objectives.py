@@ -370,25 +370,20 @@ JERK_ERROR = register_metric(
         "jerk error",
     )
 )
+_USE = (Direction.MAX, Scope.PARTS)
+_POOLED = "pooled over recordings"
 UTILISATION = register_metric(
-    Metric(
-        "utilisation",
-        "pct",
-        Direction.MAX,
-        Scope.PARTS,
-        "share of codes used at least once on the split, mean over levels",
-        "codebook utilisation",
-        pooling="pooled over recordings",
-    )
-)
+    Metric("utilisation", "pct", *_USE,
+           "share of codes used at least once on the split, mean over levels",
+           "codebook utilisation", pooling=_POOLED)
+)  # fmt: skip
 PERPLEXITY = register_metric(
-    Metric(
-        "perplexity",
-        "codes",
-        Direction.MAX,
-        Scope.PARTS,
-        "exp of the entropy of code use on the split, mean over levels",
-        "codebook perplexity",
-        pooling="pooled over recordings",
-    )
-)
+    Metric("perplexity", "codes", *_USE,
+           "exp of the entropy of code use on the split, mean over levels",
+           "codebook perplexity", pooling=_POOLED)
+)  # fmt: skip
+CODE_ENTROPY = register_metric(
+    Metric("code_entropy", "bits", *_USE,
+           "plug-in entropy of code use on the split, mean over levels",
+           "entropy of code use", pooling=_POOLED)
+)  # fmt: skip

@@ -65,7 +65,7 @@ class DataSpec(_Model):
     gap_seconds: float = Field(default=1.0, ge=1.0)
     root: Literal["removed", "coded"] = "removed"
     root_codes: int = Field(default=16, ge=3, le=4096)
-    features: Literal["auto", "expmap", "position"] = "auto"
+    features: Literal["auto", "expmap", "rot6d", "position"] = "auto"
     mirror: bool = False
     parts: dict[str, Literal["required", "optional"]] = DEFAULT_PARTS  # type: ignore[assignment]
     part_joints: dict[str, tuple[str, ...]] = {}
@@ -124,6 +124,7 @@ class SearchSpec(_Model):
         if any(not 0 < share < 1 for share in rungs) or len(set(rungs)) < len(rungs):
             raise ValueError(f"rungs must be different shares between 0 and 1, got {rungs}")
         return tuple(sorted(rungs))
+
     at: float = Field(default=0.0, ge=0)
     """Search for this total rate, bits/s: what costs more is refused; 0: for every rate."""
     between: tuple[float, float] | None = None

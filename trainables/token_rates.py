@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search_spaces.objectives import (
+    CODE_ENTROPY,
     PERPLEXITY,
     RATE_ENTROPY,
     RATE_HEADER,
@@ -116,6 +117,7 @@ def token_metrics(
             use = codebook_use(joined, alphabet)
             row[UTILISATION.column(split, part)] = 100.0 * use.mean_utilisation
             row[PERPLEXITY.column(split, part)] = use.mean_perplexity
+            row[CODE_ENTROPY.column(split, part)] = use.mean_entropy_bits
     row[RATE_ENTROPY.column(split)] = entropy
     if models is not None:
         row[RATE_MODEL.column(split)] = model

@@ -144,7 +144,10 @@ def _named(codec: str, setting: str) -> Row:
 
 
 def _of_tokens(column: str) -> bool:
-    return any(word in column for word in ("_rate_", "_utilisation_", "_perplexity_", "_tokens"))
+    return any(
+        word in column
+        for word in ("_rate_", "_utilisation_", "_perplexity_", "_code_entropy_", "_tokens")
+    )
 
 
 def _compressed(codecs: Codecs, data: MotionData, encoded: EncodedSplit) -> float:

@@ -37,6 +37,7 @@ PARTS = ("body", "right_hand", "left_hand", "tail")
         ("jerk_error_mps3", "jerk_error", ""),
         ("val_utilisation_body_pct", "utilisation", "body"),
         ("perplexity_right_hand_codes", "perplexity", "right_hand"),
+        ("test_code_entropy_body_bits", "code_entropy", "body"),
     ],
 )
 def test_columns_are_read(name: str, stem: str, scope: str) -> None:

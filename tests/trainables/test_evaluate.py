@@ -166,6 +166,9 @@ def test_rates_by_hand(data: MotionData) -> None:
         assert row["test_rate_model_body_bps"] == pytest.approx(model / seconds)
         assert row["test_tokens"] == 3 * depth * frames.sum()
         assert row["test_utilisation_body_pct"] == (100 if depth == 1 else 75)
+        # The second level is always the same code, and what is told is the mean over levels.
+        whole = bits / frames.sum() / depth
+        assert row["test_code_entropy_body_bits"] == pytest.approx(whole)
     assert not any("rate_model" in c for c in score_split(codecs, data, encoded, 2).row)
     # Codes that come in turn are told by the one before: order 1 is fitted, and nearly free.
     fitted = fit_token_models(codecs, data)

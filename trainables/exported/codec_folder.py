@@ -277,7 +277,7 @@ def _check_numbers(preparation: Preparation) -> None:
     if not all((np.abs(bone) <= 1e5).all() for bone in bones):
         raise ValueError("a bone is longer than 100 km, or no number")
     turns = (fitted.mean_rotations, *(g.mean_rotations for g in fitted.geometry.values()))
-    for turn in turns if fitted.kind == "expmap" else ():
+    for turn in turns if fitted.kind != "position" else ():
         apart = np.abs(turn @ turn.swapaxes(-1, -2) - np.eye(3)).max()
         if not (apart < 1e-3 and (np.linalg.det(turn) > 0).all()):
             raise ValueError("a mean rotation is none")

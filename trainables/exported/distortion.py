@@ -63,7 +63,7 @@ def between_frames(codec: ExportedCodec, recording: CodedRecording) -> np.ndarra
     """
     header, preparation = recording.header, codec.preparation
     rates = (header.fps, header.source_fps, header.source_frames)
-    if preparation.feature_map.kind != "expmap":
+    if preparation.feature_map.kind == "position":
         return at_source_rate(None, decoded_positions(codec, recording), *rates)[1]
     root = recording.tokens.get(ROOT)
     path = None if root is None else preparation.root.decode(root)

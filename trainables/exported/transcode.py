@@ -189,7 +189,7 @@ def write_motion(codec: ExportedCodec, recording: CodedRecording, out: Path) -> 
 def motion_suffix(codec: ExportedCodec) -> str:
     """Of the files that decoded motion is written to: BVH knows rotations on bones in metres."""
     preparation = codec.preparation
-    rotations = preparation.feature_map.kind == "expmap" and preparation.unit == "m"
+    rotations = preparation.feature_map.kind != "position" and preparation.unit == "m"
     return ROTATIONS_SUFFIX if rotations else POSITIONS_SUFFIX
 
 
@@ -241,7 +241,7 @@ def _motion(codec: ExportedCodec, recording: CodedRecording) -> Iterator[Block]:
         here = slice(at, at + frames)
         own = path and RootPath(path.position[here], path.heading[here])
         at += frames
-        if preparation.feature_map.kind == "expmap":
+        if preparation.feature_map.kind != "position":
             yield preparation.rotations(features, own)
             continue
         positions = preparation.feature_map.decode(features, offsets)

@@ -29,19 +29,21 @@ class GeodesicLoss(WholeFeatures):
         """A loss on scaled features.
 
         Args:
-            geometry: of a part whose features are exponential maps.
+            geometry: of a part whose features are rotations.
             mean: (dimensions,) that the features are relative to.
             std: (dimensions,) that they are divided by.
-            spread: (dimensions,) standard deviations on train, radians.
+            spread: (dimensions,) standard deviations of features on train.
 
         Raises:
             ValueError: features are positions.
         """
         super().__init__(geometry, mean, std)
-        if self.kind != "expmap":
+        if self.kind == "position":
             raise ValueError("an angle between rotations needs features that are rotations")
         joints = len(geometry.coded)
-        self.scale = float((np.asarray(spread, np.float64) ** 2).sum() / joints)
+        squared = (np.asarray(spread, np.float64) ** 2).sum() / joints
+        # Of a small turn about any axis the two columns of 6-D features move by 4/3 of its square.
+        self.scale = float(squared * (0.75 if self.kind == "rot6d" else 1.0))
 
     def forward(self, scored: Tensor, wanted: Tensor, seen: Tensor | None = None) -> Tensor:
         """Loss of each frame: scaled features (frames, dimensions) twice -> (frames,).

@@ -33,7 +33,7 @@ class PositionLoss(WholeFeatures):
         """
         super().__init__(geometry, mean, std)
         self.scale = float(position_scale)
-        if self.kind == "expmap":
+        if self.kind != "position":
             self._plan(geometry)
 
     def _plan(self, geometry: PartGeometry) -> None:
@@ -95,7 +95,7 @@ class PositionLoss(WholeFeatures):
                 the mean over frames is one over what was seen.
         """
         squared = ((self.positions(scored) - positions) ** 2).sum(-1)
-        if self.kind == "expmap":
+        if self.kind != "position":
             squared, seen = squared[:, 1:], None if seen is None else seen[:, 1:]
         return mean_seen(squared, seen) / self.scale**2
 

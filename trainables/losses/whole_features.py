@@ -1,6 +1,6 @@
 """All features of a part from those that a codec sees, differentiable.
 
-A codec sees scaled features that move; joints need all three of theirs, with what stands still.
+A codec sees scaled features that move; joints need all of theirs, with what stands still.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import roma
 import torch
 from torch import Tensor, nn
 
-from trainables.motion.part_data import PartGeometry
+from trainables.motion.part_data import WIDTHS, PartGeometry
+
+_LEAST = 1e-6  # length of a column of a rotation below which it has no direction
 
 
 class WholeFeatures(nn.Module):
@@ -27,22 +29,29 @@ class WholeFeatures(nn.Module):
         self.keep("std", std)
         self.keep("constant", geometry.constant)
         self.register_buffer("active", torch.as_tensor(np.array(geometry.active, np.int64)))
-        if self.kind == "expmap":
+        if self.kind not in WIDTHS:
+            raise ValueError(f"features must be {', '.join(WIDTHS)}, got {geometry.kind!r}")
+        self.width = geometry.width
+        if self.kind != "position":
             self.keep("mean_rotations", geometry.mean_rotations)
-        elif self.kind != "position":
-            raise ValueError(f"features must be of kind expmap or position, got {geometry.kind!r}")
 
     def keep(self, name: str, values: np.ndarray) -> None:
         """A buffer of single precision."""
         self.register_buffer(name, torch.as_tensor(np.array(values, np.float32)))
 
     def whole(self, scored: Tensor) -> Tensor:
-        """(frames, dimensions) -> (frames, joints, 3)."""
+        """(frames, dimensions) -> (frames, joints, width)."""
         frames = len(scored)
         full = self.constant.repeat(frames, 1)
         full = full.index_copy(1, self.active, scored * self.std + self.mean)
-        return full.view(frames, -1, 3)
+        return full.view(frames, -1, self.width)
 
     def rotations(self, scored: Tensor) -> Tensor:
         """(frames, dimensions) -> (frames, joints, 3, 3), of each joint relative to its parent."""
-        return torch.as_tensor(self.mean_rotations @ roma.rotvec_to_rotmat(self.whole(scored)))
+        whole = self.whole(scored)
+        if self.kind == "rot6d":
+            columns = whole.unflatten(-1, (2, 3)).transpose(-1, -2)
+            turned = roma.special_gramschmidt(columns, epsilon=_LEAST)
+        else:
+            turned = roma.rotvec_to_rotmat(whole)
+        return torch.as_tensor(self.mean_rotations @ turned)

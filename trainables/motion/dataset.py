@@ -269,9 +269,9 @@ def _relative(centre: tuple[int, ...], clips: Sequence[Clip]) -> bool:
 
 def _kind_of(spec: DataSpec, clips: Sequence[Clip]) -> str:
     without = [c.recording for c in clips if c.rotations is None]
-    if spec.features == "expmap" and without:
+    if spec.features in ("expmap", "rot6d") and without:
         raise BadInput(
-            f"{without[0]}: holds positions only, so features: expmap cannot be had; "
+            f"{without[0]}: holds positions only, so features: {spec.features} cannot be had; "
             "use --set features=position"
         )
     if spec.features != "auto":

@@ -1,4 +1,4 @@
-"""Poses to features and back: exponential maps of local rotations, or positions without them.
+"""Poses to features and back: exponential maps or 6-D forms of local rotations, or positions.
 
 Fitted on training recordings alone: the mean rotation of each joint, which features move at all,
 and what the others are held at. The map does not depend on time, so one pose has one feature
@@ -15,7 +15,13 @@ import numpy as np
 from trainables.motion.local_frames import mean_seen
 from trainables.motion.part_data import PartGeometry
 from trainables.motion.parts import Part
-from trainables.motion.rotations import mean_rotation, relative_exp, relative_log
+from trainables.motion.rotations import (
+    from_six,
+    mean_rotation,
+    relative_exp,
+    relative_log,
+    six_of,
+)
 from trainables.motion.skeleton import forward_kinematics
 
 STILL = 1e-4
@@ -42,7 +48,7 @@ class FeatureMap:
     """Poses <-> features per part.
 
     Attributes:
-        kind: "expmap" or "position".
+        kind: "expmap", "rot6d" or "position".
         parents: (joints,) of the whole skeleton, pelvis first.
         parts: part -> its joints.
         geometry: part -> `PartGeometry`, offsets averaged over training recordings.
@@ -77,7 +83,7 @@ class FeatureMap:
         """A map fitted on training poses, on what is seen of them alone.
 
         Args:
-            kind: "expmap" or "position".
+            kind: "expmap", "rot6d" or "position".
             parents: (joints,).
             parts: part -> its joints.
             train: poses of training recordings.
@@ -89,7 +95,7 @@ class FeatureMap:
         seen = _seen(train)
         mean_positions = _mean(np.concatenate([p.positions for p in train]), seen)
         mean_rotations = np.tile(np.eye(3), (joints, 1, 1))
-        if kind == "expmap":
+        if kind != "position":
             for j in range(joints):
                 stacked = np.concatenate([_rotations(p)[:, j] for p in train])
                 mean_rotations[j] = mean_rotation(stacked)
@@ -145,12 +151,15 @@ class FeatureMap:
         return replace(self, parts=parts, geometry=geometry)
 
     def _raw(self, pose: Pose, part: Part) -> np.ndarray:
-        """All 3 * joints features of a part, moving or not."""
+        """All width * joints features of a part, moving or not."""
         coded = list(part.coded)
-        if self.kind == "expmap":
-            vectors = relative_log(_rotations(pose)[:, coded], self.mean_rotations[coded])
-        else:
+        if self.kind == "position":
             vectors = pose.positions[:, coded] - self._origin(pose.positions, part)
+        elif self.kind == "rot6d":
+            turned = np.swapaxes(self.mean_rotations[coded], -1, -2) @ _rotations(pose)[:, coded]
+            vectors = six_of(turned)
+        else:
+            vectors = relative_log(_rotations(pose)[:, coded], self.mean_rotations[coded])
         return vectors.reshape(len(vectors), -1)
 
     def encode(self, pose: Pose) -> dict[str, np.ndarray]:
@@ -167,7 +176,7 @@ class FeatureMap:
             features: for every part, (frames, dimensions).
             offsets: (joints, 3) bones of the recording they belong to.
         """
-        if self.kind == "expmap":
+        if self.kind != "position":
             return forward_kinematics(self.parents, offsets, self.rotations(features))[0]
         frames = len(next(iter(features.values())))
         positions = np.tile(self.mean_positions, (frames, 1, 1))
@@ -183,7 +192,10 @@ class FeatureMap:
         for name, part in self.parts.items():
             vectors = self._full(name, features[name])
             coded = list(part.coded)
-            rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
+            if self.kind == "rot6d":
+                rotations[:, coded] = self.mean_rotations[coded] @ from_six(vectors)
+            else:
+                rotations[:, coded] = relative_exp(vectors, self.mean_rotations[coded])
         return rotations
 
     def _anchor(self, part: Part) -> int | None:
@@ -217,7 +229,7 @@ class FeatureMap:
         geometry = self.geometry[name]
         raw = np.tile(geometry.constant, (len(features), 1))
         raw[:, geometry.active] = features
-        return raw.reshape(len(features), -1, 3)
+        return raw.reshape(len(features), -1, geometry.width)
 
 
 def _geometry(
@@ -236,12 +248,12 @@ def _geometry(
     as its root.
 
     Args:
-        kind: "expmap" or "position".
+        kind: "expmap", "rot6d" or "position".
         parents: (joints,).
         bones: (joints, 3) metres.
         mean_rotations: (joints, 3, 3).
         part: its joints.
-        raw: (frames, 3 * coded joints) all its features over train.
+        raw: (frames, width * coded joints) all its features over train.
         shown: (frames, coded joints) bool, or None for all: what means and spreads are taken over.
     """
     joints = points_of(parents, part)
@@ -276,13 +288,13 @@ def points_of(parents: np.ndarray, part: Part) -> list[int]:
 
 
 def mean_of(features: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Means over what is seen (3 * joints,); 0 where nothing is.
+    """Means over what is seen (width * joints,); 0 where nothing is.
 
     Args:
-        features: (frames, 3 * joints).
+        features: (frames, width * joints).
         shown: (frames, joints) bool.
     """
-    there = np.repeat(shown, 3, axis=1)
+    there = np.repeat(shown, features.shape[1] // shown.shape[1], axis=1)
     return np.asarray(np.where(there, features, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
 
 
@@ -314,5 +326,5 @@ def _above(parents: np.ndarray, joint: int) -> set[int]:
 
 def _rotations(pose: Pose) -> np.ndarray:
     if pose.rotations is None:
-        raise ValueError("exponential maps need rotations; use features: position")
+        raise ValueError("these features need rotations; use features: position")
     return pose.rotations

@@ -9,20 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+WIDTHS = {"expmap": 3, "rot6d": 6, "position": 3}
+"""Kinds of features, and how many numbers a joint has in each."""
+
 
 @dataclass(frozen=True, eq=False)
 class PartGeometry:
     """How features of a part become joint positions, in metres, relative to the part's own root.
 
     Attributes:
-        kind: "expmap" (rotation vectors relative to a mean rotation) or "position".
+        kind: "expmap" (rotation vectors relative to a mean rotation), "rot6d" (two columns of the
+            rotation relative to it) or "position".
         parents: (points,) parent of each scored joint within the part, -1 for the part's root,
             which stands first.
         offsets: (points, 3) metres, mean over training recordings; the root's is zero.
         coded: (joints,) which point each coded joint is; other points keep the identity rotation.
-        mean_rotations: (joints, 3, 3) the rotation that each exponential map is relative to.
-        constant: (3 * joints,) value of each feature where it is not coded.
-        active: (dimensions,) which of the 3 * joints features are coded: those that move.
+        mean_rotations: (joints, 3, 3) the rotation that each joint's is relative to.
+        constant: (width * joints,) value of each feature where it is not coded.
+        active: (dimensions,) which of the width * joints features are coded: those that move.
     """
 
     kind: str
@@ -32,6 +36,16 @@ class PartGeometry:
     mean_rotations: np.ndarray
     constant: np.ndarray
     active: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Features of a joint, those that stand still included."""
+        return WIDTHS[self.kind]
+
+    @property
+    def joint_of(self) -> np.ndarray:
+        """(dimensions,) which coded joint each feature is of."""
+        return np.asarray(self.active // self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,4 +85,4 @@ class PartData:
         """(frames, dimensions) bool, which features stand on what was seen; None where all do."""
         if self.seen is None:
             return None
-        return self.seen[:, self.geometry.coded[self.geometry.active // 3]]
+        return self.seen[:, self.geometry.coded[self.geometry.joint_of]]

@@ -43,7 +43,7 @@ def part_data(
         there &= there[:, :1]
         apart = relative - mean_seen(relative, there, np.zeros(relative.shape[1:]))
         squared = (apart**2).sum(-1)[there].sum() / max(1, int(there.sum()))
-        own = seen[:, feature_map.geometry[name].coded[feature_map.geometry[name].active // 3]]
+        own = seen[:, feature_map.geometry[name].coded[feature_map.geometry[name].joint_of]]
         mean, std = _moments(features, own)
     scale = float(np.sqrt(squared))
     return PartData(

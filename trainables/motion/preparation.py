@@ -147,7 +147,7 @@ class Preparation:
         if not {*self.skeleton.names} <= {*clip.skeleton.names}:
             clip = as_mediapipe(clip)
         clip = onto(clip, self.skeleton.names, self.skeleton.parents)
-        if self.feature_map.kind == "expmap" and clip.rotations is None:
+        if self.feature_map.kind != "position" and clip.rotations is None:
             raise BadInput(
                 f"{clip.recording}: holds positions only, and this codec codes rotations; give a "
                 "file with rotations, or train with --set features=position"
@@ -219,7 +219,7 @@ class Preparation:
             int32 (joints, 3) in steps of `BONE_STEP`, the pelvis's 0; None where none differs, and
             where positions are coded, which need no bones.
         """
-        if self.feature_map.kind != "expmap":
+        if self.feature_map.kind == "position":
             return None
         steps = np.round((offsets - snapped(self.skeleton.offsets)) / BONE_STEP).astype(np.int32)
         steps[0] = 0

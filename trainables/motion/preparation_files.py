@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from search_spaces.errors import BadInput
 from search_spaces.units import Unit
 from trainables.motion.features import FeatureMap
-from trainables.motion.part_data import PartGeometry
+from trainables.motion.part_data import WIDTHS, PartGeometry
 from trainables.motion.parts import Part
 from trainables.motion.preparation import Preparation
 from trainables.motion.root import RootQuantizer
@@ -44,7 +44,7 @@ class _Described(BaseModel):
     version: int
     fps: float = Field(gt=0, le=10_000, allow_inf_nan=False)
     frame_stride: int = Field(ge=1, le=10_000)
-    kind: str = Field(pattern="^(expmap|position)$")
+    kind: str = Field(pattern="^(expmap|rot6d|position)$")
     joints: list[str] = Field(min_length=1, max_length=_MOST_JOINTS)
     parents: list[int]
     end_sites: dict[str, tuple[float, float, float]]
@@ -202,15 +202,15 @@ def _geometry(kind: str, name: str, part: Part, arrays: Mapping[str, np.ndarray]
     places = _whole(arrays, f"{name}/parents", points, (-1, points))
     if places[0] != -1 or (places[1:] >= np.arange(1, points)).any() or (places[1:] < 0).any():
         raise ValueError(f"{name}/parents is no tree of its points")
-    active = arrays[f"{name}/active"]
+    active, width = arrays[f"{name}/active"], WIDTHS[kind]
     return PartGeometry(
         kind=kind,
         parents=places,
         offsets=_floats(arrays, f"{name}/offsets", (points, 3)),
         coded=_whole(arrays, f"{name}/coded", coded, (0, points)),
         mean_rotations=_floats(arrays, f"{name}/mean_rotations", (coded, 3, 3)),
-        constant=_floats(arrays, f"{name}/constant", (3 * coded,)),
-        active=_whole(arrays, f"{name}/active", len(active), (0, 3 * coded)),
+        constant=_floats(arrays, f"{name}/constant", (width * coded,)),
+        active=_whole(arrays, f"{name}/active", len(active), (0, width * coded)),
     )
 
 

@@ -44,6 +44,36 @@ def relative_exp(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return mean @ exp_map(vectors)
 
 
+def six_of(rotations: np.ndarray) -> np.ndarray:
+    """The first two columns of rotation matrices, one after the other: (..., 3, 3) -> (..., 6).
+
+    Zhou et al. 2019, https://arxiv.org/abs/1812.07035: continuous wherever rotations are, as no
+    three or four numbers can be.
+    """
+    columns = np.swapaxes(rotations[..., :2], -1, -2)
+    return columns.reshape(*rotations.shape[:-2], 6)
+
+
+def from_six(vectors: np.ndarray) -> np.ndarray:
+    """Any (..., 6) -> rotation matrices (..., 3, 3), by Gram-Schmidt: the inverse of `six_of`.
+
+    Where a column is nothing, or both lie on one line, an axis stands in for what is missing.
+    """
+    pairs = np.asarray(vectors, np.float64).reshape(*vectors.shape[:-1], 2, 3)
+    first = _unit(pairs[..., 0, :], np.array([1.0, 0.0, 0.0]))
+    across = pairs[..., 1, :] - (first * pairs[..., 1, :]).sum(-1, keepdims=True) * first
+    # The axis that is farthest from the first column, made square to it.
+    axis = np.eye(3)[np.abs(first).argmin(-1)]
+    square = axis - (first * axis).sum(-1, keepdims=True) * first
+    second = _unit(across, square / np.linalg.norm(square, axis=-1, keepdims=True))
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+
+def _unit(vectors: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), instead)
+
+
 def about_up(angles: np.ndarray) -> np.ndarray:
     """Rotations about the up axis (Y) by angles (n,) radians -> (n, 3, 3)."""
     cos, sin = np.cos(angles), np.sin(angles)
