@@ -82,9 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     kind = {"heatmap": "keypoints", "channels": "each"} if given.keypoints else {}
     results: dict[str, Any] = {}
     for place in given.data:
+        small = {"embedded_size": "debug"} if given.quick else {}
         settings = {"path": place, "size": size, "window": given.frames, "pair": given.pair,
                     "stride": given.frames, "intensity": "random", "fps": given.fps}  # fmt: skip
-        data = prepare_heatmaps(heatmap_spec({**settings, **kind}))
+        data = prepare_heatmaps(heatmap_spec({**settings, **small, **kind}))
         name = Path(place).name
         windows = chosen(data, count)
         scored = [floors(data, window) for window in windows]

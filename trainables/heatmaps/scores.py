@@ -1,8 +1,9 @@
 """Every score of a window of heatmaps, and the floors that stand beside each.
 
-Three floors say what a score is worth: an all-black picture, the first frame repeated, and the true
-pose at mean intensity, which no codec can beat where intensities are random (the noise ceiling; two
-drawings of the same pose are further apart still).
+Three floors say what a score is worth: an all-black picture; the first frame repeated, scored over
+the frames after it, as it is itself no prediction; and the true pose at mean intensity, which no
+codec can beat where intensities are random (the noise ceiling; two drawings of the same pose are
+further apart still).
 """
 
 from __future__ import annotations
@@ -88,14 +89,17 @@ def floors(
     ceiling is a perfect score.
     """
     target = data.pair(window, device).target
-    shown = {
-        "all_zero": torch.zeros_like(target),
-        "repeat_frame": target[:, :1].expand_as(target),
+    later = target[:, 1:]
+    found = {
+        "all_zero": score_window(data, target, torch.zeros_like(target)),
+        "repeat_frame": score_window(data, later, target[:, :1].expand_as(later)),
     }
     ceiling = data.ceiling(window, device)
     if ceiling is not None:
-        shown |= {"noise_ceiling": ceiling, "second_draw": data.second_draw(window, device)}
-    return {name: score_window(data, target, maps) for name, maps in shown.items()}
+        second = data.second_draw(window, device)
+        found["noise_ceiling"] = score_window(data, target, ceiling)
+        found["second_draw"] = score_window(data, target, second)
+    return found
 
 
 def mean_scores(windows: Sequence[Mapping[str, float]]) -> dict[str, float]:

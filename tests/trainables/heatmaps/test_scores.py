@@ -302,6 +302,17 @@ class TestScores:
         assert 0.15 < ceiling["tstd_code_score"] < 0.35  # "as unstable" as the published codecs
         assert 0.01 < lit_share(made.pair(windows[0]).target) < 0.3
 
+    def test_the_repeated_frame_itself_is_no_prediction(self) -> None:
+        """Its perfect score would lift the mean over frames: by 6 dB in a window of 16."""
+        made = waves(size=64)
+        window = made.windows["val"][0]
+        target = made.pair(window).target
+        found = floors(made, window)["repeat_frame"]
+        frames = psnr_frames(target, target[:, :1].expand_as(target))
+        assert float(frames[0]) == CAP_DB
+        assert found["psnr_db"] == pytest.approx(float(frames[1:].mean()))
+        assert math.isfinite(found["tstd_code_score"])
+
     def test_without_noise_the_ceiling_is_perfect_and_not_listed(self) -> None:
         made = waves(intensity="constant")
         assert set(floors(made, made.windows["val"][0])) == {"all_zero", "repeat_frame"}
