@@ -22,6 +22,8 @@ ROOM = 0.20
 that of too few tokens."""
 SIZE = 512
 LEAST_SEEDS = 3
+TRAINED = 0.8
+"""Share of the mean pose's error above which a codec has not learnt enough to judge its codes."""
 FULL = 95.0
 """Percent of utilisation above which a vanilla codec leaves guidance nothing to gain."""
 
@@ -32,7 +34,25 @@ def judge(sweep: CodebookSweep, size: str) -> dict[str, Verdict]:
     """Claim -> verdict and why; `size` is that of the sweep."""
     if size == "debug":
         return dict.fromkeys(("E1", "E2", "E4"), (OPEN, "networks of debug size train for seconds"))
+    if (worst := _untrained(sweep)) is not None:
+        return dict.fromkeys(("E1", "E2", "E4"), (OPEN, worst))
     return {"E1": _share(sweep), "E2": _plateau(sweep), "E4": _guided(sweep)}
+
+
+def _untrained(sweep: CodebookSweep) -> str | None:
+    """Why nothing can be said of codecs that have hardly begun to learn; None where they have.
+
+    Codes of an encoder that tells no poses apart go unused for want of training.
+    """
+    vanilla = [c for c in sweep.curve(0.0) if c.size >= SIZE] or sweep.curve(0.0)
+    for cell in vanilla:
+        share = cell.of(sweep.distortion).mean / sweep.mean_pose
+        if share > TRAINED:
+            return (
+                f"the vanilla codec of {cell.size} codes has {100 * share:.0f} % of the mean "
+                f"pose's error, above {100 * TRAINED:g} %: train for longer"
+            )
+    return None
 
 
 def paper_share() -> float:
@@ -107,8 +127,11 @@ def _guided(sweep: CodebookSweep) -> Verdict:
             roomy.append(all(e.sign > 0 for e in both))
         words = listed(f"{e.mean:+.1f} [{e.low:+.1f}, {e.high:+.1f}]" for e in both)
         said.append(f"{cell.size} codes, weight {cell.weight:g}: {words}")
-    why = "points of utilisation and of entropy over log K, guided less vanilla by seed: "
-    why += "; ".join(said)
+    why = (
+        "points of utilisation and of entropy over log K, guided less vanilla by seed: "
+        + "; ".join(said)
+        + "; held means both above 0, by their intervals, in every guided cell"
+    )
     if not roomy:
         return OPEN, f"the vanilla codecs use all codes already. {why}"
     return (HELD if all(roomy) and not worse else FAILED), why

@@ -45,7 +45,7 @@ def build_codebooks(folder: Path | str) -> Path | None:
 def read_sweep(log: Log) -> CodebookSweep:
     """The cells of a sweep, from its log and the tokens that its trials kept."""
     rows = [{"trial": str(e["trial"]), **(e.get("row") or {})} for e in log.of("progress")]
-    return CodebookSweep(log.folder, points_frame(log), pd.DataFrame(rows))
+    return CodebookSweep(log.folder, points_frame(log), pd.DataFrame(rows), log.bounds)
 
 
 def render(log: Log, sweep: CodebookSweep) -> str:

@@ -8,16 +8,17 @@ seed and differ in the weight alone, so that differences are taken seed by seed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from search_spaces.record import TOKENS_FILE, TRIALS_FOLDER
+from search_spaces.record import MEAN_POSE, TOKENS_FILE, TRIALS_FOLDER
 
 CODEC, WEIGHT = "eg_vqvae", "guidance.weight"
 HELD_OUT = ("val", "test")
@@ -106,15 +107,25 @@ class CodebookSweep:
 
     Attributes:
         cells: by rising size and weight.
+        distortion: column of the full pose's error on test.
+        mean_pose: that error of the mean pose; NaN where it is not known.
     """
 
-    def __init__(self, folder: Path, points: pd.DataFrame, progress: pd.DataFrame) -> None:
-        """Takes points as in `points.csv`, and rows of progress with `trial` and `share`."""
+    def __init__(
+        self,
+        folder: Path,
+        points: pd.DataFrame,
+        progress: pd.DataFrame,
+        bounds: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Takes points as in `points.csv`, progress with `trial` and `share`, and bounds."""
         mine = points[points["codec"] == CODEC] if "codec" in points else points[:0]
         mine = mine[mine["depth"] == mine["levels"]] if len(mine) else mine
         self.distortion = next(
             (c for c in points.columns if str(c).startswith("test_rmse_full_")), ""
         )
+        known = [r.get(self.distortion) for r in bounds if r.get("codec") == MEAN_POSE]
+        self.mean_pose = float(known[0]) if known and known[0] is not None else math.nan
         groups = mine.groupby(["codebook_size", WEIGHT]) if len(mine) else ()
         found = [
             _cell(

@@ -27,6 +27,7 @@ def write_codebooks(
     weights: tuple[float, ...] = (0.0, 0.1),
     seeds: int = 3,
     size: str = "reduced",
+    mean_pose: float = 12.0,
 ) -> Path:
     """Writes log and tokens; a seed above 0 uses two codes more each, RMSE falls with use."""
     events: list[dict[str, object]] = [
@@ -34,6 +35,7 @@ def write_codebooks(
          "preset": "eggesture/codebook_size", "objectives": ["rate_nominal_bps", "rmse_full_cm"],
          "spec": {"space": {"fixed": {"codec": "eg_vqvae", "compression": 4}}}},
         {"event": "data", "facts": facts().model_dump(mode="json")},
+        {"event": "bounds", "rows": [{"codec": "mean pose", "test_rmse_full_cm": mean_pose}]},
     ]  # fmt: skip
     for codes in sizes:
         for weight in weights:

@@ -102,6 +102,7 @@ def test_the_papers_claims_did_not_hold_where_they_are_not(
     [
         ({"size": "debug"}, ("E1", "E2", "E4")),
         ({"seeds": 2}, ("E1", "E2", "E4")),
+        ({"mean_pose": 6.5}, ("E1", "E2", "E4")),
         ({"sizes": (128, 256)}, ("E1", "E2")),
         ({"weights": (0.0,)}, ("E4",)),
         ({"in_use": lambda k, w: k}, ("E4",)),
