@@ -236,6 +236,8 @@ def resampled_scores(
 
 def on_front(rates: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """bool (configurations, resamples): not dominated over rate and score."""
+    if not len(rates):
+        return np.zeros(scores.shape, dtype=bool)
     order = np.argsort(rates, kind="stable")
     bounded = np.where(np.isfinite(scores[order]), scores[order], np.inf)
     ordered = rates[order]

@@ -151,3 +151,7 @@ def test_what_is_undefined_too_often_has_no_interval() -> None:
     assert np.isnan(found.low) and "20 %" in found.reason and not found.excludes_zero
     assert percentile_interval(values[20:]).excludes_zero
     assert percentile_interval(np.empty(0)).reason
+
+
+def test_of_no_configurations_none_is_on_the_front() -> None:
+    assert on_front(np.empty(0), np.empty((0, 7))).shape == (0, 7)

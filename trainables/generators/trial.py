@@ -25,9 +25,11 @@ from search_spaces.record import (
     CURVE_FILE,
     GENERATOR_FOLDER,
     RECONSTRUCTIONS_FILE,
+    SHOWN_FILE,
     TRIAL_CLIPS_FILE,
 )
 from trainables.codecs.codec import Tokens
+from trainables.diagnostics import shown_arrays, shown_recordings
 from trainables.evaluate import pair_of
 from trainables.generators.conditioning import decoded, joined, load_conditioning, parted
 from trainables.generators.flow_matching import FlowMatching, TrainingMotion
@@ -255,6 +257,7 @@ def _scored(
     models = fit_token_models(codecs, data)
     clips: list[dict[str, object]] = []
     rebuilt: dict[str, np.ndarray] = {}
+    shown: dict[str, np.ndarray] = {}
     ids = {"trial": task.trial, "point": row["point"]}
     for split in ("val", "test"):
         found = synthesise(generator, codecs, data, encoded[split], generator.whole("samples"))
@@ -262,7 +265,9 @@ def _scored(
         sizes = split_sizes(codecs, data, encoded[split], models)
         row.update(token_metrics(codecs, data, encoded[split], depth, models, sizes))
         clips.extend({**ids, **clip} for clip in found.clips)
-        if split == "test":
+        if split == "val":
+            shown = _shown(data, found, depth)
+        else:
             rebuilt = {f"{r}/depth{depth}": a for r, a in found.first.items()}
     source = task.input
     curve[-1].update({k: v for k, v in row.items() if k.startswith("val_")})
@@ -271,10 +276,24 @@ def _scored(
         parameters=generator.parameters(),
         input_hash=source.sha256 if source else "",
         input_trial=source.trial if source else "",
-        codec_bytes=_saved(task, generator, clips, rebuilt, curve),
+        codec_bytes=_saved(task, generator, clips, rebuilt, shown, curve),
         evaluate_seconds=time.perf_counter() - began,
     )
     return row
+
+
+def _shown(data: MotionData, found: Synthesis, depth: int) -> dict[str, np.ndarray]:
+    """Clips to look at: first samples; best and worst by how far all samples are from the original.
+
+    They stand where a codec leaves what it decodes at its full depth.
+    """
+    away: dict[str, list[float]] = {}
+    for row in found.clips:
+        if str(row["metric"]).startswith("to_original_"):
+            away.setdefault(str(row["recording"]), []).append(float(str(row["value"])))
+    errors = {recording: _mean(each) for recording, each in away.items()}
+    split = data.splits["val"]
+    return shown_arrays(data, split, shown_recordings(split, errors), {depth: found.first})
 
 
 def _saved(
@@ -282,6 +301,7 @@ def _saved(
     generator: FlowMatching,
     clips: list[dict[str, object]],
     rebuilt: Mapping[str, np.ndarray],
+    shown: Mapping[str, np.ndarray],
     curve: list[dict[str, float]],
 ) -> int:
     """Writes a trial's folder; returns the bytes of the generator (0 where nothing is kept)."""
@@ -293,6 +313,7 @@ def _saved(
     with whole(task.folder) as folder:
         save_generator(generator, folder / GENERATOR_FOLDER, named)
         np.savez_compressed(folder / RECONSTRUCTIONS_FILE, **dict(rebuilt))  # type: ignore[arg-type]
+        np.savez_compressed(folder / SHOWN_FILE, **dict(shown))  # type: ignore[arg-type]
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
         (folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
     files = (task.folder / GENERATOR_FOLDER).rglob("*")

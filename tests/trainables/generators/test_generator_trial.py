@@ -13,7 +13,7 @@ import pytest
 from search_spaces.errors import BadInput
 from search_spaces.families import family_of
 from search_spaces.inputs import Resolved, codec_of, folder_hash
-from search_spaces.record import CODEC_FOLDER
+from search_spaces.record import CODEC_FOLDER, SHOWN_FILE
 from search_spaces.space import Config
 from tests.trainables.tiny import make_clips, spec
 from trainables.motion.dataset import MotionData, prepare
@@ -105,6 +105,14 @@ def test_what_is_kept_of_it(
     assert row["codec_bytes"] == sum(f.stat().st_size for f in (tmp_path / "generator").iterdir())
     with np.load(tmp_path / "reconstructions.npz") as kept:
         assert {n.partition("/depth")[0] for n in kept} == set(data.facts.test.recordings)
+    with np.load(tmp_path / SHOWN_FILE) as kept:
+        depth = f"depth{row['depth']}"
+        for recording in map(str, kept["recordings"]):
+            original, sample = kept[f"{recording}/original"], kept[f"{recording}/{depth}"]
+            assert sample.shape == original.shape and (sample != original).any()
+        words = " ".join(map(str, kept["why"])).split()
+        assert set(map(str, kept["recordings"])) <= set(data.facts.val.recordings)
+    assert {"best", "median", "worst"} <= set(words)
     assert (row["input_hash"], row["input_trial"]) == (codecs[0].sha256, codecs[0].trial)
     assert whole["codec_bytes"] == 0
 
