@@ -31,6 +31,9 @@ by nothing but the number of recordings."""
 LEAST_RECORDINGS = 5
 """With fewer, an interval from resampled recordings says nothing."""
 
+LEAST_SEEDS = 3
+"""With fewer trainings of a cell, what two trainings differ by is not known."""
+
 HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 _JERK = re.compile(r"jerk_(?!error|original|decoded)\w+")
 LEAST_GAIN = 0.05
@@ -66,6 +69,8 @@ class Conditioned:
         seeds: trained.
         jerk: of the samples.
         excess: jerk of the samples less the original's, paired by recording.
+        between_seeds: standard error of the jerk over trainings, which the intervals over
+            recordings do not hold; NaN with one.
         decoded: jerk of what the tokens decode to.
         to_original, to_decoded: RMSE of a sample, in the data's unit of lengths.
         reached: whether the interval of `excess` meets `TOLERANCE` about 0.
@@ -80,6 +85,7 @@ class Conditioned:
     seeds: int
     jerk: Interval
     excess: Interval
+    between_seeds: float
     decoded: float
     to_original: float
     to_decoded: float
@@ -148,15 +154,26 @@ class Synthesis:
         return list(dict.fromkeys(c.codec for c in self.cells))
 
     @cached_property
-    def _values(self) -> dict[tuple[str, str], np.ndarray]:
-        """(configuration, metric) -> (recordings,), means over samples and then seeds."""
+    def _samples(self) -> pd.Series:
+        """Means over samples, by configuration, metric, recording and seed."""
         rows = self._clips.assign(
             config=self._clips["point"].map(self._hash), seed=self._clips["point"].map(self._seed)
         )
-        keys = ["config", "metric", "name"]
-        each = rows.groupby([*keys, "seed"])["value"].mean().groupby(level=keys).mean()
+        return rows.groupby(["config", "metric", "name", "seed"])["value"].mean()
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], np.ndarray]:
+        """(configuration, metric) -> (recordings,), means over samples and then seeds."""
+        each = self._samples.groupby(level=["config", "metric", "name"]).mean()
         table = each.unstack("name").reindex(columns=self.recordings)
         return dict(zip(table.index.tolist(), table.to_numpy(float), strict=True))
+
+    @cached_property
+    def _between_seeds(self) -> dict[tuple[str, str], float]:
+        """(configuration, metric) -> standard error over seeds of the mean over recordings."""
+        means = self._samples.groupby(level=["config", "metric", "seed"]).mean()
+        errors = means.groupby(level=["config", "metric"]).sem()
+        return dict(zip(errors.index.tolist(), errors.to_numpy(float), strict=True))
 
     def _of(self, config: str, metric: str) -> np.ndarray:
         return self._values.get((config, metric), np.full(len(self.recordings), math.nan))
@@ -204,6 +221,7 @@ class Synthesis:
             seeds=int((self._points["config_hash"] == config).sum()),
             jerk=self._interval(jerk),
             excess=excess,
+            between_seeds=self._between_seeds.get((config, self.metric), math.nan),
             decoded=beside["jerk_decoded"],
             to_original=beside["to_original"],
             to_decoded=beside["to_decoded"],
@@ -314,6 +332,12 @@ def _k8(synthesis: Synthesis, size: str) -> tuple[str, str]:
         return OPEN, (
             f"no size of K-Means reaches the original's jerk ({_nearest(curve)}), so whether "
             "tokens or the generator fall short cannot be told: train generators for longer"
+        )
+    fewest = min(c.seeds for c in curve)
+    if fewest < LEAST_SEEDS:
+        return OPEN, (
+            f"only {fewest} training{'s' if fewest != 1 else ''} of a size, and two trainings may "
+            f"differ by more than sizes do: repeat with --set seeds={LEAST_SEEDS}"
         )
     early = [c.label for c in below if c.reached]
     late = [c.label for c in above if not c.reached]

@@ -108,6 +108,7 @@ def _row(cell: Conditioned) -> dict[str, Any]:
         "seeds": cell.seeds,
         "jerk": _interval(cell.jerk.mean, cell.jerk.low, cell.jerk.high),
         "excess": _interval(cell.excess.mean, cell.excess.low, cell.excess.high, signed=True),
+        "between_seeds": _number(cell.between_seeds),
         "reached": cell.reached,
         "decoded": _number(cell.decoded),
         "to_original": _number(cell.to_original),

@@ -34,7 +34,7 @@ def bent(at: int) -> Truth:
 
 
 def tables(
-    truth: Truth, sizes: tuple[int, ...] = SIZES, recordings: int = 12, seeds: int = 2
+    truth: Truth, sizes: tuple[int, ...] = SIZES, recordings: int = 12, seeds: int = 3
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(4)
     own = rng.normal(0, 8, recordings)
@@ -82,7 +82,21 @@ def test_jerk_is_told_with_its_interval_and_the_originals() -> None:
     assert first.jerk.high - first.jerk.low > 5 * (first.excess.high - first.excess.low)
     assert made.reference.low < made.reference.mean < made.reference.high
     assert (first.decoded, first.to_original, first.to_decoded) == (600.0, 9.0, 4.0)
-    assert (first.seeds, first.bits, first.rate) == (2, 6, 540)
+    assert (first.seeds, first.bits, first.rate) == (3, 6, 540)
+
+
+def test_trainings_that_differ_show_it_beside_the_interval_over_recordings() -> None:
+    points, clips = tables(bent(1024), sizes=(64,))
+    shift = clips["point"].map({f"flow_matching-64-s{s}-d1": 12.0 * s for s in range(3)})
+    clips["value"] += shift.where(clips["metric"] == "jerk_mps3", 0.0)
+    (cell,) = Synthesis(points, clips).cells
+    (same,) = synthesis(bent(1024), sizes=(64,)).cells
+    assert cell.between_seeds == pytest.approx(12 / math.sqrt(3), rel=0.05)  # of 0, 12 and 24
+    assert same.between_seeds < 0.2
+    width = cell.excess.high - cell.excess.low
+    assert width == pytest.approx(same.excess.high - same.excess.low, rel=1e-6)
+    (alone,) = synthesis(bent(1024), sizes=(64,), seeds=1).cells
+    assert math.isnan(alone.between_seeds)
 
 
 @pytest.mark.parametrize("at", [256, 512, 1024])
@@ -128,6 +142,7 @@ def test_the_papers_claim_did_not_hold_where_it_is_not(truth: Truth, words: str)
         ("debug", {}, "debug"),
         ("reduced", {"sizes": SIZES[:4]}, "needs K-Means cells"),
         ("reduced", {"recordings": 3}, "too few"),
+        ("reduced", {"seeds": 2}, "only 2 trainings of a size"),
     ],
 )
 def test_what_cannot_be_said(size: str, options: dict[str, object], words: str) -> None:
@@ -152,7 +167,7 @@ def test_the_figure_always_draws_the_original() -> None:
 
 def test_generators_that_differ_in_guidance_are_told_apart() -> None:
     points, clips = tables(bent(1024), sizes=(64, 128))
-    points["flow.guidance"] = [1.0, 1.0, 2.0, 2.0, math.nan]
+    points["flow.guidance"] = [1.0] * 3 + [2.0] * 3 + [math.nan]
     made = Synthesis(points, clips)
     assert [c.label for c in made.cells] == ["k=64, guidance 1", "k=128, guidance 2"]
 
