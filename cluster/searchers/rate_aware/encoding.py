@@ -93,8 +93,9 @@ class Encoding:
         """
         self.space = space
         self._axes: dict[str, _Axis] = {}
-        self._own = {p.label: _axis(p.name, 0, [p]) for p in space.parameters}
-        self._ordered = {p.label: _sorted(p.choices) for p in space.parameters if p.choices}
+        # By identity: a label is built anew each time, and is asked for thousands of times.
+        self._own = {id(p): _axis(p.name, 0, [p]) for p in space.parameters}
+        self._ordered = {id(p): _sorted(p.choices) for p in space.parameters if p.choices}
         column = 0
         for name in dict.fromkeys(p.name for p in space.parameters):
             axis = _axis(name, column, [p for p in space.parameters if p.name == name])
@@ -182,9 +183,9 @@ class Encoding:
     def quantile(self, parameter: Parameter, unit: float) -> Value:
         """A parameter's value at a share of its range; choices are equally likely."""
         if parameter.choices is not None:
-            choices = self._ordered[parameter.label]
+            choices = self._ordered[id(parameter)]
             return choices[min(int(unit * len(choices)), len(choices) - 1)]
-        return _nearest(parameter, self._own[parameter.label], unit)
+        return _nearest(parameter, self._own[id(parameter)], unit)
 
     def perturbed(self, config: Config, rng: np.random.Generator, spread: float) -> Config:
         """A neighbour: about a third of its keys redrawn near where they stand."""
@@ -199,7 +200,7 @@ class Encoding:
                 continue
             axis = self._axes[parameter.name]
             if kept and axis.numeric:
-                own = self._own[parameter.label]
+                own = self._own[id(parameter)]
                 unit = own.unit(config[parameter.name]) + spread * rng.standard_normal()
                 fresh[parameter.name] = _nearest(parameter, own, min(max(unit, 0.0), 1.0))
             else:

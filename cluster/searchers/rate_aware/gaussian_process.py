@@ -30,6 +30,16 @@ def matern(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (1 + root + root * root / 3) * decay, -(5 / 6) * (1 + root) * decay
 
 
+def matern_value(root: np.ndarray) -> np.ndarray:
+    """Matern-5/2 of a distance times the root of 5, without its slope."""
+    out = root * root
+    out /= 3
+    out += root
+    out += 1
+    out *= np.exp(-root)
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """Where the process is asked or was seen.
@@ -103,16 +113,28 @@ class GaussianProcess:
         a, log_tau, log_s1, log_s2, _ = self.theta[-5:]
         root = np.sqrt(weights)
         square = _squares(at.x * root, self.data.x * root)
-        in_time, _ = matern(np.exp(log_tau) * (at.t[:, None] - self.data.t[None]) ** 2)
+        # One row where all stand at the same share of their budget, as proposals do.
+        moments = at.t[:1] if len(at) and np.ptp(at.t) == 0 else at.t
+        in_time, _ = matern(np.exp(log_tau) * (moments[:, None] - self.data.t[None]) ** 2)
         s1, s2, c = np.exp(log_s1), np.exp(log_s2), np.exp(2 * a)
-        first, first_slope = matern(square)
-        second, second_slope = matern(c * square)
-        cross = s1 * first + s2 * second * in_time
-        solved = cho_solve((self.factor, True), cross.T, check_finite=False).T
-        mean = cross @ self.alpha
-        variance = np.maximum(s1 + s2 - np.sum(cross * solved, axis=1), 1e-12)
-        sd = np.sqrt(variance)
         by_mean = by_sd = None
+        if not slopes:
+            distance = np.sqrt(square, out=square)
+            distance *= _ROOT5
+            cross = matern_value(distance)
+            cross *= s1
+            distance *= np.exp(a)
+            cross += matern_value(distance) * (s2 * in_time)
+            half = solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
+            explained = np.einsum("ij,ij->j", half, half)
+        else:
+            first, first_slope = matern(square)
+            second, second_slope = matern(c * square)
+            cross = s1 * first + s2 * second * in_time
+            solved = cho_solve((self.factor, True), cross.T, check_finite=False).T
+            explained = np.sum(cross * solved, axis=1)
+        mean = cross @ self.alpha
+        sd = np.sqrt(np.maximum(s1 + s2 - explained, 1e-12))
         if slopes:
             by_square = s1 * first_slope + s2 * c * second_slope * in_time
             pull = 2 * by_square * self.alpha[None]

@@ -12,7 +12,8 @@ from cluster.searchers.rate_aware.known import rate_grid
 from search_spaces.space import Config
 
 CANDIDATES = 600
-NEIGHBOURS = 24
+NEIGHBOURS, ALL_NEIGHBOURS, FEWEST = 24, 360, 8
+"""Of each anchor; of all anchors together, unless that leaves fewer than `FEWEST` of each."""
 STARTS = 5
 APART = 0.12
 """Starts of the gradient search stand at least this far apart (root mean square per input)."""
@@ -40,10 +41,9 @@ def maximised(
     encoding, known = acquisition.encoding, acquisition.known
     draws = rng.random((CANDIDATES, encoding.labels))
     pool = [encoding.at(cube) for cube in draws]
+    each = min(NEIGHBOURS, max(FEWEST, ALL_NEIGHBOURS // max(len(anchors), 1)))
     for anchor in anchors:
-        pool += [
-            encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(NEIGHBOURS)
-        ]
+        pool += [encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(each)]
     pool = list({tuple(c.items()): c for c in pool}.values())
     scores = acquisition.values(pool)
     starts = _spread(pool, scores, encoding, allowed)

@@ -127,14 +127,24 @@ class RateAwareSearcher:
         config = self._from_start(number, rng) if number < self._settings.startup else None
         if config is None:
             config = self._promising(rng) or self._any(rng)
-        if config is None:
-            return None
+        if config is not None:
+            self._seen.append(self._begun(config))
+        return config
+
+    def moved(self, config: Config) -> None:
+        """The last proposal runs as another configuration (a table's nearest one)."""
+        self._seen[-1] = self._begun(config)
+
+    def _begun(self, config: Config) -> Seen:
         known = known_values(self._known, config)
         picked = chosen_levels(len(known))
         x = self._encoding.encode(config, [i + 1 for i in picked], known[picked, 0])
-        self._seen.append(Seen(config, known, x, picked))
         self._proposed.add(canonical(config))
-        return config
+        return Seen(config, known, x, picked)
+
+    def known_of(self, ask: int) -> np.ndarray:
+        """(points, columns) known values of the `ask`-th proposal's points."""
+        return self._seen[ask].known
 
     def report(self, ask: int, share: float, values: Sequence[float] | np.ndarray) -> None:
         """Values on the way, at a share of the trial's own budget.
