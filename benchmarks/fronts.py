@@ -1,17 +1,19 @@
-"""Fronts and statistics of many operating points: time and memory, beside Optuna's and pymoo's.
+"""Fronts, statistics and report of many operating points: time and memory, beside Optuna and pymoo.
 
 Three parts. *Cloud*: fronts, hypervolume, attainment over ten seeds and indicators of a million
 points of two objectives. *Peers*: non-dominated sort and hypervolume of the same points by
 `analysis.indicators`, by Optuna's private functions and by pymoo, in turn within one call; pymoo is
 installed for this alone, in an environment of its own (`make bench-peers`), and left out where that
 is missing. *Sweep*: a log of ten thousand trials with eight prefixes each is read, averaged over
-seeds, and its front statistics are made, all in one fresh process, whose peak memory is told.
+seeds, and its front statistics are made; and its whole report is built, tables, figures and page;
+each in a fresh process, whose peak memory is told.
 
 Seconds are of the processor, the least of the repeats: what else the machine does adds to the wall.
 
 Usage: python benchmarks/fronts.py [--quick]
-The last line is one JSON object: `cloud_seconds`, `sweep_seconds`, `sweep_peak_mib`, and how many
-times longer each peer took (`optuna_sort_times`, `pymoo_hypervolume_times`, ...).
+The last line is one JSON object: `cloud_seconds`, `sweep_seconds`, `sweep_peak_mib`,
+`report_seconds`, `report_wall_seconds`, `report_peak_mib`, and how many times longer each peer
+took (`optuna_sort_times`, `pymoo_hypervolume_times`, ...).
 """
 
 from __future__ import annotations
@@ -145,14 +147,40 @@ def sweep_stage(folder: Path) -> dict[str, float]:
     return rows
 
 
+def report_stage(folder: Path) -> dict[str, float]:
+    """Seconds of the processor and of the clock, peak memory and page of a sweep's report."""
+    began, clock = time.process_time(), time.perf_counter()
+    from analysis.report.report import build_report
+
+    page = build_report(folder)
+    return {
+        "total": time.process_time() - began,
+        "wall": time.perf_counter() - clock,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "page_mib": page.stat().st_size / 2**20,
+    }
+
+
+STAGES = {"statistics": sweep_stage, "report": report_stage}
+
+
+def fresh(stage: str, folder: Path) -> dict[str, float]:
+    """A stage in a process of its own."""
+    command = [sys.executable, __file__, "--stage", stage, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def main() -> None:
     """Runs the parts and prints their rows, then one JSON object."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--quick", action="store_true", help="a tenth of everything")
-    options.add_argument("--stage", type=Path, help=argparse.SUPPRESS)
+    options.add_argument("--stage", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.stage:
-        print(json.dumps(sweep_stage(given.stage)))
+        stage, place = given.stage
+        print(json.dumps(STAGES[stage](Path(place))))
         return
     scale = 10 if given.quick else 1
     rng = np.random.default_rng(0)
@@ -165,15 +193,17 @@ def main() -> None:
                 print(f"{who}, {peers['points']:,} points, seconds:", _words(peers[who]))
         folder = Path(name) / "sweep"
         count = write_sweep(folder, 10_000 // scale, 8, 2 if given.quick else 4, rng)
-        command = [sys.executable, __file__, "--stage", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        sweep = json.loads(done.stdout.splitlines()[-1])
+        sweep, report = fresh("statistics", folder), fresh("report", folder)
     print(f"sweep of {count:,} points, seconds:", _words(sweep))
+    print(f"report of {count:,} points, seconds:", _words(report))
     head: dict[str, Any] = {
         "cloud_seconds": round(sum(made.values()), 2),
         "sweep_points": count,
         "sweep_seconds": round(sweep["total"], 2),
         "sweep_peak_mib": round(sweep["peak_mib"]),
+        "report_seconds": round(report["total"], 2),
+        "report_wall_seconds": round(report["wall"], 2),
+        "report_peak_mib": round(report["peak_mib"]),
     }
     for who in ("optuna", "pymoo"):
         for what in ("sort", "hypervolume"):

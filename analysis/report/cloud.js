@@ -14,37 +14,59 @@ let scene = { x: [], y: [], shown: [], extras: [], metric: null };
 const area = (div) => div._fullLayout && div._fullLayout._size;
 const toPixels = (div, x, y) => [div._fullLayout.xaxis.d2p(x), div._fullLayout.yaxis.d2p(y)];
 
+/* What the cloud on the canvas was drawn from: Plotly tells of a plot more than once, and drawing it again would show the same. */
+let drawn = [];
+const modelOf = (() => { const known = new Map(); return Int32Array.from({ length: count }, (_, i) => { const m = `${points.codec[i]}/${points.config_hash[i]}`; if (!known.has(m)) known.set(m, known.size); return known.get(m); }); })();
+
 function drawCloud(div) {
   const size = area(div), canvas = div.querySelector("canvas.cloud");
   if (!size) return;
   place(div);
   drawPinMarks(div);
-  if (!scene.many) { if (canvas) canvas.remove(); return; }
+  if (!scene.many) { if (canvas) canvas.remove(); drawn = []; return; }
+  const { xaxis, yaxis } = div._fullLayout, t = theme();
+  const from = [scene, kept, t, state.links, state.printing, window.devicePixelRatio, size.l, size.t, size.w, size.h, xaxis.type, ...xaxis.range, ...yaxis.range];
+  if (canvas && from.length === drawn.length && from.every((v, k) => v === drawn[k])) return;
+  drawn = from;
   const made = canvas || div.insertBefore(element("canvas", { className: "cloud" }), div.firstChild);
   Object.assign(made.style, { left: `${size.l}px`, top: `${size.t}px` });
-  const pen = sized(made, size.w, size.h), t = theme(), front = new Set(frontOf(state.metric, state.x));
-  // One walk over the points: pixels, and which marks are drawn alike.
-  const alike = new Map(), models = new Map(), px = new Float32Array(count), py = new Float32Array(count);
+  const pen = sized(made, size.w, size.h), inFront = new Uint8Array(count);
+  for (const i of frontOf(state.metric, state.x)) inFront[i] = 1;
+  // One walk over the points: pixels, which marks are drawn alike, and from which point a model's line comes.
+  const alike = data.codecs.map(() => [[], [], [], [], [], []]), lines = data.codecs.map(() => []), px = new Float32Array(count), py = new Float32Array(count), last = new Int32Array(count).fill(-1);
   for (const i of scene.shown) {
-    [px[i], py[i]] = toPixels(div, scene.x[i], scene.y[i]);
-    const codec = points.codec[i], key = `${codec}/${kept[i] ? (front.has(i) ? 2 : 1) : 0}/${points.is_prefix[i] ? 1 : 0}`;
-    const own = alike.get(key);
-    own ? own.push(i) : alike.set(key, [i]);
-    if (state.links && kept[i]) { const m = `${codec}/${points.config_hash[i]}`, of = models.get(m); of ? of.push(i) : models.set(m, [i]); }
+    px[i] = xaxis.d2p(scene.x[i]); py[i] = yaxis.d2p(scene.y[i]);
+    const codec = codecOf[points.codec[i]].index;
+    alike[codec][(kept[i] ? 1 + inFront[i] : 0) * 2 + (points.is_prefix[i] ? 1 : 0)].push(i);
+    if (!state.links || !kept[i]) continue;
+    const m = modelOf[i];
+    if (last[m] >= 0) lines[codec].push(last[m], i);
+    last[m] = i;
   }
   pen.globalAlpha = 0.12; pen.lineWidth = 0.8;
-  for (const codec of data.codecs) {
+  data.codecs.forEach((codec, c) => {
     pen.strokeStyle = t.codec[codec.name]; pen.beginPath();
-    for (const [m, own] of models) if (m.startsWith(`${codec.name}/`)) own.forEach((i, k) => (k ? pen.lineTo(px[i], py[i]) : pen.moveTo(px[i], py[i])));
+    let at = -1;
+    for (let k = 0; k < lines[c].length; k += 2) {
+      const [a, b] = [lines[c][k], lines[c][k + 1]];
+      if (a !== at) pen.moveTo(px[a], py[a]);
+      pen.lineTo(px[b], py[b]);
+      at = b;
+    }
     pen.stroke();
-  }
-  for (const strength of [0, 1, 2]) for (const codec of data.codecs) for (const open of [1, 0]) {
-    const r = strength === 2 ? 4.2 : 2.4, mark = shapes[codec.symbol] || shapes.circle;
+  });
+  for (const strength of [0, 1, 2]) data.codecs.forEach((codec, c) => { for (const open of [1, 0]) {
+    const r = strength === 2 ? 4.2 : 2.4, mark = shapes[codec.symbol] || shapes.circle, own = alike[c][2 * strength + open];
+    if (!own.length) continue;
     pen.strokeStyle = pen.fillStyle = t.codec[codec.name];
-    pen.globalAlpha = [0.06, 0.6, 1][strength]; pen.lineWidth = strength === 2 ? 1.6 : 1; pen.beginPath();
-    for (const i of alike.get(`${codec.name}/${strength}/${open}`) || []) { pen.moveTo(px[i] + r, py[i]); mark(pen, px[i], py[i], r); }
-    open ? pen.stroke() : pen.fill();
-  }
+    pen.globalAlpha = [0.06, 0.6, 1][strength]; pen.lineWidth = strength === 2 ? 1.6 : 1;
+    // Paths of some hundred marks: what one path costs grows faster than its length.
+    for (let k = 0; k < own.length; k += 256) {
+      pen.beginPath();
+      for (const i of own.slice(k, k + 256)) { pen.moveTo(px[i] + r, py[i]); mark(pen, px[i], py[i], r); }
+      open ? pen.stroke() : pen.fill();
+    }
+  } });
   pen.globalAlpha = 1;
 }
 

@@ -123,22 +123,26 @@ function drawHistory() {
 function drawAll() {
   if (!count || !state.metric || !data.rates.length) return;
   drawMain();
-  for (const name of data.small) frontPlot($(`small-${name}`), name, state, true);
-  if (data.history) drawHistory();
-  if (data.curves.curves.length) drawCurves();
-  if (data.dimensions.length > 1) later(parallelPlot);
-  later(drawTable);
+  const then = count > MANY && !state.printing ? soon : (draw) => draw();
+  if (data.dimensions.length > 1) (count > MANY ? soon : later)(parallelPlot);
+  (count > MANY ? soon : later)(drawTable);
+  smallDraws.forEach(then);
+  if (data.history) then(drawHistory);
+  if (data.curves.curves.length) then(drawCurves);
 }
+const smallDraws = data.small.map((name) => () => frontPlot($(`small-${name}`), name, state, true));
 const drawCurves = () => curvesPlot($("plot-curves"), document.querySelector('[name="spent"]:checked').value);
 
 /* A filter changed: the plot, the lines and the table show what passes it. */
 function filtered() {
   refilter();
-  later(scene.many ? () => drawCloud($("plot-front")) : drawMain);
-  later(parallelPlot);
-  later(drawTable);
+  later(scene.many ? cloudOfMain : drawMain);
+  placeRanges();
+  soon(parallelPlot);
+  soon(drawTable);
   later(drawSmalls);
 }
+const cloudOfMain = () => drawCloud($("plot-front"));
 function clearFilters() {
   Object.assign(state, { box: null, ranges: {}, words: "" });
   $("words").value = "";
@@ -148,7 +152,7 @@ let smalls = 0;
 function drawSmalls() {
   // Small plots follow a moment later, so that a drag stays quick.
   clearTimeout(smalls);
-  smalls = setTimeout(() => { for (const name of data.small) frontPlot($(`small-${name}`), name, state, true); }, 150);
+  smalls = setTimeout(() => smallDraws.forEach(soon), 150);
 }
 
 /* Other points are looked at: the plot's rings, the player, errors, codebooks. */
@@ -220,7 +224,7 @@ $("controls").addEventListener("change", (event) => {
   state[input.name] = input.type === "checkbox" ? input.checked : input.value;
   if (input.name === "prefixes") refilter();
   if (input.name === "drag") return drawCloud($("plot-front"));
-  if (["metric", "x", "attained"].includes(input.name)) { drawMain(); later(drawTable); } else drawAll();
+  if (["metric", "x", "attained"].includes(input.name)) { drawMain(); soon(drawTable); } else drawAll();
 });
 document.querySelectorAll(".clear").forEach((button) => button.addEventListener("click", clearFilters));
 document.querySelectorAll('[name="clock"]').forEach((input) => input.addEventListener("change", drawHistory));

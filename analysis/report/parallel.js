@@ -53,6 +53,15 @@ function fillParallel() {
   });
 }
 
+/* A range moves with the hand; the lines may come a moment later. */
+function placeRanges() {
+  document.querySelectorAll("#plot-parallel .range").forEach((range, k) => {
+    const r = state.ranges[data.dimensions[k].key];
+    range.hidden = !r;
+    if (r) Object.assign(range.style, { bottom: `${r[0] * 100}%`, height: `${(r[1] - r[0]) * 100}%` });
+  });
+}
+
 const MOST_LINES = 2000;
 const evenly = (list, most) => (list.length <= most ? list : list.filter((_, k) => Math.floor((k * most) / list.length) !== Math.floor(((k - 1) * most) / list.length)));
 let lanes = null;
@@ -80,10 +89,8 @@ function parallelPlot() {
     const title = axis.querySelector("b"), close = gap < 92;
     title.style.width = `${close ? 2 * gap - 8 : gap - 6}px`;
     title.style.bottom = `calc(100% + ${close && k % 2 ? 50 : 12}px)`;
-    const r = state.ranges[dims[k].key], range = axis.querySelector(".range");
-    range.hidden = !r;
-    if (r) Object.assign(range.style, { bottom: `${r[0] * 100}%`, height: `${(r[1] - r[0]) * 100}%` });
   });
+  placeRanges();
   if (!lanes || lanes.tall !== tall || lanes.axes !== dims.length) lanes = { tall, axes: dims.length, heights: dims.map((d, k) => Float32Array.from(d.values, (v) => PAD.top + (1 - scales[k](v)) * tall)) };
   Object.assign(lanes, { xs, wide, high });
   const heights = lanes.heights;

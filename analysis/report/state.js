@@ -70,3 +70,19 @@ function later(draw) {
   if (!due.size) requestAnimationFrame(() => { const all = [...due]; due.clear(); all.forEach((d) => d()); });
   due.add(draw);
 }
+/* Of many points, what the eye is not on follows one drawing a frame, so that the next event need not wait for all. */
+const rest = new Set();
+let resting = false;
+function soon(draw) {
+  if (count <= MANY || state.printing) return later(draw);
+  rest.delete(draw);
+  rest.add(draw);
+  if (!resting) { resting = true; requestAnimationFrame(() => setTimeout(drawNext)); }
+}
+function drawNext() {
+  const [draw] = rest;
+  if (!draw) { resting = false; return; }
+  rest.delete(draw);
+  requestAnimationFrame(() => setTimeout(drawNext));
+  draw();
+}

@@ -35,3 +35,6 @@ def test_peers_agree_and_a_sweep_goes_from_log_to_statistics(
     assert benchmark.write_sweep(tmp_path / "sweep", 24, 3, 4, rng) == 72
     rows = benchmark.sweep_stage(tmp_path / "sweep")
     assert rows["total"] > 0 and rows["peak_mib"] > 0
+    report = benchmark.report_stage(tmp_path / "sweep")
+    page = (tmp_path / "sweep" / "report.html").stat().st_size
+    assert report["page_mib"] == page / 2**20 and report["total"] > 0

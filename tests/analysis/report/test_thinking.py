@@ -213,9 +213,13 @@ def test_ten_thousand_points_answer_at_once(browser: Browser, tmp_path: Path) ->
     assert tab.run("count") >= 10_000
     timed = """(async () => {
       const took = {}, done = () => new Promise((d) => requestAnimationFrame(() => setTimeout(d)));
-      const time = async (name, act) => { const each = []; for (let k = 0; k < 3; k++) { await done();
+      const middle = (list) => list.sort((a, b) => a - b)[1];
+      const loop = () => { const t = performance.now(); let s = 0; for (let k = 0; k < 2e7; k++) s += k % 7; return performance.now() - t + 0 * s; };
+      const settled = async () => { await new Promise((d) => setTimeout(d, 200)); while (resting) await done(); };
+      // In units of a loop that takes 15 ms where nothing else runs, beside each event: a busy machine slows both.
+      const time = async (name, act) => { const each = [], busy = []; for (let k = 0; k < 3; k++) { await settled(); busy.push(loop());
         const t = performance.now(); await act(k); each.push(performance.now() - t); }
-        took[name] = each.sort((a, b) => a - b)[1]; };
+        took[name] = middle(each) / Math.max(1, middle(busy) / 15); };
       await time("press", async (k) => { pin(100 * k, true); await done(); });
       await time("words", async (k) => { state.words = "rq" + "-v".slice(0, k); filtered(); await done(); });
       clearFilters(); await done();
@@ -226,7 +230,7 @@ def test_ten_thousand_points_answer_at_once(browser: Browser, tmp_path: Path) ->
       return took; })()"""
     took = tab.run(timed)
     tab.close()
-    # 100 ms on a quiet machine; a busy one is given four times as long.
+    # 100 ms is the goal; what a slower processor or a stray task adds is given four times as long.
     assert {k: v for k, v in took.items() if v > 400} == {}
 
 
