@@ -32,6 +32,8 @@ from search_spaces.rate import nominal_rate
 from search_spaces.space import Config, config_hash
 
 SHARES = (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+BUDGETS = (1, 2, 4)
+SETTLED = 0.01
 SEED = 0
 TABLE = Path(__file__).parent / "codec_table.parquet"
 PROVENANCE = ("commit", "versions", "machine", "data", "data_hash", "split_hash", "seed")
@@ -66,7 +68,7 @@ def record(folder: Path, most: int | None) -> None:
         if most is not None and done >= most:
             return
         began = time.process_time()
-        row = {"number": number, "proposal": proposal, **trained(proposal, data), **about}
+        row = {"number": number, "proposal": proposal, **settled(proposal, data), **about}
         part = path.with_suffix(f".part-{os.getpid()}")
         part.write_text(json.dumps(row))
         part.replace(path)
@@ -75,12 +77,33 @@ def record(folder: Path, most: int | None) -> None:
         print(f"{number}/{len(plan)} {proposal['codec']} {took:.1f} s", flush=True)
 
 
-def trained(proposal: Config, data: Any) -> dict[str, Any]:
-    """One configuration's curve: a list of rungs, each with all of its prefixes."""
+def settled(proposal: Config, data: Any) -> dict[str, Any]:
+    """A configuration's curve at the first budget in whose last tenth distortion hardly moves.
+
+    The budget is that of the plan, or twice or four times it: a run of its own each time, since the
+    learning rate decays over the whole of it. Where none settles, the longest is kept as it is.
+    """
+    for times in BUDGETS:
+        row = trained(proposal, data, times)
+        if (row["last_tenth_change"] or 0.0) < SETTLED or row["failure"]:
+            break
+    return row
+
+
+def trained(proposal: Config, data: Any, times: int = 1) -> dict[str, Any]:
+    """One configuration's curve: a list of rungs, each with all of its prefixes.
+
+    Args:
+        proposal: of the space.
+        data: the prepared motion.
+        times: how many times the plan's budget of steps.
+    """
     from trainables.runtime import PlainRuntime
     from trainables.trial import TrialTask, make_codecs
 
     config = codec_space.whole(proposal)
+    if "max_steps" in config:
+        config["max_steps"] = times * int(config["max_steps"])
     codecs = make_codecs(TrialTask("codec_table", config, SEED, None), data)
     family = family_of(config)
     levels = max(c.levels for c in codecs.values())
@@ -200,7 +223,7 @@ def rows_of(one: Mapping[str, Any]) -> list[dict[str, Any]]:
         "number": one["number"], "codec": family["codec"],
         "quantizer": one["proposal"].get("quantizer", ""), "proposal": json.dumps(one["proposal"]),
         "levels": one["levels"], "last_tenth_change": math.nan if change is None else change,
-        "score_seconds": one["score_seconds"],
+        "score_seconds": one["score_seconds"], "steps": one["config"].get("max_steps", 0),
     }  # fmt: skip
     rows = [
         {**fixed, "share": float(rung["share"]), "fit_seconds": float(rung["fit_seconds"]),

@@ -59,7 +59,8 @@ def part(number: int, proposal: Config) -> dict[str, Any]:
     ]  # fmt: skip
     about = dict.fromkeys(codec_table.PROVENANCE, "none")
     return {
-        "number": number, "proposal": proposal, "levels": levels, "curve": curve, "rates": rates,
+        "number": number, "proposal": proposal, "config": {"max_steps": 300},
+        "levels": levels, "curve": curve, "rates": rates,
         "depths": list(range(1, levels + 1)), "failure": "", "fit_seconds": SECONDS,
         "score_seconds": 1.0, "last_tenth_change": codec_table.last_tenth_change(curve), **about,
     }  # fmt: skip
@@ -117,6 +118,21 @@ def test_recorder_scores_every_prefix_at_every_rung(monkeypatch: pytest.MonkeyPa
     assert row["rates"] == pytest.approx([270.0, 540.0])
     end = row["curve"][-1]["points"][-1]
     assert 0 < end["rate_model_bps"] < 560 and end["rmse_full_cm"] > 0
+
+
+def test_budget_grows_until_distortion_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = {1: 0.05, 2: 0.02, 4: 0.001}
+    tried = []
+
+    def fake(proposal: Config, data: object, times: int) -> dict[str, Any]:
+        tried.append(times)
+        return {"last_tenth_change": moved[times], "failure": ""}
+
+    monkeypatch.setattr(codec_table, "trained", fake)
+    assert codec_table.settled({}, None)["last_tenth_change"] == 0.001
+    moved[1] = 0.009
+    codec_table.settled({}, None)
+    assert tried == [1, 2, 4, 1]
 
 
 def test_recorded_rates_are_the_known_objective(table: Codecs) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from ax.api.client import Client
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+from botorch.acquisition.multi_objective.logei import _try_load_fused_kernel
 
 from benchmarks.search.arms.flat import Axis, Flat
 from benchmarks.search.problem import Scale, Task
@@ -25,6 +26,9 @@ class AxArm:
         logging.disable(logging.WARNING)
         torch.set_num_threads(1)
         torch.manual_seed(seed)
+        # Compiled once for a machine, before any clock runs. A process that is ended on the way
+        # leaves a lock in ~/.cache/torch_extensions, for which the next one waits for ever.
+        _try_load_fused_kernel()
         self._task, self._flat = task, Flat(task.space)
         self._client = Client(random_seed=seed)
         self._client.configure_experiment(parameters=[_parameter(a) for a in self._flat.axes])
