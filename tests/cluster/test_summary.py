@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from analysis.best import describe_best
 from analysis.log import read_log
 from analysis.points import write_tables
-from cluster.summary import print_front
+from cluster.summary import print_answer, print_front
 from tests.analysis.make_sweep import FakeSweep
 
 WIDTH = 120
@@ -83,3 +84,31 @@ def test_a_sweep_of_generators_alone_has_no_front(folder: Path) -> None:
     out = io.StringIO()
     print_front(of_generators, read_log(folder), Console(file=out, width=WIDTH))
     assert "jerk.html" in out.getvalue() and "refused" not in out.getvalue()
+
+
+def answered(folder: Path, **spec: object) -> str:
+    """What is printed of a sweep with such a spec."""
+    log = read_log(folder)
+    log.sweep["spec"] = spec
+    out = io.StringIO()
+    print_answer(log, Console(file=out, width=WIDTH))
+    return out.getvalue()
+
+
+def test_a_search_for_some_rates_ends_with_its_best_point(folder: Path) -> None:
+    nominal = describe_best(folder, 900.0, "nominal")
+    for search in ({"at": 900.0}, {"at": 0.0, "between": [300, 900]}):
+        said = answered(folder, search=search)
+        assert said.startswith("best --at 900 --rate nominal:\n")
+        assert nominal.splitlines()[0] in said
+    assert "no operating point at or under 1 bits" in answered(folder, search={"at": 1.0})
+    assert answered(folder, search={"at": 0.0, "between": None}) == ""
+
+
+def test_limits_on_results_end_with_how_many_keep_them(folder: Path) -> None:
+    rows = [event["row"] for event in read_log(folder).of("point")]
+    middle = float(np.median([row["val_rmse_full_cm"] for row in rows]))
+    kept = sum(row["val_rmse_full_cm"] <= middle for row in rows)
+    assert 0 < kept < len(rows)
+    said = answered(folder, constraints=[f"rmse_full_cm<={middle!r}"])
+    assert said.startswith(f"{kept} of {len(rows)} points keep rmse_full_cm<=")
