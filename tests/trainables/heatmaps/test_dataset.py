@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from search_spaces.errors import BadInput
-from search_spaces.heatmaps import PAIRS, heatmap_spec
+from search_spaces.heatmaps import PAIRS, Intensity, heatmap_spec
 from tests.trainables.heatmaps.motion import waving
 from tests.trainables.motion.panoptic_session import body, camera, write_cameras, write_session
 from trainables.heatmaps.dataset import HeatmapData, prepare_heatmaps
 from trainables.heatmaps.framing import frame_box
+from trainables.heatmaps.intensity import strengths
 from trainables.heatmaps.layout import COCO19_LIMBS, layout_of
 from trainables.motion.clip import Clip
 from trainables.motion.panoptic import read_session
@@ -129,6 +130,15 @@ def test_intensities_are_constant_or_the_detectors_confidence(tmp_path: Path) ->
         peaks = made.pair(window).target.amax(dim=(0, 2, 3))
         assert float(peaks[2]) == pytest.approx(bright, abs=0.02)
         assert float(peaks[3]) == pytest.approx(dim, abs=0.02)
+
+
+@pytest.mark.parametrize("intensity", ["constant", "confidence", "random"])
+def test_what_was_not_seen_has_no_strength(intensity: Intensity) -> None:
+    clip = waving("b", hidden=True)
+    joints = np.arange(len(clip.skeleton))
+    found = strengths(clip, joints, intensity, np.random.default_rng(0))
+    assert clip.mask is not None
+    assert not found[~clip.mask].any() and (found[clip.mask] > 0).mean() > 0.99
 
 
 def test_only_training_windows_ever_move() -> None:
