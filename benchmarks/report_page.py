@@ -8,8 +8,8 @@ processor, which is the slow case.
 
 Usage: python benchmarks/report_page.py [--quick] [--page report.html]
 The last line is one JSON object: `points`, `page_mib`, `first_paint_ms`, `ready_ms` (loaded,
-the front drawn), and for each interaction its median, its worst and the longest task after it, in ms. Needs
-Chromium, which the tests of the page need too; without one it says so and measures nothing.
+the front drawn), and for each interaction its median, its worst and the longest task after it, in
+ms. Needs Chromium, as the tests of the page do; without one it says so and measures nothing.
 """
 
 from __future__ import annotations
