@@ -59,6 +59,9 @@ class CodecFamily:
 
     def key_of(self, name: str) -> Key | None:
         """The key that a name means, a part's suffix left out; None where it has no such key."""
+        for one in self.keys:
+            if one.name == name:
+                return one
         known = {k.name: k for k in self.keys}
         return known.get(base_key(name, known))
 

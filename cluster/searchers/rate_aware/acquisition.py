@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -76,9 +77,13 @@ class Acquisition:
         where = np.concatenate([s for _, s, _ in sets])
         return Question(x, known, where, owner, len(configs))
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(sorted(self.known.names))
+
     def _known(self, config: Config) -> Known:
         """Remembered by the keys that it hangs on."""
-        key = tuple(config.get(name) for name in sorted(self.known.names))
+        key = tuple([config.get(name) for name in self._names])
         if key not in self.remembered:
             every = known_values(self.known, config)
             picked = chosen_levels(len(every))

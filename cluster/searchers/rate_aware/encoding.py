@@ -96,6 +96,8 @@ class Encoding:
         # By identity: a label is built anew each time, and is asked for thousands of times.
         self._own = {id(p): _axis(p.name, 0, [p]) for p in space.parameters}
         self._ordered = {id(p): _sorted(p.choices) for p in space.parameters if p.choices}
+        # What is read of each parameter for hundreds of candidates; the last: has it conditions?
+        self._plain = [(p, p.name, bool(p.when)) for p in space.parameters]
         column = 0
         for name in dict.fromkeys(p.name for p in space.parameters):
             axis = _axis(name, column, [p for p in space.parameters if p.name == name])
@@ -175,9 +177,9 @@ class Encoding:
     def at(self, cube: np.ndarray) -> Config:
         """The configuration at a point of [0, 1]^labels, its coordinates read as quantiles."""
         config = self.space.start()
-        for parameter, unit in zip(self.space.parameters, cube, strict=True):
-            if parameter.active(config):
-                config[parameter.name] = self.quantile(parameter, float(unit))
+        for (parameter, name, asks), unit in zip(self._plain, cube.tolist(), strict=True):
+            if not asks or parameter.active(config):
+                config[name] = self.quantile(parameter, unit)
         return config
 
     def quantile(self, parameter: Parameter, unit: float) -> Value:
@@ -191,14 +193,14 @@ class Encoding:
         """A neighbour: about a third of its keys redrawn near where they stand."""
         fresh = self.space.start()
         share = max(0.35, 1.0 / max(len(config), 1))
-        for parameter in self.space.parameters:
-            if not parameter.active(fresh):
+        for parameter, name, asks in self._plain:
+            if asks and not parameter.active(fresh):
                 continue
-            kept = parameter.name in config and parameter.contains(config[parameter.name])
+            kept = name in config and parameter.contains(config[name])
             if kept and rng.random() >= share:
-                fresh[parameter.name] = config[parameter.name]
+                fresh[name] = config[name]
                 continue
-            axis = self._axes[parameter.name]
+            axis = self._axes[name]
             if kept and axis.numeric:
                 own = self._own[id(parameter)]
                 unit = own.unit(config[parameter.name]) + spread * rng.standard_normal()

@@ -53,7 +53,7 @@ def maximised(
     ranked = [(float(scores[starts[0]]), found[0])]
     if gradients:
         for iterations in ROUNDS:
-            found = [_best_rate(acquisition, c, allowed) for c in found]
+            found = _best_rates(acquisition, found, allowed)
             found = acquisition.ascended(found, known.names, iterations)
         fresh = [c for c in found if allowed(c)]
         if fresh:
@@ -81,12 +81,17 @@ def _spread(
     return picked
 
 
-def _best_rate(
-    acquisition: Acquisition, config: Config, allowed: Callable[[Config], bool]
-) -> Config:
-    grid = list(rate_grid(acquisition.encoding.space, config, acquisition.known.names))
-    scores = acquisition.values(grid)
-    for i in np.argsort(-scores, kind="stable"):
-        if allowed(grid[i]):
-            return grid[i]
-    return config
+def _best_rates(
+    acquisition: Acquisition, configs: Sequence[Config], allowed: Callable[[Config], bool]
+) -> list[Config]:
+    """Each configuration at the best of its rates that is allowed; as it is where none is."""
+    space, names = acquisition.encoding.space, acquisition.known.names
+    grids = [list(rate_grid(space, config, names)) for config in configs]
+    scores = acquisition.values([c for grid in grids for c in grid])
+    found = []
+    for config, grid, mine in zip(
+        configs, grids, np.split(scores, np.cumsum([len(g) for g in grids])[:-1]), strict=True
+    ):
+        order = np.argsort(-mine, kind="stable")
+        found.append(next((grid[i] for i in order if allowed(grid[i])), config))
+    return found
