@@ -337,7 +337,7 @@ def _k8(synthesis: Synthesis, size: str) -> tuple[str, str]:
     if fewest < LEAST_SEEDS:
         return OPEN, (
             f"only {fewest} training{'s' if fewest != 1 else ''} of a size, and two trainings may "
-            f"differ by more than sizes do: repeat with --set seeds={LEAST_SEEDS}"
+            f"differ by more than sizes do: repeat with --seeds {LEAST_SEEDS}"
         )
     early = [c.label for c in below if c.reached]
     late = [c.label for c in above if not c.reached]
