@@ -53,12 +53,14 @@ def test_what_follows_the_sweeps_runs_on_any_sweeps(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_whole_page_runs_at_debug_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
         smaller = ["embedded" if word == DATA else word for word in command]
         if command[0] == "sweep":
-            smaller += ["--size", "debug", "--trials", "4", "--seeds", "2"]
+            smaller += ["--size", "debug", "--trials", "3", "--seeds", "1"]
+            smaller += ["--set", "max_steps=5"]
         if command[0] == "inspect":
             continue  # it reads files
         given = [w if not re.fullmatch(r"\d+cm", w) else "40cm" for w in drawable(smaller)]
