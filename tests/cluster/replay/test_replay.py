@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from analysis.log import read_log
 from cluster.cli import main
 from cluster.replay.recorded import RecordedSweep, proposal_of
 from cluster.replay.simulator import simulate
 from cluster.replay.study import Replay, middle
+from cluster.sweep import start
 from search_spaces.errors import BadInput
+from search_spaces.presets import load_spec
 from search_spaces.space import canonical
 from tests.cluster.stopping import RUNGS, Sweep
 
@@ -153,13 +156,19 @@ def test_a_sweep_in_which_nothing_finished_cannot_be_replayed(tmp_path: Path) ->
 def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> None:
     """The bridge: a real sweep, one trial at a time, against a replay of its own log."""
     out = tmp_path / "sweep"
-    settings = (
-        "codec=rqvae", "codebook_size=8,16,32", "quantizer_depth=1,2", "max_steps=27",
-        "latent_dim=16", "hidden_dim=16", "loss.position=0", "sampler=tpe", "stopping=halving",
+    spec = load_spec(
+        "rate_distortion",
+        size="debug",
+        settings=(
+            "codec=rqvae", "codebook_size=8,16,32", "quantizer_depth=1,2", "max_steps=27",
+            "latent_dim=16", "hidden_dim=16", "loss.position=0", "stopping=halving",
+        ),
+        overrides={
+            "search": {"trials": 8},
+            "run": {"concurrency": 1},
+        },
     )  # fmt: skip
-    given = [word for setting in settings for word in ("--set", setting)]
-    assert main(["sweep", "rate_distortion", "--size", "debug", *given, "--trials", "8",
-                 "--concurrency", "1", "--no-clips", "--out", str(out)]) == 0  # fmt: skip
+    start(spec, out, Console(quiet=True))
     proposed, decided = ran(out)
     stopped = {str(e["trial"]) for e in read_log(out).of("stopped")}
     assert stopped == {trial for trial, _, goes_on in decided if not goes_on} and stopped
