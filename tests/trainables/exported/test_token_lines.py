@@ -69,7 +69,7 @@ def test_tokens_alone_are_enough(name: str, trained: dict[str, Trained], tmp_pat
     bare, whole = (r for _, r in found)
     compression = max(codec.compression.values())
     most = -(-recording.header.frames // compression) * compression
-    assert bare.header.frames == (most if name == "temporal_rvq" else recording.header.frames)
+    assert bare.header.frames == most
     assert bare.header.source_fps == bare.header.fps and bare.header.offsets is None
     assert (bare.header.start is None) == (name != "root")
     for part, tokens in whole.tokens.items():
