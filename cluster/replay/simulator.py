@@ -2,7 +2,8 @@
 
 Workers take trials from an arm, each trial walks through the reports that its table holds for it,
 and the arm may stop it at a report. Time is the device's: the seconds that the table recorded, and
-with `charge_asking` also the seconds that the arm itself took to propose and to decide.
+with `charge_asking` also the processor seconds that the arm itself took to propose and to decide
+(those of the wall would charge what else the machine did).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def simulate(
         workers: trials at a time.
         horizon: of the clock; what would be reported later is not.
         seed: of the trials; the same for every arm, so that noise is common to them.
-        charge_asking: adds the arm's own seconds to the worker that waits for it.
+        charge_asking: adds the arm's own processor seconds to the worker that waits for it.
         most_trials: proposals at most.
     """
     trace = Trace()
@@ -96,9 +97,9 @@ def simulate(
         nonlocal order
         if trace.asked >= most_trials or now >= horizon:
             return
-        began = time.perf_counter()
+        began = time.process_time()
         config = arm.ask()
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         trace.asking_seconds += took
         trace.slowest_ask = max(trace.slowest_ask, took)
         if config is None:
@@ -120,7 +121,7 @@ def simulate(
         report = reports[place]
         last = place == len(reports) - 1
         trace.points.append((now, last, report.points))
-        began = time.perf_counter()
+        began = time.process_time()
         goes_on = arm.report(number, report.share, report.points) if not last else True
         if last:
             arm.tell(number, report.points)
@@ -128,7 +129,7 @@ def simulate(
         elif not goes_on:
             arm.tell(number, None)
             trace.stopped += 1
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         later = took if charge_asking else 0.0
         event = "done" if last else "report" if goes_on else "stopped"
         trace.rows.append(
