@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from analysis.findings import Findings
+from analysis.findings import Findings, leading_front
 from analysis.labels import codec_label, number, objective_label, part_label, unit_label
 from analysis.palette import looks
 from analysis.published import klezovich_hull
@@ -148,7 +148,7 @@ def _points(axes: Axes, findings: Findings, rate: str, column: str) -> None:
     many = len(means) > MOST_POINTS
     if many:  # an even choice, and the front
         kept = np.linspace(0, len(means) - 1, MOST_POINTS).astype(int)
-        front = findings.front_of(findings.full_pose).index
+        front = leading_front(findings).index
         means = means.loc[sorted({*kept.tolist(), *front.tolist()})]
     for codec, look in looks(findings.codecs).items():
         own = means[(means["codec"] == codec) & np.isfinite(means[column].astype(float))]

@@ -101,6 +101,27 @@ class Findings:
         return full_pose_of(self.means.columns)
 
     @cached_property
+    def leading(self) -> str:
+        """The distortion that comes first: full pose, else what was searched, else any.
+
+        Generators are not scored against a frame of the original, so they have no full pose.
+        """
+        return self._first_of(self.means)
+
+    @cached_property
+    def judged_by(self) -> dict[str, str]:
+        """Codec to the distortion by which its own points are ranked, `leading` if they have it."""
+        codecs = self.means.groupby("codec") if len(self.means) else ()
+        return {str(codec): self._first_of(own) for codec, own in codecs}
+
+    def _first_of(self, points: pd.DataFrame) -> str:
+        names = [o.name for o in self.distortions]
+        searched = [o.name for o in self.log.objectives if o.name in names]
+        order = dict.fromkeys([self.full_pose, *searched, *names])
+        columns = {n: f"val_{n}" for n in order if f"val_{n}" in points.columns}
+        return next((n for n, c in columns.items() if points[c].notna().any()), self.full_pose)
+
+    @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """Searched objectives that the points have."""
         columns = self.means.columns
@@ -327,8 +348,8 @@ def varied(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [c for c in columns if c in frame.columns and frame[c].nunique(dropna=True) > 1]
 
 
-def full_pose_front(findings: Findings) -> pd.DataFrame:
-    """Front over the rate and full-pose RMSE; empty where no point has it."""
+def leading_front(findings: Findings) -> pd.DataFrame:
+    """Front over the rate and the leading distortion; empty where no point has one."""
     named = [o.name for o in findings.distortions]
-    name = findings.full_pose
+    name = findings.leading
     return findings.front_of(name) if name in named else findings.means.iloc[:0]

@@ -198,9 +198,13 @@ def write_tables(sweep: Path | str | Log) -> Tables:
     _write(log.folder / FRONT_TABLE, partial(write_csv, full))
     for name, rows in fronts.items():
         if name != full_pose:
-            place = log.folder / FRONT_TABLE.replace(".csv", f"_{name}.csv")
-            _write(place, partial(write_csv, rows))
+            _write(log.folder / front_file(name), partial(write_csv, rows))
     return Tables(trials, points, clips, fronts)
+
+
+def front_file(objective: str) -> str:
+    """Name of the table of the front over a distortion other than full pose."""
+    return FRONT_TABLE.replace(".csv", f"_{objective}.csv")
 
 
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:

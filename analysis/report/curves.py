@@ -18,7 +18,7 @@ def curves_payload(findings: Findings) -> dict[str, Any]:
         `column`, and of each trial `trial`, `codec`, `status`, `share`, `seconds`, `value`;
         `left_out` counts those that had no room.
     """
-    column = f"val_{findings.full_pose}"
+    column = f"val_{findings.leading}"
     curves: dict[str, dict[str, Any]] = {}
     codecs = {str(e["trial"]): str(e.get("codec") or (e.get("config") or {}).get("codec"))
               for e in findings.log.of("proposed")}  # fmt: skip

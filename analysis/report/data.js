@@ -34,6 +34,7 @@ function say(v) {
   if (Math.abs(v) >= 100) return Math.round(v).toLocaleString("en");
   return String(Number(v.toPrecision(3)));
 }
+const lower = (s) => s[0].toLowerCase() + s.slice(1);
 const escaped = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
 /* Colours are CSS's; a probe element turns light-dark() into the one in use. */

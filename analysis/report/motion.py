@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.findings import Findings
+from analysis.findings import Findings, leading_front
 from analysis.fronts import RATES
 from analysis.report.arrays import evenly, packed_motion
 from analysis.report.payload import plain
@@ -26,17 +26,18 @@ MOST_POINTS = 60
 def looked_at(findings: Findings) -> list[int]:
     """Rows of `means` that are shown closely: those of fronts first, then each codec's own."""
     means = findings.means
-    if means.empty or findings.full_pose not in [o.name for o in findings.distortions]:
+    if means.empty:
         return []
-    column = f"val_{findings.full_pose}"
-    order: dict[int, None] = dict.fromkeys(_spread(findings.front_of(findings.full_pose).index))
     rates = [Objective(n) for n in RATES.values() if Objective(n).column("val") in means.columns]
-    fronts = [findings.front_of(findings.full_pose, rate).index for rate in rates]
+    fronts = [leading_front(findings).index]
+    fronts += [findings.front_of(findings.leading, r).index for r in rates if len(fronts[0])]
     fronts += [findings.front_of(o.name).index for o in findings.distortions]
+    order: dict[int, None] = {}
     for front in fronts:
         order |= dict.fromkeys(_spread(front))
-    for _, own in means.groupby("codec", sort=True):
-        ranked = own[column].astype(float).sort_values(kind="stable").index
+    for codec, own in means.groupby("codec", sort=True):
+        scores = own.get(f"val_{findings.judged_by[str(codec)]}", own["depth"])
+        ranked = scores.astype(float).sort_values(kind="stable").index
         order |= dict.fromkeys(int(ranked[i]) for i in evenly(len(ranked), 6))
     rest = [i for i in range(len(means)) if i not in order]
     order |= dict.fromkeys(rest[int(i)] for i in evenly(len(rest), MOST_POINTS))
@@ -121,12 +122,14 @@ def motion_payload(
 
 
 def _errors(findings: Findings, rows: Sequence[int]) -> Mapping[tuple[str, str], float]:
-    """(point, recording) -> full-pose distortion on validation."""
+    """(point, recording) -> the distortion by which its codec is judged, on validation."""
     clips = findings.tables.clips
     if clips.empty:
         return {}
-    points = set(findings.means.iloc[list(rows)]["point"].astype(str))
-    own = clips[(clips["split"] == "val") & (clips["metric"] == findings.full_pose)]
-    own = own[own["point"].isin(points)]
+    looked = findings.means.iloc[list(rows)]
+    judged = dict(zip(looked["point"].astype(str), looked["codec"].astype(str), strict=True))
+    judged = {point: findings.judged_by[codec] for point, codec in judged.items()}
+    own = clips[(clips["split"] == "val") & clips["metric"].isin(set(judged.values()))]
+    own = own[own["metric"].astype(str) == own["point"].astype(str).map(judged)]
     keys = zip(own["point"].astype(str), own["recording"].astype(str), strict=True)
     return dict(zip(keys, own["value"].astype(float), strict=True))

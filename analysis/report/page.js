@@ -13,7 +13,7 @@ function fillControls() {
     for (const m of every.filter((m) => m.group === name)) group.append(new Option(m.rate ? m.label : `${m.label} (${m.unit})`, m.name));
     $(id).append(group);
   }
-  if (metricOf[data.full_pose]) state.metric = data.full_pose;
+  if (metricOf[data.leading]) state.metric = data.leading;
   $("metric").value = state.metric;
   for (const r of data.rates) {
     const label = document.createElement("label");
@@ -93,7 +93,7 @@ function caption() {
   if (data.points_left_out) words.push(`${data.points_left_out.toLocaleString("en")} points that are on no front are not drawn.`);
   const rate = data.rates.find((r) => r.key === state.rate);
   if (m && m.optimised) {
-    const lower = (s) => s[0].toLowerCase() + s.slice(1), searched = data.rates.find((r) => r.searched);
+    const searched = data.rates.find((r) => r.searched);
     words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over the ${lower(metricOf[xName()].label)} and ${lower(m.short)}.`);
     const few = front.filter((i) => points.seeds[i] < FEW_SEEDS).length;
     if (few) words.push(few === front.length ? `Behind ${few === 1 ? "it stand" : "each of them stand"} fewer than ${FEW_SEEDS} seeds: candidates, to be run again.` : `† ${few} of them ${few === 1 ? "has" : "have"} fewer than ${FEW_SEEDS} seeds: candidates.`);

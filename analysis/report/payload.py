@@ -81,6 +81,8 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
         },
         "small": _small_multiples(findings, list(shown)),
         "full_pose": findings.full_pose,
+        "leading": findings.leading,
+        "judged": findings.judged_by,
         "bounds": _bounds(findings, [*shown, *rates.values()]),
         "baselines": [_values(row, [*shown, *rates.values()]) for row in findings.baselines],
         "trivial": _trivial(findings, [*shown, *rates.values()]),
@@ -152,7 +154,7 @@ def drawn_rows(findings: Findings) -> np.ndarray:
     kept = {int(i) for o in findings.distortions for i in findings.front_of(o.name).index}
     for rate in (Objective(n) for n in RATES.values()):
         if rate.column("val") in findings.means.columns:
-            kept |= {int(i) for i in findings.front_of(findings.full_pose, rate).index}
+            kept |= {int(i) for i in findings.front_of(findings.leading, rate).index}
     return np.array(sorted(kept | {int(i) for i in evenly(many, MOST_POINTS - len(kept))}))
 
 
@@ -211,7 +213,7 @@ def _known(name: str) -> bool:
 
 
 def _small_multiples(findings: Findings, shown: list[str]) -> list[str]:
-    names = [o.name for o in findings.distortions if o.name != findings.full_pose]
+    names = [o.name for o in findings.distortions if o.name != findings.leading]
     more = (_here(findings, "hull_pct"), _here(findings, "jerk_mps3"))
     return [n for n in dict.fromkeys([*names, *more]) if n in shown]
 
@@ -311,9 +313,9 @@ def _dimensions(findings: Findings, rows: np.ndarray) -> list[dict[str, Any]]:
         return []
     config = varied(means, [*configuration_columns(means), "depth"])
     config.sort(key=lambda c: (c != "codec", c == "depth"))
-    scored = (FULL_POSE, "rmse_hands_cm", "hull_error_pct")
-    outcomes = [findings.log.rate.column("val"), *(f"val_{_here(findings, n)}" for n in scored),
-                "train_seconds"]  # fmt: skip
+    scored = [_here(findings, n) for n in (FULL_POSE, "rmse_hands_cm", "hull_error_pct")]
+    scored = [*dict.fromkeys([findings.leading, *scored])]
+    outcomes = [findings.log.rate.column("val"), *(f"val_{n}" for n in scored), "train_seconds"]
     return [_dimension(means, c) for c in [*config, *varied(means, outcomes)]]
 
 

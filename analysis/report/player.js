@@ -3,7 +3,11 @@
 const player = { clip: "", frame: 0, playing: false, speed: 1, mode: "side", coloured: true, yaw: 0.35, pitch: 0.08, takes: null, clock: 0, loading: 0 };
 
 const kindsOf = (i) => Object.entries(motion.points[rowOf(i)]).map(([recording, c]) => ({ recording, ...c }));
-const errorWords = (c) => (finite(c.error) ? `${say(c.error)} ${motion.unit}` : "");
+/* A clip's error, named where it is not that of the full pose. */
+function errorWords(i, error) {
+  const name = data.judged[points.codec[i]], m = metricOf[name];
+  return finite(error) && m ? `${name === data.full_pose ? "" : `${lower(m.short)} `}${say(error)} ${m.unit}` : "";
+}
 
 /* Best, median, worst and named clips of the first chosen point. */
 function fillClips() {
@@ -12,8 +16,8 @@ function fillClips() {
   if (own === undefined) return;
   const order = { best: 0, median: 1, worst: 2 }, listed = [];
   for (const c of kindsOf(own)) {
-    for (const why of c.why) if (why in order) listed.push([order[why], why, `${why}: ${c.recording}, ${errorWords(c)}`]);
-    listed.push([9, c.recording, `${c.recording}, ${errorWords(c)}${c.why.includes("lively") ? " (moves most)" : c.why.includes("calm") ? " (moves least)" : ""}`]);
+    for (const why of c.why) if (why in order) listed.push([order[why], why, `${why}: ${c.recording}, ${errorWords(own, c.error)}`]);
+    listed.push([9, c.recording, `${c.recording}, ${errorWords(own, c.error)}${c.why.includes("lively") ? " (moves most)" : c.why.includes("calm") ? " (moves least)" : ""}`]);
   }
   listed.sort((a, b) => a[0] - b[0]);
   for (const [, value, words] of listed) choice.append(new Option(words, value));
@@ -60,7 +64,7 @@ function panelsOf() {
   const t = theme(), takes = player.takes, first = { title: "Original", note: takes.recording, bodies: [{ clip: takes.original, colour: t.ink }] };
   const own = takes.each.map((take, k) => ({
     title: `${k + 1}  ${points.label[take.point]}`,
-    note: take.clip ? `${say(valuesOf(xName(), "val")[take.point])} ${metricOf[xName()].unit}${finite(take.error) ? `; this clip ${say(take.error)} ${motion.unit}` : ""}` : hasMotion(take.point) ? "kept no such clip" : "has no motion on this page",
+    note: take.clip ? `${say(valuesOf(xName(), "val")[take.point])} ${metricOf[xName()].unit}${finite(take.error) ? `; this clip ${errorWords(take.point, take.error)}` : ""}` : hasMotion(take.point) ? "kept no such clip" : "has no motion on this page",
     colour: t.codec[points.codec[take.point]],
     bodies: !take.clip ? [] : player.mode === "over"
       ? [{ clip: takes.original, colour: t.faint, alpha: 0.65, dash: [4, 3] }, { clip: take.clip, colour: t.codec[points.codec[take.point]], errors: player.coloured ? take.errors : null, scale: takes.scale }]
@@ -90,7 +94,7 @@ function drawPlayer() {
     canvas.setAttribute("aria-label", `${panel.title}, frame ${player.frame + 1} of ${takes.frames}`);
     pen.clearRect(0, 0, wide, high);
     const many = panels.length > 3 ? 2.4 : 3;
-    drawBodies(pen, { x: 0, y: 0, w: wide, h: high - handsHigh }, panel.bodies, player.frame, [...coded], player, { middle: takes.body.middle, radius: takes.body.radius, zoom: 1.12, thick: many, dot: 1.7 });
+    drawBodies(pen, { x: 0, y: 0, w: wide, h: high - handsHigh }, panel.bodies, player.frame, [...coded], player, { middle: takes.body.middle, radius: takes.body.radius, zoom: 0.94, thick: many, dot: 1.7 });
     takes.hands.forEach((hand, h) => {
       const each = wide / takes.hands.length, rect = { x: h * each, y: high - handsHigh, w: each, h: handsHigh };
       pen.strokeStyle = t.grid; pen.lineWidth = 1; pen.strokeRect(rect.x + 0.5, rect.y + 0.5, rect.w - 1, rect.h - 1);
@@ -130,15 +134,21 @@ function seek(frame) {
   drawPlayhead();
 }
 
-/* The best of every codec at most at so many bits: a fair comparison of looks. */
+/* The best point of a codec at most at so many bits, by the distortion that its points have; -1 where there is none. */
+function bestOf(codec, budget) {
+  const x = valuesOf(rateName(state.rate), "val"), y = valuesOf(data.judged[codec], "val");
+  let best = -1;
+  for (let i = 0; i < count; i++) if (points.codec[i] === codec && (!motion || hasMotion(i)) && x[i] <= budget && finite(y[i]) && (best < 0 || y[i] < y[best])) best = i;
+  return best;
+}
+/* The best of several codecs, best first; those without the page's distortion come last: nothing ranks them among the others. */
+function bestOfEach(codecs, budget) {
+  const y = valuesOf(data.leading, "val"), rank = (i) => (finite(y[i]) ? y[i] : Number.MAX_VALUE);
+  return codecs.map((c) => bestOf(c.name, budget)).filter((i) => i >= 0).sort((a, b) => rank(a) - rank(b));
+}
+/* A fair comparison of looks. */
 function equalBits(budget) {
-  const x = valuesOf(rateName(state.rate), "val"), y = valuesOf(data.full_pose, "val"), found = [];
-  for (const codec of data.codecs) {
-    let best = -1;
-    for (let i = 0; i < count; i++) if (points.codec[i] === codec.name && hasMotion(i) && x[i] <= budget && finite(y[i]) && (best < 0 || y[i] < y[best])) best = i;
-    if (best >= 0) found.push(best);
-  }
-  state.pins = found.sort((a, b) => y[a] - y[b]).slice(0, MOST_PINS);
+  state.pins = bestOfEach(data.codecs, budget).slice(0, MOST_PINS);
   pinned();
 }
 
@@ -179,10 +189,8 @@ function drawBar() {
 }
 /* What is looked at when the page opens: the middle of the front, and the best other codec at its bits. */
 function firstPins() {
-  const x = valuesOf(rateName(data.rate), "val"), y = valuesOf(data.full_pose, "val"), can = (i) => !motion || hasMotion(i);
+  const x = valuesOf(rateName(data.rate), "val"), can = (i) => !motion || hasMotion(i);
   const line = [...mainFront()].filter((i) => can(i) && finite(x[i])).sort((a, b) => x[a] - x[b]), first = line[Math.floor(line.length * 0.6)];
   if (first === undefined) return [];
-  let other = -1;
-  for (let i = 0; i < count; i++) if (points.codec[i] !== points.codec[first] && can(i) && x[i] <= x[first] * 1.02 && finite(y[i]) && (other < 0 || y[i] < y[other])) other = i;
-  return other < 0 ? [first] : [first, other];
+  return [first, ...bestOfEach(data.codecs.filter((c) => c.name !== points.codec[first]), x[first] * 1.02).slice(0, 1)];
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings import Findings, full_pose_front
+from analysis.findings import Findings, leading_front
 from analysis.fronts import NOMINAL_RATE
 from analysis.labels import number, point_label, quantity
 from analysis.rates import few_tokens, ratio_column, share_column
@@ -36,12 +36,12 @@ WIDEST = 2.0
 
 def rate_table(findings: Findings) -> dict[str, Any] | None:
     """Every rate of the front's points and of the baselines; None where only one was counted."""
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     counted = [c for c in (m.column(SPLIT) for m in COUNTED) if c in front.columns]
     if not len(front) or not counted:
         return None
     columns = [NOMINAL_RATE, *counted]
-    distortion = f"{SPLIT}_{findings.full_pose}"
+    distortion = f"{SPLIT}_{findings.leading}"
     tokens = f"{SPLIT}_tokens"
     head = [("Codec", "")]
     head += [(_bare(heading(c)[0]), _note(c)) for c in columns]
@@ -83,7 +83,7 @@ def rate_bars(findings: Findings) -> dict[str, Any] | None:
     A bar is the stream rate, payload and header; marks stand on it. What lies beyond the axis is
     drawn at its end and said to.
     """
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     counted = [m for m in COUNTED if m.column(SPLIT) in front.columns]
     if not len(front) or not counted:
         return None
@@ -133,7 +133,7 @@ def _bar(row: Row, counted: list[Metric]) -> dict[str, Any]:
 
 def _verdict(findings: Findings) -> str:
     """The front in one sentence: how files compare with the formula."""
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     ratio = front.get(ratio_column(SPLIT))
     if ratio is None or not np.isfinite(ratio.astype(float)).any():
         return ""

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from analysis.evaluations import read_evaluations
-from analysis.findings import Findings, full_pose_front
+from analysis.findings import Findings, leading_front
 from analysis.labels import codec_label, number, objective_label, part_label, quantity
 from analysis.log import read_log
 from analysis.motion_shown import clips_asked, notice
@@ -97,7 +97,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         facts=findings.log.facts,
         sweep=findings.log.sweep,
         looks=looks(findings.codecs),
-        front=full_pose_front(findings),
+        front=leading_front(findings),
         table=front_table(findings),
         tokens_per_code=TOKENS_PER_CODE,
         motion_notice=notice(findings.log, clips),
@@ -128,7 +128,7 @@ def embedded(data: Any) -> str:
 
 def _budget(findings: Findings) -> int:
     """Bits/s at which the player first sets codecs side by side: the middle of the front."""
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     rate = findings.log.rate.column("val")
     return round(float(front[rate].astype(float).median())) if len(front) else 0
 

@@ -35,7 +35,7 @@ function distances(original, rebuilt) {
 const hands = motion ? Object.entries(motion.parts).filter(([name]) => name.endsWith("hand")).map(([name, joints]) => ({ name, joints })) : [];
 const coded = motion ? new Set(motion.parts.full || motion.joints.map((_, j) => j)) : new Set();
 
-/* Box of the coded joints over a whole clip, so that nothing jumps while it plays. */
+/* Box of the coded joints over a whole clip, so that nothing jumps while it plays; `radius` holds it however the body is turned about the upright. */
 function boundsOf(clip, joints) {
   const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity], n = motion.joints.length;
   for (let f = 0; f < clip.length / n / 3; f++) for (const j of joints) for (let a = 0; a < 3; a++) {
@@ -43,7 +43,7 @@ function boundsOf(clip, joints) {
     if (v < low[a]) low[a] = v;
     if (v > high[a]) high[a] = v;
   }
-  return { middle: low.map((v, a) => (v + high[a]) / 2), radius: Math.max(0.05, 0.5 * Math.hypot(...low.map((v, a) => high[a] - v)) || 0.05), low, high };
+  return { middle: low.map((v, a) => (v + high[a]) / 2), radius: Math.max(0.05, 0.5 * Math.max(high[1] - low[1], Math.hypot(high[0] - low[0], high[2] - low[2])) || 0.05), low, high };
 }
 
 /* Middle of some joints in a frame: what a hand is drawn around. */

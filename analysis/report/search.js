@@ -20,7 +20,7 @@ function curvesPlot(div, clock) {
     const own = shown.filter((c) => c.codec === codec.name), x = [], y = [], text = [], ends = { x: [], y: [], text: [] };
     for (const c of own) {
       const xs = clock === "share" ? c.share : c.seconds, last = xs.length - 1;
-      c.value.forEach((v, k) => { x.push(xs[k]); y.push(v); text.push(`<b>${escaped(c.trial)}</b>, ${escaped(c.status)}<br>${say(v)} ${metricOf[data.full_pose].unit} at ${say(c.share[k])} % of its budget, ${say(c.seconds[k])} s`); });
+      c.value.forEach((v, k) => { x.push(xs[k]); y.push(v); text.push(`<b>${escaped(c.trial)}</b>, ${escaped(c.status)}<br>${say(v)} ${metricOf[data.leading].unit} at ${say(c.share[k])} % of its budget, ${say(c.seconds[k])} s`); });
       x.push(null); y.push(null); text.push("");
       if (c.status === "stopped") { ends.x.push(xs[last]); ends.y.push(c.value[last]); ends.text.push(`<b>${escaped(c.trial)}</b> was stopped early`); }
     }
@@ -30,7 +30,7 @@ function curvesPlot(div, clock) {
     if (ends.x.length) traces.push({ ...ends, mode: "markers", marker: { symbol: "x", size: 9, color: c, line: { width: 1, color: t.panel } }, ...hover });
   }
   layout.xaxis.title.text = clock === "share" ? "% of the training budget" : "seconds of training";
-  layout.yaxis.title.text = `${metricOf[data.full_pose].short} on validation (${metricOf[data.full_pose].unit})`;
+  layout.yaxis.title.text = `${metricOf[data.leading].short} on validation (${metricOf[data.leading].unit})`;
   layout.xaxis.rangemode = "tozero";
   layout.yaxis.rangemode = "tozero";
   return Plotly.react(div, traces, layout, config);

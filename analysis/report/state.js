@@ -56,7 +56,7 @@ function frontOf(metric, x = "", rate = state.rate) {
   if (!fronts.has(key)) fronts.set(key, nondominated(valuesOf(across.name, "val"), valuesOf(metric, "val")));
   return fronts.get(key);
 }
-const mainFront = () => new Set((data.fronts[data.rate] || {})[data.full_pose] || []);
+const mainFront = () => new Set((data.fronts[data.rate] || {})[data.leading] || []);
 
 function pin(i, only = false) {
   if (only) state.pins = [i];

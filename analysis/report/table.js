@@ -20,8 +20,8 @@ function gridColumns() {
   if (x) add(x.name, state.split);
   for (const r of data.rates) if (r.key === "nominal" || r.key === "stream") add(r.name, "val");
   if (m) { add(m.name, "val"); add(m.name, "test"); }
-  add(data.full_pose, "val");
-  add(data.full_pose.replace("full", "hands"), "val");
+  add(data.leading, "val");
+  add(data.leading.replace("full", "hands"), "val");
   const front = mainFront();
   own.push({ title: "Front", words: (i) => (front.has(i) ? "●" : ""), value: (i) => (front.has(i) ? 0 : 1) });
   own.push({ title: "Trial", words: (i) => points.trial[i], value: (i) => points.trial[i] });

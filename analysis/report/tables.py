@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.evaluations import Evaluation
-from analysis.findings import Findings, full_pose_front
+from analysis.findings import Findings, leading_front
 from analysis.fronts import NOMINAL_RATE
 from analysis.labels import (
     codec_label,
@@ -20,11 +20,12 @@ from analysis.labels import (
     point_label,
     unit_label,
 )
-from analysis.points import configuration_columns
+from analysis.points import configuration_columns, front_file
 from analysis.rates import ratio_column, share_column
 from analysis.report.payload import plain
 from analysis.statistics import SAME_POINT, is_metric, over_recordings
 from search_spaces.objectives import RATE_MODEL, RATE_STREAM
+from search_spaces.record import FRONT_TABLE
 
 Cell = tuple[str, Any]
 """Text, and the value to sort by."""
@@ -33,7 +34,7 @@ Row = Mapping[Any, Any]
 
 def front_table(findings: Findings) -> dict[str, Any]:
     """Head and rows of the table of the front."""
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     rate = findings.log.rate
     rates = [c for c in (NOMINAL_RATE, RATE_STREAM.column("val")) if c in front.columns]
     shares = [c for c in (ratio_column("val"), share_column("val")) if c in front.columns]
@@ -41,13 +42,15 @@ def front_table(findings: Findings) -> dict[str, Any]:
     names = [o.name for o in findings.distortions]
     columns = [c for n in names for c in (f"val_{n}", f"test_{n}") if c in front.columns]
     clips = findings.tables.clips
-    tested = clips[(clips["split"] == "test") & (clips["metric"] == findings.full_pose)]
+    tested = clips[(clips["split"] == "test") & (clips["metric"] == findings.leading)]
     spoken = bool(np.isfinite(tested["value"].astype(float)).any())
     own = over_recordings(tested[tested["point"].isin(front["point"])]) if spoken else tested
     spread = {r["point"]: r for r in own.to_dict("records")}
     head = [("Codec", ""), ("Levels", "decoded of trained")]
     head += [heading(c) for c in [*rates, *shares, *model, *columns]]
-    head += [("± over recordings", "test, full pose")] * spoken
+    full = findings.leading == findings.full_pose
+    spread_of = "full pose" if full else objective_label(findings.leading)
+    head += [("± over recordings", f"test, {spread_of}")] * spoken
     head += [("Seeds", "")] * (findings.seeds > 1) + [("Training", "s"), ("Configuration", "")]
     config = [c for c in configuration_columns(findings.means) if c != "codec"]
     rows = []
@@ -62,7 +65,9 @@ def front_table(findings: Findings) -> dict[str, Any]:
         trained = row.get("train_seconds", math.nan)
         cells += [(number(trained), plain(trained)), (_configuration(config, row), "")]
         rows.append({"codec": str(row["codec"]), "cells": cells})
-    return {"head": head, "rows": rows, "rate": objective_label(rate.name)}
+    return {"head": head, "rows": rows, "rate": objective_label(rate.name),
+            "distortion": "full-pose RMSE" if full else objective_label(findings.leading),
+            "file": FRONT_TABLE if full else front_file(findings.leading)}  # fmt: skip
 
 
 def evaluation_table(findings: Findings, evaluation: Evaluation) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def evaluation_table(findings: Findings, evaluation: Evaluation) -> dict[str, An
     A point of several seeds stands beside its own seed's score, which is the same codec's.
     """
     own = findings.tables.points.set_index("point")
-    front = full_pose_front(findings)
+    front = leading_front(findings)
     keys = [k for k in SAME_POINT if k in front.columns]
     members = {tuple(r) for r in front[keys].to_numpy().tolist()}
     # Of a configuration and seed that was run twice, the front holds the last.

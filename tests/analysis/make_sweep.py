@@ -122,7 +122,8 @@ class FakeSweep:
     def _open(self) -> None:
         nominal = 3 * 12 * self.fps * len(self.parts)
         point = {"rate_nominal_bps": nominal, "rate_stream_bps": nominal, "rmse_full_cm": 9.0,
-                 "rmse_body_cm": 7.2, "rmse_hands_cm": 2.0, "hull_error_pct": 100.0}  # fmt: skip
+                 "rmse_body_cm": 7.2, "rmse_hands_cm": 2.0, "hull_error_pct": 100.0,
+                 "jerk_error_mps3": 2000.0}  # fmt: skip
         self._say("sweep", sweep="s-0001", name=self.name, preset="rate_distortion",
                   title="Rate against distortion", size="debug",
                   versions={"record": 2 if self.streams else 1, "ratefront": "0.1.0",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.evaluations import Evaluation, read_evaluations
-from analysis.findings import Findings, full_pose_front
+from analysis.findings import Findings, leading_front
 from analysis.log import read_log
 from analysis.points import write_tables
 from analysis.rates import few_tokens
@@ -152,7 +152,7 @@ def drawn(folder: Path) -> str:
 
 def test_every_point_of_the_front_shows_nominal_beside_stream_rate(evaluated: Path) -> None:
     html = drawn(evaluated)
-    front = full_pose_front(Findings(read_log(evaluated), write_tables(evaluated)))
+    front = leading_front(Findings(read_log(evaluated), write_tables(evaluated)))
     for table, split in (("front-table", "val"), ("bytes-table", "test")):
         body = html.split(f'id="{table}"', 1)[1].split("</tbody>", 1)[0]
         rows = body.split("<tbody>", 1)[1].split("<tr>")[1:]
@@ -169,7 +169,7 @@ def test_rates_in_bytes_stand_with_baselines_and_few_tokens_marked(evaluated: Pa
     assert table is not None
     names = [name for name, _ in table["head"]]
     assert names[1:8] == ["Nominal", "Entropy", "Model", "Stream", "Header", "Zlib", "LZMA"]
-    few = few_tokens(full_pose_front(findings), findings.log.facts, "test")
+    few = few_tokens(leading_front(findings), findings.log.facts, "test")
     assert few.any() and not few.all()
     marked = ["†" in row["cells"][2][0] for row in table["rows"]]
     assert marked == few.tolist()
@@ -186,7 +186,7 @@ def test_bars_are_in_percent_of_nominal_and_end_at_the_stream_rate(evaluated: Pa
     findings = Findings(read_log(evaluated), write_tables(evaluated))
     bars = rate_bars(findings)
     assert bars is not None
-    front = full_pose_front(findings).to_dict("records")
+    front = leading_front(findings).to_dict("records")
     for bar, point in zip(bars["rows"], front, strict=True):
         nominal, stream = point["rate_nominal_bps"], point["test_rate_stream_bps"]
         assert bar["share"]["stream"] == pytest.approx(stream / nominal)
@@ -224,7 +224,7 @@ def test_evaluations_stand_beside_the_sweeps_own_test(evaluated: Path) -> None:
     for row, point in zip(table["rows"], scored.to_dict("records"), strict=True):
         assert row["cells"][here][1] == pytest.approx(point["test_rmse_full_cm"], rel=1e-5)
         assert row["cells"][here + 1][1] == pytest.approx(own[point["point"]], rel=1e-5)
-    front = set(full_pose_front(findings)["point"])
+    front = set(leading_front(findings)["point"])
     assert len(table["front"]) == len(front & set(scored["point"])) > 0
 
 
