@@ -12,7 +12,7 @@ from search_spaces.data_facts import DataFacts
 from search_spaces.families import codecs_of, family_of
 from search_spaces.objectives import RATE_STREAM, Objective, Scope, metrics, objectives
 from search_spaces.rate import nearest_frame_rate, nominal_rate
-from search_spaces.record import MEAN_POSE
+from search_spaces.record import ALL_BLACK, MEAN_POSE
 from search_spaces.space import Config
 from search_spaces.spec import SweepSpec
 
@@ -20,6 +20,9 @@ VERSIONED = (
     "ratefront", "ray", "torch", "optuna", "vector-quantize-pytorch", "scikit-learn", "scipy",
     "numpy", "moocore",
 )  # fmt: skip
+
+PIXELS_OFF = 64.0
+"""Of distances in pictures: half the side of the published ones."""
 
 
 def reference_point(
@@ -31,7 +34,7 @@ def reference_point(
     which is that of headers alone); 0 for what is maximised; for anything else the mean pose of
     train, on validation.
     """
-    mean = next(row for row in bounds if row["codec"] == MEAN_POSE)
+    mean = next(row for row in bounds if row["codec"] in (MEAN_POSE, ALL_BLACK))
     largest = largest_rate(spec, facts)
     corner = {}
     for objective in objectives(spec.objectives):
@@ -49,7 +52,12 @@ def reference_point(
 
 def _worst(objective: Objective) -> float:
     # A metric that the mean pose does not define (no wrists, say) gets its unit's natural corner.
-    return 100.0 if objective.metric.unit.startswith("pct") else 1.0
+    corners = {"px": PIXELS_OFF} if objective.metric.scope is Scope.TOTAL else {}
+    return (
+        100.0
+        if objective.metric.unit.startswith("pct")
+        else corners.get(objective.metric.unit, 1.0)
+    )
 
 
 def largest_rate(spec: SweepSpec, facts: DataFacts) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from search_spaces.data_facts import DataFacts
+from search_spaces.data_facts import HEATMAPS, DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import family_of, generators, is_generator
 from search_spaces.quantizers import (
@@ -58,7 +58,10 @@ def cautions(config: Mapping[str, Value], facts: DataFacts) -> list[str]:
 
 
 def _training_tokens(config: Mapping[str, Value], facts: DataFacts, part: str) -> int:
-    compression = family_of(config).compression(config, part)
+    family = family_of(config)
+    if family.token_rate:
+        return int(facts.train.seconds * family.token_rate(config, facts.fps))
+    compression = family.compression(config, part)
     return sum(-(-n // compression) for n in facts.train.lengths)
 
 
@@ -75,6 +78,10 @@ def _codes_per_token(config: Mapping[str, Value], facts: DataFacts) -> tuple[str
 @register_constraint
 def more_codes_than_training_frames(config: Mapping[str, Value], facts: DataFacts) -> str | None:
     """A codebook larger than the data would name every frame and learn nothing."""
+    # Of pictures the published grids have more codes than a short recording has tokens; that is a
+    # warning there, as tokens are patches that windows cut anew.
+    if family_of(config).medium != "motion":
+        return None
     part, codes, tokens = _codes_per_token(config, facts)
     if codes > tokens:
         what = "frames" if family_of(config).compression(config, part) == 1 else "tokens"
@@ -82,11 +89,21 @@ def more_codes_than_training_frames(config: Mapping[str, Value], facts: DataFact
     return None
 
 
+@register_constraint
+def codecs_of_what_the_data_are(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """Codecs of motion code features, codecs of heatmaps pictures; data are prepared as one."""
+    medium = family_of(config).medium
+    if (medium == "heatmaps") != (facts.features == HEATMAPS):
+        return f"{config['codec']} codes {medium}, and these data are prepared as {facts.features}"
+    return None
+
+
 @register_warning
 def few_frames_per_code(config: Mapping[str, Value], facts: DataFacts) -> str | None:
     """Under four frames a code, the codebook is a list of training frames."""
     part, codes, tokens = _codes_per_token(config, facts)
-    if codes <= tokens < 4 * codes:
+    least = codes if family_of(config).medium == "motion" else 0
+    if least <= tokens < 4 * codes:
         return f"{tokens / codes:.1f} training tokens per code for {part} (fewer than 4)"
     return None
 
@@ -124,7 +141,7 @@ def levers_of_angles(config: Mapping[str, Value], facts: DataFacts) -> str | Non
 @register_constraint
 def window_fits_compression(config: Mapping[str, Value], facts: DataFacts) -> str | None:
     """A training window is cut into whole tokens."""
-    if "window" not in config:
+    if "window" not in config or family_of(config).medium != "motion":
         return None
     for part in facts.part_names:
         window, compression = (

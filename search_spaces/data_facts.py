@@ -12,6 +12,9 @@ _USUAL = {"unit": "m", "dimensions": 3, "approx_skeleton": False, "unseen": 0.0}
 """Facts that are left out where they are as in most data: there, a record reads as it always did,
 and a codec's identity, which is over its facts too, stays."""
 
+HEATMAPS = "heatmaps"
+"""`DataFacts.features` of motion that is drawn as pictures."""
+
 
 def _without_usual(said: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {k: v for k, v in said.items() if k not in keys or v != _USUAL[k]}

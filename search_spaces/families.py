@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from search_spaces.errors import BadInput
 from search_spaces.keys import Fingerprint, checked
@@ -21,6 +22,9 @@ from search_spaces.quantizers import quantized_alphabet
 from search_spaces.space import Config, Space, Value, base_key, distinct, int_for
 
 Alphabet = Callable[[Mapping[str, Value], str], tuple[int, ...]]
+TokenRate = Callable[[Mapping[str, Value], float], float]
+Medium = Literal["motion", "heatmaps"]
+"""What a codec codes: features of a skeleton's motion, or pictures of it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class CodecFamily:
         residual: whether decoding the first q levels alone gives a pose (prefix points).
         trained: whether it learns in steps (has a learning curve) or in one shot.
         title: for legends.
+        medium: what it codes.
+        token_rate: (config, frames per second) -> tokens a second, for a codec with more than one
+            token at a time; None where it has one every `compression` frames.
         rate_keys: keys that the rate follows from. `codec`, keys without a default and the
             compression key always count, so they may be left out.
     """
@@ -47,6 +54,8 @@ class CodecFamily:
     residual: bool = False
     trained: bool = True
     rate_keys: frozenset[str] = frozenset()
+    medium: Medium = "motion"
+    token_rate: TokenRate | None = None
 
     def __post_init__(self) -> None:
         always = {"codec", self.compression_key, *self.required} - {""}
@@ -177,10 +186,11 @@ def family_of(config: Mapping[str, Value]) -> CodecFamily:
 
 
 def _conditioned(generator: Generator, conditioning: Value | None) -> CodecFamily:
-    if conditioning is not None and conditioning not in _FAMILIES:
+    usable_codecs = [f.name for f in _FAMILIES.values() if f.medium == "motion"]
+    if conditioning is not None and conditioning not in usable_codecs:
         raise BadInput(f"no codec {conditioning!r} to be conditioned on; "
-                       f"{there_are(conditioning, list(_FAMILIES))}")  # fmt: skip
-    inner = [f for f in _FAMILIES.values() if conditioning in (None, f.name)]
+                       f"{there_are(conditioning, usable_codecs)}")  # fmt: skip
+    inner = [_FAMILIES[name] for name in usable_codecs if conditioning in (None, name)]
     own = (key(CONDITIONING, None, "codec whose tokens it is given",
                choices=tuple(f.name for f in inner)), _INPUT, *generator.keys)  # fmt: skip
     theirs: dict[str, Key] = {}

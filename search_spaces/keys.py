@@ -80,3 +80,15 @@ class Fingerprint(Parameter):
     def choice(self, value: Value) -> Value | None:
         """Itself."""
         return value if self.contains(value) else None
+
+
+class FreeText(Parameter):
+    """Any text, nothing included: the path of a file, say."""
+
+    def contains(self, value: Value) -> bool:
+        """Whether it is a text."""
+        return isinstance(value, str)
+
+    def choice(self, value: Value) -> Value | None:
+        """Itself."""
+        return value if self.contains(value) else None

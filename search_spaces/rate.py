@@ -57,7 +57,11 @@ def nominal_rate(
     per_part = {}
     for part in facts.part_names:
         alphabet = family.alphabet(config, part)[:depth]
-        rate = tokens_per_second(facts, family.compression(config, part))
+        rate = (
+            family.token_rate(config, facts.fps)
+            if family.token_rate
+            else tokens_per_second(facts, family.compression(config, part))
+        )
         per_part[part] = bits(alphabet) * rate
     if facts.root == "coded":
         per_part["root"] = bits(facts.root_alphabet) * facts.fps

@@ -91,6 +91,8 @@ NEAREST_FRAME = "nearest training frame"
 QUANTISED_FLOATS = "quantised floats"
 """Rows of the bounds whose `codec` begins so are no bound of the front: they are what a general
 compressor makes of plainly quantised features."""
+ALL_BLACK = "all black"
+"""The bound of heatmaps, in the mean pose's stead."""
 BOUNDS = (MEAN_POSE, NEAREST_FRAME)
 """Rows of `bounds.json`: columns as in points, `codec` set to one of these."""
 

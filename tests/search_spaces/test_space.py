@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from search_spaces.errors import BadInput
 from search_spaces.families import families, family_of
+from search_spaces.keys import FreeText
 from search_spaces.space import (
     Parameter,
     Space,
@@ -232,6 +233,8 @@ def test_every_value_counts(family: Any) -> None:
 
 def _other(key: Any, value: Any) -> Any:
     parameter = key.parameter
+    if isinstance(parameter, FreeText):
+        return f"{value}+more"
     if parameter.choices is not None:
         return next(c for c in parameter.choices if c != value)
     return parameter.low if parameter.low != value else parameter.high

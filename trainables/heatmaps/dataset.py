@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,20 +17,14 @@ import torch
 from search_spaces.errors import BadInput
 from search_spaces.heatmaps import PAIRS, HeatmapSpec, Picture
 from search_spaces.objectives import SPLITS
-from search_spaces.spec import DataSpec
 from trainables.heatmaps.intensity import expected_strength, generator, strengths
 from trainables.heatmaps.layout import Layout, layout_of
+from trainables.heatmaps.motion import HeatmapMotion, read_motion
 from trainables.heatmaps.pictures import draw, seen_joints
 from trainables.heatmaps.windows import Window, windows_of
 from trainables.motion.cameras import Camera, View, YawView, parse_view
 from trainables.motion.clip import Clip
-from trainables.motion.detectors import alike
-from trainables.motion.panoptic import find_sessions, read_cameras
-from trainables.motion.reconcile import reconcile
-from trainables.motion.recordings import data_hash, grouped_notes, load_clips
-from trainables.motion.resample import resample
-from trainables.motion.split import kept_together, split_by_recording, split_hash, split_in_time
-from trainables.motion.units import in_unit, is_flat
+from trainables.motion.units import is_flat
 
 _SECOND_DRAW = 1_000_003
 """A drawing that no pass over the data comes to."""
@@ -185,43 +178,36 @@ def prepare_heatmaps(spec: HeatmapSpec, clips: Sequence[Clip] | None = None) -> 
         BadInput: nothing readable, too little to split, a view that the data do not have, or no
             window in training or validation.
     """
-    cameras: dict[str, Sequence[Camera]] = {}
-    notes: list[str] = []
-    if clips is None:
-        clips, notes = load_clips(_motion(spec))
-        cameras = _cameras(spec.path)
-    notes += grouped_notes(clips)
-    hashed = data_hash(clips)
-    clips, renamed = alike(in_unit(clips, "auto"))
-    clips, mapped = reconcile([resample(c, _rate(spec, clips)) for c in clips])
-    notes += [*renamed, *mapped]
-    if any(is_flat(c) for c in clips):
-        _refuse_depth(spec, clips)
-    what, _ = kept_together(clips)
-    in_time = spec.split == "time" or (spec.split == "auto" and len(clips) == 1)
-    splits = (
-        split_in_time(clips, spec.shares, spec.gap_seconds)
-        if in_time
-        else split_by_recording(clips, spec.shares, spec.split_seed)
-    )
-    every = [c for s in SPLITS for c in splits[s]]
+    return drawn(read_motion(spec, clips), spec)
+
+
+def drawn(motion: HeatmapMotion, spec: HeatmapSpec) -> HeatmapData:
+    """Motion that was read, as a specification draws it.
+
+    Raises:
+        BadInput: a view that the data do not have, or no window in training or validation.
+    """
+    every = [c for s in SPLITS for c in motion.splits[s]]
+    if any(is_flat(c) for c in every):
+        _refuse_depth(spec, every)
+    facts = motion.facts
     data = HeatmapData(
         spec=spec,
-        fps=every[0].fps,
+        fps=motion.fps,
         layout=layout_of(every[0].skeleton),
         clips={c.recording: c for c in every},
         windows={},
         provenance=Provenance(
-            data_hash=hashed,
-            split="time" if in_time else what,
-            split_hash=split_hash(splits),
-            recordings={s: tuple(c.recording for c in splits[s]) for s in SPLITS},
+            data_hash=facts.data_hash,
+            split=facts.split,
+            split_hash=facts.split_hash,
+            recordings={s: tuple(c.recording for c in motion.splits[s]) for s in SPLITS},
             notes=(),
         ),
-        cameras=cameras,
+        cameras=motion.cameras,
     )
-    windows, said = _windows(data, splits)
-    provenance = replace(data.provenance, notes=(*notes, *said))
+    windows, said = _windows(data, motion.splits)
+    provenance = replace(data.provenance, notes=(*facts.warnings, *said))
     return replace(data, windows=windows, provenance=provenance)
 
 
@@ -256,33 +242,6 @@ def _windows(
             f"{longest}); choose a shorter window"
         )
     return usable, said
-
-
-def _motion(spec: HeatmapSpec) -> DataSpec:
-    return DataSpec(
-        path=spec.path,
-        fps=spec.fps or 30.0,  # the procedural signer is made at a rate; files keep theirs
-        embedded_size=spec.embedded_size,
-        embedded_seed=spec.embedded_seed,
-        rest_skeleton=spec.rest_skeleton,
-        body_model=spec.body_model,
-    )
-
-
-def _rate(spec: HeatmapSpec, clips: Sequence[Clip]) -> float:
-    rates = sorted({round(c.fps, 3) for c in clips})
-    if not spec.fps and len(rates) > 1:
-        raise BadInput(
-            f"recordings come at {', '.join(f'{r:g}' for r in rates)} fps; bring them to one with "
-            f"fps={rates[0]:g}"
-        )
-    return spec.fps or clips[0].fps
-
-
-def _cameras(path: str) -> dict[str, Sequence[Camera]]:
-    place = Path(path).expanduser()
-    sessions = find_sessions(place)
-    return {s.resolve().name: tuple(read_cameras(s).values()) for s in sessions}
 
 
 def _refuse_depth(spec: HeatmapSpec, clips: Sequence[Clip]) -> None:
