@@ -120,10 +120,13 @@ function drawHistory() {
   historyPlot($("plot-history"), document.querySelector('[name="clock"]:checked').value);
 }
 
+/* How what the eye is not on is drawn: at once, or of many points one drawing a frame. */
+const behind = () => (count > MANY && !state.printing ? soon : (draw) => draw());
+
 function drawAll() {
   if (!count || !state.metric || !data.rates.length) return;
   drawMain();
-  const then = count > MANY && !state.printing ? soon : (draw) => draw();
+  const then = behind();
   if (data.dimensions.length > 1) (count > MANY ? soon : later)(parallelPlot);
   (count > MANY ? soon : later)(drawTable);
   smallDraws.forEach(then);
@@ -197,10 +200,7 @@ function setTheme(name) {
 function redraw() {
   themed = null;
   drawAll();
-  drawBar();
-  drawPlayer();
-  drawErrors();
-  drawCodebook();
+  [drawBar, drawPlayer, drawErrors, drawCodebook].forEach(behind());
 }
 
 fillControls();

@@ -226,6 +226,10 @@ def test_ten_thousand_points_answer_at_once(browser: Browser, tmp_path: Path) ->
       await time("axis", async (k) => { state.ranges[data.dimensions[0].key] = [0, 0.3 + k / 5]; filtered(); await done(); });
       clearFilters(); await done();
       await time("scroll", async (k) => { document.getElementById("grid").scrollTop = 30000 * k; await done(); });
+      await time("hide", async () => { document.querySelector("#legend button").click(); await done(); });
+      document.querySelector("#legend button").click();
+      await time("theme", async () => { document.getElementById("theme").click(); await done(); });
+      document.getElementById("theme").click();
       await time("hover", async (k) => nearest(document.getElementById("plot-front"), 100 + k, 200));
       return took; })()"""
     took = tab.run(timed)
@@ -233,11 +237,13 @@ def test_ten_thousand_points_answer_at_once(browser: Browser, tmp_path: Path) ->
     later = """(async () => {
       const wait = (ms) => new Promise((d) => setTimeout(d, ms)), div = document.getElementById("plot-front");
       clearFilters(); state.words = "temporal"; filtered(); await wait(400); while (resting) await wait(20);
-      const was = drawn; drawCloud(div); const again = drawn !== was;
-      state.words = ""; refilter(); drawCloud(div);
-      return [grid.order.length > 0 && grid.order.length < count, again, drawn !== was,
+      const was = drawn; drawCloud(div); const again = drawn !== was, fewer = grid.order.length;
+      state.words = ""; refilter(); drawCloud(div); const anew = drawn !== was;
+      document.getElementById("theme").click(); await wait(50); while (resting) await wait(20);
+      const inks = [...document.querySelectorAll(".js-plotly-plot")].map((p) => p._fullLayout.font.color);
+      return [inks.length > 2 && inks.every((ink) => ink === theme().ink), fewer > 0 && fewer < count, again, anew,
         document.querySelectorAll("#smalls .main-svg").length >= data.small.length]; })()"""
-    assert tab.run(later) == [True, False, True, True]
+    assert tab.run(later) == [True, True, False, True, True]
     tab.close()
     # 100 ms is the goal; what a slower processor or a stray task adds is given four times as long.
     assert {k: v for k, v in took.items() if v > 400} == {}
