@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cluster.enough import Enough, device_seconds
 from cluster.schedulers.rule import Decision
 from cluster.searchers.proposer import Proposal, Proposer
 from cluster.store import Store
@@ -25,13 +26,16 @@ class Books:
     Attributes:
         status: trial -> queued, running, done, stopped, failed.
         rows: every operating point so far, in order, each once.
+        enough: why nothing new is proposed any more, "" while it is.
         on_change: called after every event, to show progress.
     """
 
-    def __init__(self, store: Store, proposer: Proposer) -> None:
-        """Keeps books for one store and proposer."""
+    def __init__(self, store: Store, proposer: Proposer, enough: Enough | None = None) -> None:
+        """Keeps books for one store and proposer; `enough` says when the sweep may end."""
         self._store = store
         self._proposer = proposer
+        self._enough = enough
+        self.enough = ""
         self._began: dict[str, float] = {}
         self._points: dict[str, list[Row]] = {}
         self._sources: dict[str, dict[str, str]] = {}
@@ -70,6 +74,10 @@ class Books:
                 self._began[event["trial"]] = float(event.get("time", time.time()))
             elif kind in ("done", "stopped", "failed"):
                 self.status[event["trial"]] = kind
+                rows = list(points.get(event["trial"], {}).values()) if kind == "done" else []
+                self._follow(rows, float(event.get("seconds") or 0.0))
+            elif kind == "enough":
+                self.enough = event["reason"]
         for trial, by_depth in points.items():
             rows = list(by_depth.values())
             ended = trial in self.status
@@ -85,6 +93,7 @@ class Books:
             self._decided(trial, share, decision, anew=(trial, share) not in decided)
             if not decision.go_on:
                 self.ended(trial)
+        self._judge()
 
     def next(self) -> Proposal | None:
         """The next trial to run."""
@@ -170,8 +179,22 @@ class Books:
             self._proposer.ended(trial, stopped=True)
         self.on_change()
 
+        self._follow(self._points[trial] if self.status[trial] == "done" else [], seconds)
+        self._judge()
     def check(self) -> None:
         """Raises BadInput where the store could not write: nothing can be acknowledged any more."""
+    def _follow(self, rows: Sequence[Row], seconds: float) -> None:
+        if self._enough is not None:
+            self._enough.ended(device_seconds(rows, seconds), rows)
+
+    def _judge(self) -> None:
+        """Ends the search where the last trials gained too little; decided once, and recalled."""
+        if self._enough is None or self.enough or (said := self._enough.verdict()) is None:
+            return
+        self._store.append("enough", **asdict(said))
+        self.enough = said.reason
+        self._proposer.enough()
+
         if self._store.fault is not None:
             raise self._store.fault
 

@@ -17,8 +17,10 @@ from rich.console import Console
 
 from analysis.dashboards import Tracking, check_tracker, tracking
 from cluster.books import Books
+from cluster.enough import Enough
 from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
+from cluster.preparing import prepared
 from cluster.reference import metric_versions, reference_point, versions
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
@@ -26,7 +28,7 @@ from cluster.session import check_reachable
 from cluster.store import Store, take_back
 from cluster.wanted import Wanted
 from search_spaces.data_facts import DataFacts
-from search_spaces.data_terms import TERMS_FILE, read_terms
+from search_spaces.data_terms import read_terms
 from search_spaces.errors import BadInput
 from search_spaces.limits import limits
 from search_spaces.objectives import objectives
@@ -38,16 +40,12 @@ from search_spaces.record import (
     SPEC_FILE,
 )
 from search_spaces.spec import (
-    PROCEDURAL,
     SweepSpec,
     check_spec,
-    drop_objectives,
-    objectives_in,
     parse_spec,
     read_yaml,
 )
 from search_spaces.stopping import scored_on_the_way
-from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
     from analysis.log import Log
@@ -80,7 +78,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     check_reachable(spec.run.address)
     folder = folder.absolute()
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    spec, data, said = _prepared(spec, console)
+    spec, data, said = prepared(spec, console)
     with staged(spec, data.facts) as (spec, codec):
         check_spec(spec)
         Wanted(spec, data.facts).check()
@@ -141,7 +139,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         _load_plugins(spec)
         check_tracker(spec.run.track)
         check_reachable(spec.run.address)
-        spec, data, said = _prepared(spec, console)
+        spec, data, said = prepared(spec, console)
         # A log without bounds holds no trial: nothing was measured yet.
         changed = changes(log, data.facts) if log.bounds else []
         if changed and not accept_changes:
@@ -239,7 +237,7 @@ def _run(
         raise BadInput(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
-    books = Books(store, proposer)
+    books = Books(store, proposer, Enough(search, goals, reference))
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
@@ -252,6 +250,8 @@ def _run(
             store.append("interrupted", counts=dict(counts))
             raise KeyboardInterrupt
         store.append("finished", counts=dict(counts))
+    if books.enough:
+        console.print(f"stopped by stop_when: {books.enough}", highlight=False, soft_wrap=True)
     failed, allowed = counts["failed"], spec.run.max_failures
     return Outcome(store.folder, failed, allowed, len(books.rows), tracked=tracked)
 
@@ -260,6 +260,7 @@ def _on_ray(
     spec: SweepSpec, data: MotionData, store: Store, books: Books, console: Console
 ) -> None:
     from cluster.jobs import Job
+    from cluster.places.software import check_software
     from cluster.progress import Progress
     from cluster.session import check_shared_folder, ray_session
 
@@ -274,6 +275,7 @@ def _on_ray(
         from cluster.tune_adapter import run_trials
 
         if run.address:
+            check_software()
             check_shared_folder(store.folder)
         job = Job(
             data=ray.put(data),
@@ -330,49 +332,6 @@ def publish(
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE
-
-
-def _prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData, list[str]]:
-    """The spec with what the data decides, the data, and what was dropped of the objectives."""
-    from trainables.motion.dataset import prepare
-
-    console.print(f"reading motion: {spec.data.path}", highlight=False, soft_wrap=True)
-    if not read_terms(spec.data.path).redistribute:
-        console.print(f"  note: {TERMS_FILE} says redistribute: no; clips stay out of uploads")
-    data = prepare(spec.data)
-    facts = data.facts
-    for said in facts.warnings:
-        console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
-    names, read = objectives_in(spec, facts.yardstick)
-    spec = spec.model_copy(update={"objectives": names})
-    kept, dropped = drop_objectives(spec, facts.part_names)
-    for said in (*read, *dropped):
-        console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
-    if len(kept) < 2:
-        raise BadInput(f"fewer than two objectives are left of {', '.join(spec.objectives)}")
-    how = "within recordings, in time" if facts.split == "time" else "by recording"
-    console.print(
-        f"  {facts.train.frames} training, {facts.val.frames} validation, {facts.test.frames} test "
-        f"frames at {facts.fps:g} fps, split {how}; parts {', '.join(facts.part_names)}; "
-        f"root {facts.root}{_odd(facts)}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    places = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton", "body_model")}
-    known = ("", *PROCEDURAL)
-    absolute = {
-        n: str(Path(p).expanduser().absolute()) for n, p in places.items() if p not in known
-    }
-    data_spec = spec.data.model_copy(update=absolute)
-    return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
-
-
-def _odd(facts: DataFacts) -> str:
-    """What is not as in most data: the unit, a flat picture, joints that were not seen."""
-    said = f"; {UNIT_WORDS[facts.unit]}" if facts.unit != "m" else ""
-    said += "; two-dimensional" if facts.dimensions == 2 else ""
-    said += "; bones of average proportions" if facts.approx_skeleton else ""
-    return said + (f"; {100 * facts.unseen:.1f} % of joints unseen" if facts.unseen else "")
 
 
 def _load_plugins(spec: SweepSpec) -> None:

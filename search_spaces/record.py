@@ -66,7 +66,8 @@ CURVE_FILE = "curve.json"
 # ---- events of the log ---------------------------------------------------------------------
 EVENTS = (
     "sweep", "data", "bounds", "proposed", "started", "progress", "decided", "point", "done",
-    "stopped", "refused", "failed", "repeated", "resumed", "finished", "interrupted",
+    "stopped", "refused", "failed", "repeated", "resumed", "finished", "interrupted", "enough",
+    "pruned", "restored",
 )  # fmt: skip
 STATUSES = ("done", "stopped", "refused", "failed")
 

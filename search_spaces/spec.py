@@ -9,7 +9,6 @@ from typing import Any, Literal
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -18,12 +17,15 @@ from pydantic import (
 )
 
 from search_spaces.bones import TWICE
+from search_spaces.budget import check_budget
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
 from search_spaces.inputs import InputsSpec
 from search_spaces.limits import limits, searched_as
 from search_spaces.objectives import Objective, find_metric, in_unit
+from search_spaces.search_spec import SearchSpec as SearchSpec
+from search_spaces.search_spec import Section
 from search_spaces.space import Config, Parameter, Space, Value
 from search_spaces.stopping import check_stopping
 from search_spaces.units import UNIT_WORDS, Yardstick
@@ -38,20 +40,7 @@ SIZES: tuple[Size, ...] = ("debug", "reduced", "full")
 DEFAULT_PARTS = {"body": "required", "right_hand": "optional", "left_hand": "optional"}
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _switches_are_no_numbers(cls, data: Any) -> Any:
-        for name, value in data.items() if isinstance(data, Mapping) else ():
-            known = cls.model_fields.get(str(name))
-            if isinstance(value, bool) and known is not None and known.annotation in (int, float):
-                raise ValueError(f"{name} must be a number, got {value}")
-        return data
-
-
-class DataSpec(_Model):
+class DataSpec(Section):
     """What motion, at what rate, how split, how represented."""
 
     path: str = EMBEDDED
@@ -68,7 +57,7 @@ class DataSpec(_Model):
     features: Literal["auto", "expmap", "rot6d", "position"] = "auto"
     mirror: bool = False
     parts: dict[str, Literal["required", "optional"]] = DEFAULT_PARTS  # type: ignore[assignment]
-    part_joints: dict[str, tuple[str, ...]] = {}
+    part_joints: dict[str, tuple[str, ...]] = Field(default={})
     """Joints of a part by name, where the names in the files say nothing."""
     embedded_size: Size = "reduced"
     embedded_seed: int = 0
@@ -102,47 +91,7 @@ class DataSpec(_Model):
         return tuple({**self.parts, **self.part_joints})
 
 
-class SearchSpec(_Model):
-    """How configurations are chosen."""
-
-    sampler: Literal[
-        "tpe", "rate_aware", "nsga2", "nsga3", "gp", "random", "grid", "cells"
-    ] = "tpe"  # fmt: skip
-    trials: int = Field(default=24, ge=1)
-    seeds: int = Field(default=1, ge=1)
-    seed: int = Field(default=0, ge=0)
-    startup: int = Field(default=8, ge=0)
-    """Trials chosen at random before a model-based sampler is asked."""
-    stopping: Literal["none", "halving", "model"] = "none"
-    """Who ends trials early; model: the one of sampler rate_aware."""
-    rungs: tuple[float, ...] = (1 / 27, 1 / 9, 1 / 3)
-    """Shares of a trial's own training at which it reports and may be ended."""
-
-    @field_validator("rungs")
-    @classmethod
-    def _rungs_are_shares(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 < share < 1 for share in rungs) or len(set(rungs)) < len(rungs):
-            raise ValueError(f"rungs must be different shares between 0 and 1, got {rungs}")
-        return tuple(sorted(rungs))
-
-    at: float = Field(default=0.0, ge=0)
-    """Search for this total rate, bits/s: what costs more is refused; 0: for every rate."""
-    between: tuple[float, float] | None = None
-    """Search between two total rates, bits/s."""
-
-    @model_validator(mode="after")
-    def _one_window(self) -> SearchSpec:
-        if self.between is None:
-            return self
-        low, high = self.between
-        if self.at:
-            raise ValueError("at and between are both given; a search is for one of them")
-        if not 0 <= low < high:
-            raise ValueError(f"between needs a lower rate, then a higher one, got {low:g},{high:g}")
-        return self
-
-
-class RunSpec(_Model):
+class RunSpec(Section):
     """Where trials run."""
 
     placement: Literal["local", "group"] = "local"
@@ -164,7 +113,11 @@ class RunSpec(_Model):
     """Whether pages and uploads may hold motion of the recordings."""
 
 
-class SweepSpec(_Model):
+    retain: Literal["all", "front", "none"] = "front"
+    """Whose weights stay; front: of trials on a front or within `retain_within` of one."""
+    retain_within: float = Field(default=5.0, ge=0, le=1000)
+    """Percent above the lowest distortion at or under a point's own rate."""
+class SweepSpec(Section):
     """A whole sweep, resolved: no name in it refers to anything but data on disk."""
 
     spec_version: int = SPEC_VERSION
@@ -271,6 +224,8 @@ def check_spec(spec: SweepSpec) -> None:
     )  # fmt: skip
 
 
+    search = spec.search
+    check_budget(search.stop_when, search.repeat_front, search.seeds, sampler, spec.objectives)
 def _with_inputs(spec: SweepSpec) -> Space:
     """The space with what inputs fill in: what is checked is what will be proposed."""
     if spec.inputs.codec is None:

@@ -142,6 +142,7 @@ class Replay:
         document = self.spec.model_dump(mode="json")
         document["search"] |= {
             "sampler": searcher, "stopping": scheduler, "seed": seed, "seeds": 1,
+            "stop_when": "none", "repeat_front": 0,
             "trials": max(self.spec.search.trials, len(self.table.trials)),
         }  # fmt: skip
         spec = parse_spec(document, "replay")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ import numpy as np
 from cluster.inputs import InputsFirst, implied_codecs
 from cluster.schedulers.decisions import Decisions
 from cluster.schedulers.rule import Decision, StoppingRule
-from cluster.searchers.nominal_rate import SAMPLER, rate_aware_searcher
-from cluster.searchers.optuna_searcher import OptunaSearcher
-from cluster.searchers.searcher import ListSearcher, Searcher
+from cluster.searchers.asks import Ask, said
+from cluster.searchers.asks import Proposal as Proposal
+from cluster.searchers.named import make_searcher as make_searcher
+from cluster.searchers.repeats import MOST_OF_BUDGET, Repeats
+from cluster.searchers.searcher import Searcher
 from cluster.wanted import Wanted
 from search_spaces.constraints import cautions
 from search_spaces.data_facts import DataFacts
@@ -29,7 +31,7 @@ from search_spaces.errors import BadInput
 from search_spaces.inputs import Resolved, codec_trial
 from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
-from search_spaces.space import Config, config_hash, trial_id
+from search_spaces.space import Config, trial_id
 from search_spaces.spec import SweepSpec
 
 Row = Mapping[str, Any]
@@ -42,70 +44,6 @@ MAX_IDLE = 200
 
 class ReplayMismatch(Exception):
     """The log holds a proposal that the searcher does not make again."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A trial to run; `source` is the codec that a generator is given, once it is there."""
-
-    trial: str
-    config: Config
-    seed: int
-    ask: int
-    source: Resolved | None = None
-
-
-@dataclass
-class _Ask:
-    """A configuration and what became of its seeds."""
-
-    config: Config
-    trials: list[str]
-    points: dict[str, list[list[float]] | None] = field(default_factory=dict)
-    """trial -> objectives of its points by ascending depth; None where it has none."""
-    accepted: bool = False
-    stopped: bool = False
-    repeats: list[int] = field(default_factory=list)
-    """Later proposals of the same configuration that wait for this one's values."""
-
-    @property
-    def answer(self) -> list[list[float]]:
-        """Means over the seeds that ended well, by ascending depth; none where none did."""
-        kept = [p for p in self.points.values() if p is not None]
-        return np.mean(kept, axis=0).tolist() if kept else []
-
-    @property
-    def complete(self) -> bool:
-        """Whether every seed has ended."""
-        return len(self.points) == len(self.trials)
-
-
-def make_searcher(
-    spec: SweepSpec,
-    goals: Sequence[Objective],
-    facts: DataFacts,
-    reference: Mapping[str, float],
-) -> Searcher:
-    """The searcher that a spec names.
-
-    Args:
-        spec: of the sweep.
-        goals: its objectives.
-        facts: of its data.
-        reference: corner of hypervolume by objective.
-
-    Raises:
-        BadInput: it cannot search these objectives.
-    """
-    search = spec.search
-    if search.sampler == SAMPLER:
-        return rate_aware_searcher(spec, goals, facts, reference)
-    if search.sampler in ("grid", "cells"):
-        return ListSearcher(spec.space)
-    return OptunaSearcher(
-        spec.space, search.sampler, seed=search.seed, startup=search.startup,
-        objectives=len(goals), limits=Wanted(spec, facts).measured,
-    )  # fmt: skip
 
 
 class Proposer:
@@ -134,11 +72,14 @@ class Proposer:
         self._record = record
         self.decisions = Decisions(rule, len(objectives))
         self._find_input = find_input
-        self._asks: list[_Ask] = []
+        self._repeats = Repeats(spec.search.repeat_front, len(objectives), self._keeps)
+        self._again_count = 0
+        self._asks: list[Ask] = []
         self._queue: deque[Proposal] = deque()
         self._ask_of: dict[str, int] = {}
         self._accepted = 0
         self._idle = 0
+        self._over = False
         self._exhausted = False
         self.rows: dict[str, list[Row]] = {}
         """trial -> its rows, for trials that are done."""
@@ -163,17 +104,74 @@ class Proposer:
     def next(self) -> Proposal | None:
         """The next trial to run, or None where there is none now (see `exhausted`)."""
         while (ready := self._ready()) is None:
-            if self._exhausted or self._spent():
-                self._exhausted = True
+            if self._exhausted:
+                return None
+            if self._repeat_of_front():
+                continue
+            if self._over or self._spent():
+                # What is under way may bring the front a configuration to be run again.
+                self._exhausted = not (self._repeats.wanted and self._left > 0 and self._open)
                 return None
             proposed = self._searcher.ask()
             if proposed is None:
-                self._exhausted = True
-                return None
+                self._over = True
+                continue
             self._take(proposed, recording=True)
             if self._idle > MAX_IDLE and not self._listed:
-                self._exhausted = True
+                self._over = True
         return ready
+
+    def enough(self) -> None:
+        """Nothing new is proposed any more; what was proposed is finished, and the front's
+        configurations are still run again."""
+        self._over = True
+
+    @property
+    def _left(self) -> int:
+        """Trials of the budget that are left."""
+        spent = self._accepted * self._spec.search.seeds + self._again_count
+        return self.budget - spent
+
+    @property
+    def _open(self) -> bool:
+        return any(ask.accepted and not ask.complete for ask in self._asks)
+
+    def _repeat_of_front(self) -> bool:
+        """Proposes a configuration of the front with its next seed, where it is time to."""
+        if not self._repeats.wanted or self._left <= 0:
+            return False
+        missing = self._repeats.missing(self._asks)
+        kept_back = min(len(missing), self.budget // MOST_OF_BUDGET - self._again_count)
+        over = self._over or self._spent()
+        if not missing or (not over and self._left > kept_back):
+            return False
+        proposal = self._repeated_with(self._next_seed(missing[0]), missing[0])
+        warned = self.cautions.get(proposal.trial, [])
+        self._record("proposed", **said(proposal), warnings=warned, repeat=True)
+        return True
+
+    def _next_seed(self, number: int) -> int:
+        return self._spec.search.seed + len(self._asks[number].trials)
+
+    def _repeated_with(self, seed: int, number: int) -> Proposal:
+        ask = self._asks[number]
+        proposal = Proposal(trial_id(ask.config, seed), ask.config, seed, number)
+        warned = self.cautions.get(ask.trials[0])
+        if warned:
+            self.cautions[proposal.trial] = warned
+        ask.trials.append(proposal.trial)
+        self._ask_of[proposal.trial] = number
+        self._again_count += 1
+        self._queue.append(proposal)
+        return proposal
+
+    def _is_repeat(self, trial: str) -> bool:
+        trials = self._asks[self._ask_of[trial]].trials
+        return trials.index(trial) >= self._spec.search.seeds
+
+    def _keeps(self, point: Sequence[float]) -> bool:
+        values = point[len(point) - len(self._wanted.measured) :]
+        return all(w.kept(v) for w, v in zip(self._wanted.measured, values, strict=True))
 
     def _ready(self) -> Proposal | None:
         """The first in the queue that waits for nothing; what waits in vain is refused."""
@@ -193,7 +191,7 @@ class Proposer:
                 source = self._find_input(proposal.config, proposal.seed)
             except BadInput as error:
                 self.refused += 1
-                self._record("refused", **_said(proposal), reason=str(error))
+                self._record("refused", **said(proposal), reason=str(error))
                 self._end(proposal.trial, None)
             else:
                 ready = replace(proposal, source=source)
@@ -223,6 +221,8 @@ class Proposer:
 
     def reported(self, trial: str, share: float, rows: Sequence[Row]) -> Decision:
         """Whether a trial goes on that has these points at a share of its budget."""
+        if self._is_repeat(trial):
+            return Decision(True)  # of the front it is to be known in full
         ask = self._ask_of[trial]
         follower = self._searcher if self._spec.search.seeds == 1 else None
         points = np.array(self._signed(rows), float)
@@ -253,6 +253,8 @@ class Proposer:
                     self.refused += 1
                     self.ended(event["trial"])
                 if kind == "proposed":
+                    if event.get("repeat"):
+                        self._repeated_with(event["seed"], event["ask"])
                     proposal = Proposal(
                         event["trial"], event["config"], event["seed"], event["ask"]
                     )
@@ -261,6 +263,8 @@ class Proposer:
                 self.reported(event["trial"], event["row"]["share"], event["points"])
             elif kind == "decided":
                 self.decisions.recall(event)
+            elif kind == "enough":
+                self.enough()
             elif kind == "point":
                 points.setdefault(event["trial"], []).append(event["row"])
             elif kind == "done" and event["trial"] in open_trials:
@@ -274,12 +278,12 @@ class Proposer:
         unlogged = self._unlogged_seeds({p.trial for p in missing})
         for proposal in unlogged:
             warned = self.cautions.get(proposal.trial, [])
-            self._record("proposed", **_said(proposal), warnings=warned)
+            self._record("proposed", **said(proposal), warnings=warned)
         self._queue.extend(missing + unlogged)
         return missing + unlogged
 
     def _spent(self) -> bool:
-        return not self._listed and self._accepted >= self._spec.search.trials
+        return not self._listed and self._left < self._spec.search.seeds
 
     def _again(self, event: Mapping[str, Any]) -> None:
         proposed = self._searcher.ask()
@@ -306,7 +310,7 @@ class Proposer:
         first = self._spec.search.seed
         seeds = range(first, first + self._spec.search.seeds)
         trials = [trial_id(config, seed) for seed in seeds]
-        self._asks.append(_Ask(config, trials))
+        self._asks.append(Ask(config, trials))
         reason = self._wanted.refusal(config)
         if reason:
             self._refuse(number, reason, recording)
@@ -326,7 +330,7 @@ class Proposer:
             proposal = Proposal(trial, config, seed, number)
             self._queue.append(proposal)
             if recording:
-                self._record("proposed", **_said(proposal), warnings=warned)
+                self._record("proposed", **said(proposal), warnings=warned)
 
     def _refuse(self, number: int, reason: str, recording: bool) -> None:
         ask = self._asks[number]
@@ -337,20 +341,20 @@ class Proposer:
         self._searcher.tell(number, None, refused=True)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
-            self._record("refused", **_said(proposal), reason=reason)
+            self._record("refused", **said(proposal), reason=reason)
 
     def _repeat(self, number: int, recording: bool) -> None:
         """The same configuration again: answered from the store, or with the answer to come."""
         ask = self._asks[number]
         self._idle += 1
         earlier = self._asks[self._ask_of[ask.trials[0]]]
-        if earlier.complete:
+        if earlier.told:
             self._tell(number, earlier.answer)
         else:
             earlier.repeats.append(number)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
-            self._record("repeated", **_said(proposal))
+            self._record("repeated", **said(proposal))
 
     def _end(self, trial: str, points: list[list[float]] | None) -> None:
         if trial in self.closed:
@@ -359,8 +363,10 @@ class Proposer:
         number = self._ask_of[trial]
         ask = self._asks[number]
         ask.points[trial] = points
-        self.decisions.ended(self._number(trial), points)
-        if ask.complete:
+        if not self._is_repeat(trial):
+            self.decisions.ended(self._number(trial), points)
+        if ask.complete and not ask.told:
+            ask.told = True
             for told in (number, *ask.repeats):
                 self._tell(told, ask.answer, stopped=ask.stopped)
 
@@ -387,14 +393,3 @@ class Proposer:
             ]
             points.append(signed)
         return points
-
-
-def _said(proposal: Proposal) -> dict[str, Any]:
-    return {
-        "trial": proposal.trial,
-        "config": proposal.config,
-        "seed": proposal.seed,
-        "config_hash": config_hash(proposal.config),
-        "codec": proposal.config["codec"],
-        "ask": proposal.ask,
-    }

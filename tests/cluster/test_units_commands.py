@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cli import main
-from cluster.sweep import _prepared
+from cluster.preparing import prepared
 from search_spaces.presets import load_spec
 from search_spaces.spec import DataSpec
 from tests.trainables.exported.training import Trained, train
@@ -109,7 +109,7 @@ def test_a_sweep_remembers_where_the_body_model_lies(
     monkeypatch.chdir(bones)
     spec = load_spec("rate_distortion", size="debug",
                      overrides={"data": {"path": "motion", "body_model": model.name}})  # fmt: skip
-    kept, data, _ = _prepared(spec, Console(file=io.StringIO()))
+    kept, data, _ = prepared(spec, Console(file=io.StringIO()))
     assert kept.data.body_model == str(model) and not data.facts.approx_skeleton
 
 
