@@ -42,5 +42,12 @@ def looks(codecs: Iterable[str]) -> dict[str, Look]:
     """
     names = sorted(set(codecs), key=lambda n: (list(FIXED).index(n) if n in FIXED else 99, n))
     unknown = [n for n in names if n not in FIXED]
-    further = {n: FURTHER[i % len(FURTHER)] for i, n in enumerate(unknown)}
+    further = {n: _further(i) for i, n in enumerate(unknown)}
     return {n: FIXED.get(n) or further[n] for n in names}
+
+
+def _further(index: int) -> Look:
+    """After the last colour the first comes again, with the next marker."""
+    again, place = divmod(index, len(FURTHER))
+    colour, mark = FURTHER[place], FURTHER[(place + again) % len(FURTHER)]
+    return Look(colour.light, colour.dark, mark.symbol, mark.marker)

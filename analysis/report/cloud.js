@@ -1,11 +1,21 @@
 "use strict";
 /* Marks of many points on a canvas under the plot, and what the pointer does over it: say, choose, select. */
 const MANY = 1200;
+const cornered = (p, x, y, r, corners, inner = 1, turn = 0) => {
+  for (let k = 0; k < corners; k++) {
+    const a = (k / corners) * 6.2832 + turn, far = k % 2 ? r * inner : r;
+    k ? p.lineTo(x + far * Math.sin(a), y - far * Math.cos(a)) : p.moveTo(x + far * Math.sin(a), y - far * Math.cos(a));
+  }
+  p.closePath();
+};
 const shapes = {
   circle: (p, x, y, r) => p.arc(x, y, r, 0, 6.2832),
   square: (p, x, y, r) => p.rect(x - r, y - r, 2 * r, 2 * r),
   diamond: (p, x, y, r) => { p.moveTo(x, y - r * 1.3); p.lineTo(x + r * 1.3, y); p.lineTo(x, y + r * 1.3); p.lineTo(x - r * 1.3, y); p.closePath(); },
   "triangle-up": (p, x, y, r) => { p.moveTo(x, y - r * 1.2); p.lineTo(x + r * 1.2, y + r); p.lineTo(x - r * 1.2, y + r); p.closePath(); },
+  pentagon: (p, x, y, r) => cornered(p, x, y, r * 1.15, 5),
+  hexagon: (p, x, y, r) => cornered(p, x, y, r * 1.15, 6, 1, 0.5236),
+  "star-diamond": (p, x, y, r) => cornered(p, x, y, r * 1.45, 8, 0.5),
   "triangle-down": (p, x, y, r) => { p.moveTo(x, y + r * 1.2); p.lineTo(x + r * 1.2, y - r); p.lineTo(x - r * 1.2, y - r); p.closePath(); },
 };
 

@@ -32,7 +32,8 @@ function fillControls() {
   }
 }
 
-const MARKS = { circle: '<circle cx="6.5" cy="6.5" r="5"/>', square: '<rect x="1.5" y="1.5" width="10" height="10"/>', diamond: '<path d="M6.5 0 13 6.5 6.5 13 0 6.5Z"/>', "triangle-up": '<path d="M6.5 1 12.5 12H.5Z"/>', "triangle-down": '<path d="M6.5 12 12.5 1H.5Z"/>' };
+const MARKS = { circle: '<circle cx="6.5" cy="6.5" r="5"/>', square: '<rect x="1.5" y="1.5" width="10" height="10"/>', diamond: '<path d="M6.5 0 13 6.5 6.5 13 0 6.5Z"/>', "triangle-up": '<path d="M6.5 1 12.5 12H.5Z"/>', "triangle-down": '<path d="M6.5 12 12.5 1H.5Z"/>',
+  pentagon: '<path d="M6.5.5 12.6 5 10.3 12.2H2.7L.4 5Z"/>', hexagon: '<path d="M3.4.9H9.6L12.8 6.5 9.6 12.1H3.4L.2 6.5Z"/>', "star-diamond": '<path d="M6.5-.5 8.7 4.3 13.5 6.5 8.7 8.7 6.5 13.5 4.3 8.7-.5 6.5 4.3 4.3Z"/>' };
 const STROKES = ["1.5 2", "4 2", "5 2 1.5 2", "none"];
 function fillLegend() {
   const tried = data.codecs.filter((c) => points.codec.includes(c.name));

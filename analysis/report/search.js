@@ -26,7 +26,7 @@ function curvesPlot(div, clock) {
     }
     if (!own.length) continue;
     const c = t.codec[codec.name], hover = { hovertemplate: "%{text}<extra></extra>" };
-    traces.push({ x, y, text, mode: "lines+markers", opacity: own.length > 60 ? 0.3 : 0.6, line: { color: c, width: 1.2 }, marker: { size: 4, color: c }, ...hover });
+    traces.push({ x, y, text, mode: "lines+markers", opacity: own.length > 60 ? 0.3 : 0.6, line: { color: c, width: 1.2 }, marker: { size: 5, color: c, symbol: codec.symbol }, ...hover });
     if (ends.x.length) traces.push({ ...ends, mode: "markers", marker: { symbol: "x", size: 9, color: c, line: { width: 1, color: t.panel } }, ...hover });
   }
   layout.xaxis.title.text = clock === "share" ? "% of the training budget" : "seconds of training";

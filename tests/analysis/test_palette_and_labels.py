@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import re
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,21 @@ def test_families_keep_their_colour_and_strangers_get_another() -> None:
     assert few["rqvae"] == many["rqvae"]
     assert len({look.light for look in many.values()}) == 4
     assert len({look.marker for look in many.values()}) == 4
+
+
+def test_many_codecs_differ_in_colour_or_marker() -> None:
+    looks = palette.looks([f"codec{i}" for i in range(20)]).values()
+    assert len({(look.light, look.marker) for look in looks}) == 20
+    assert len({(look.dark, look.symbol) for look in looks}) == 20
+
+
+def test_the_page_draws_every_marker() -> None:
+    folder = Path(report.__file__).parent
+    for script in ("cloud.js", "page.js"):
+        text = (folder / script).read_text(encoding="utf-8")
+        drawn = text[text.index("shapes = {" if script == "cloud.js" else "MARKS = {") :]
+        for look in (*palette.FIXED.values(), *palette.FURTHER):
+            assert re.search(rf'[{{ "]{look.symbol}"?:', drawn), (script, look.symbol)
 
 
 def test_operating_points_in_a_few_signs() -> None:
