@@ -10,21 +10,22 @@ from rich.console import Console
 from search_spaces.data_facts import DataFacts
 from search_spaces.data_terms import TERMS_FILE, read_terms
 from search_spaces.errors import BadInput
+from search_spaces.families import codecs_of
 from search_spaces.spec import PROCEDURAL, SweepSpec, drop_objectives, objectives_in
 from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
-    from trainables.motion.dataset import MotionData
+    from trainables.prepared_data import Data
 
 
-def prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, MotionData, list[str]]:
+def prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, Data, list[str]]:
     """The spec with what the data decides, the data, and what was dropped of the objectives."""
-    from trainables.motion.dataset import prepare
+    from trainables.prepared_data import prepare_data
 
     console.print(f"reading motion: {spec.data.path}", highlight=False, soft_wrap=True)
     if not read_terms(spec.data.path).redistribute:
         console.print(f"  note: {TERMS_FILE} says redistribute: no; clips stay out of uploads")
-    data = prepare(spec.data)
+    data = prepare_data(spec.data, codecs_of(spec.space))
     facts = data.facts
     for said in facts.warnings:
         console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)

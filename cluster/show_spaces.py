@@ -96,9 +96,9 @@ def _show_rates(spec: SweepSpec, data: str | None, console: Console) -> None:
 
 
 def _facts(spec: SweepSpec) -> DataFacts:
-    from trainables.motion.dataset import prepare
+    from trainables.prepared_data import prepare_data
 
-    return prepare(spec.data).facts
+    return prepare_data(spec.data, codecs_of(spec.space)).facts
 
 
 def _bits_per_frame(spec: SweepSpec, cell: dict[str, object]) -> float:

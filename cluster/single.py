@@ -53,9 +53,9 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
         raise BadInput(f"{out} exists and is not empty; give --out a new folder")
     if out is not None:
         _can_be_made(out)
-    from trainables.motion.dataset import prepare
+    from trainables.prepared_data import prepare_data
 
-    data = prepare(spec.data)
+    data = prepare_data(spec.data, [str(config["codec"])])
     for said in data.facts.warnings:
         console.print(f"note: {said}", highlight=False, style="dim")
     reason = refusal(config, data.facts)
@@ -73,7 +73,7 @@ def run_single(spec: SweepSpec, seed: int, out: Path | None, console: Console) -
         c for c in rows[0]
         if c in ("depth", "rate_nominal_bps", "train_seconds") or c.startswith(("val_r", "test_r"))
         or (c.startswith(("val_hull_pct", "val_jerk_")) and "_error_" not in c)
-        or _of_a_plugin(c)
+        or _of_a_plugin(c) or _of_heatmaps(c)
     ]  # fmt: skip
     table = Table("", *(f"depth {row['depth']}" for row in rows))
     for column in columns:
@@ -113,3 +113,10 @@ def _of_a_plugin(column: str) -> bool:
         for metric, function in clip_metrics()
         if not function.__module__.startswith("trainables.metrics.")
     )
+
+
+def _of_heatmaps(column: str) -> bool:
+    """Whether a column holds a score of heatmaps, or a floor of it."""
+    from trainables.heatmaps.scores import SCORED
+
+    return column.startswith("val_") and column.endswith(tuple(m.objective() for m in SCORED))

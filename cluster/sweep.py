@@ -22,6 +22,7 @@ from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
 from cluster.preparing import prepared
 from cluster.reference import metric_versions, reference_point, versions
+from cluster.retention import Retention
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
@@ -49,7 +50,7 @@ from search_spaces.stopping import scored_on_the_way
 
 if TYPE_CHECKING:
     from analysis.log import Log
-    from trainables.motion.dataset import MotionData
+    from trainables.prepared_data import Data
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
 
 def _from_scratch(
     spec: SweepSpec,
-    data: MotionData,
+    data: Data,
     bounds: list[dict[str, Any]],
     said: list[str],
     folder: Path,
@@ -135,7 +136,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         finished = any(log.of("finished")) and not log.unfinished
         if finished and not accept_changes:
             return _finished(log)
-        spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
+        spec = _as_begun(folder / SPEC_FILE)
         _load_plugins(spec)
         check_tracker(spec.run.track)
         check_reachable(spec.run.address)
@@ -167,6 +168,13 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         return _from_scratch(spec, data, bounds, said, beside, [beside], console, codec, **origin)
 
 
+def _as_begun(place: Path) -> SweepSpec:
+    """The spec of a sweep; one from before retention keeps everything, as it did."""
+    document = read_yaml(place)
+    document["run"] = {"retain": "all", **(document.get("run") or {})}
+    return parse_spec(document, str(place))
+
+
 def _finished(log: Log) -> Outcome:
     """Nothing is left to run; the report may be missing, or older than the log's end."""
     page = log.folder / REPORT_FILE
@@ -183,7 +191,7 @@ def _finished(log: Log) -> Outcome:
 
 def _begin(
     spec: SweepSpec,
-    data: MotionData,
+    data: Data,
     bounds: list[dict[str, Any]],
     said: list[str],
     store: Store,
@@ -209,9 +217,9 @@ def _begin(
         spec=spec.model_dump(mode="json"),
         **origin,
     )
-    from trainables.exported.prepared import save_prepared
+    from trainables.prepared_data import keep_preparation
 
-    save_prepared(data, store.folder / PREPARATION_FOLDER)
+    keep_preparation(data, store.folder / PREPARATION_FOLDER)
     terms = read_terms(spec.data.path).model_dump(mode="json")
     store.append("data", facts=data.facts.model_dump(mode="json"), terms=terms)
     store.append("bounds", rows=bounds)
@@ -219,7 +227,7 @@ def _begin(
 
 def _run(
     spec: SweepSpec,
-    data: MotionData,
+    data: Data,
     store: Store,
     console: Console,
     events: Sequence[Mapping[str, Any]] = (),
@@ -237,7 +245,8 @@ def _run(
         raise BadInput(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
-    books = Books(store, proposer, Enough(search, goals, reference))
+    retention = Retention(spec, goals, store.folder, store.append)
+    books = Books(store, proposer, Enough(search, goals, reference), retention)
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
@@ -256,9 +265,7 @@ def _run(
     return Outcome(store.folder, failed, allowed, len(books.rows), tracked=tracked)
 
 
-def _on_ray(
-    spec: SweepSpec, data: MotionData, store: Store, books: Books, console: Console
-) -> None:
+def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Console) -> None:
     from cluster.jobs import Job
     from cluster.places.software import check_software
     from cluster.progress import Progress
@@ -354,7 +361,7 @@ def _some_configuration_works(spec: SweepSpec, facts: DataFacts) -> None:
         )
 
 
-def _bounds(data: MotionData) -> list[dict[str, Any]]:
-    from trainables.bounds import bound_rows
+def _bounds(data: Data) -> list[dict[str, Any]]:
+    from trainables.prepared_data import bounds_of
 
-    return bound_rows(data)
+    return bounds_of(data)

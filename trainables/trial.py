@@ -7,18 +7,18 @@ at the end; test is scored once, at the end, into `test_` columns.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from search_spaces.families import family_of, is_generator
+from search_spaces.heatmap_families import is_heatmaps
 from search_spaces.inputs import Resolved
 from search_spaces.objectives import RMSE, in_unit
 from search_spaces.rate import nominal_rate
@@ -40,6 +40,7 @@ from trainables.codecs.registry import codec_class
 from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
+from trainables.plain_rows import plain, unplain
 from trainables.rungs import RUNGS, reported, rung_data, rung_scores
 from trainables.runtime import Runtime
 from trainables.token_rates import (
@@ -50,6 +51,9 @@ from trainables.token_rates import (
     split_sizes,
 )
 from trainables.trial_folder import sole_writer, whole
+
+if TYPE_CHECKING:
+    from trainables.heatmaps.motion import HeatmapMotion
 
 STATE_NAME = "trial.pt"
 
@@ -104,8 +108,10 @@ def make_codecs(task: TrialTask, data: MotionData) -> dict[str, Codec]:
     }
 
 
-def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
-    """Trains, scores and saves.
+def run_trial(
+    task: TrialTask, data: MotionData | HeatmapMotion, runtime: Runtime
+) -> list[dict[str, Any]]:
+    """Trains, scores and saves; `data` are as `prepare_data` gives them for the task's codec.
 
     Returns:
         One row per operating point (prefix depth) on rank 0, in order of depth; [] elsewhere.
@@ -116,8 +122,12 @@ def run_trial(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[
         if is_generator(task.config):
             from trainables.generators.trial import run_generator
 
-            return run_generator(task, data, runtime)
-        return _run_alone(task, data, runtime)
+            return run_generator(task, cast(MotionData, data), runtime)
+        if is_heatmaps(task.config):
+            from trainables.heatmaps.trial import run_heatmaps
+
+            return run_heatmaps(task, cast("HeatmapMotion", data), runtime)
+        return _run_alone(task, cast(MotionData, data), runtime)
 
 
 def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
@@ -251,7 +261,9 @@ def _shown(
     return shown_arrays(data, split, shown_recordings(split, errors), rebuilt) if rebuilt else {}
 
 
-def point_row(task: TrialTask, data: MotionData, depth: int, levels: int) -> dict[str, Any]:
+def point_row(
+    task: TrialTask, data: MotionData | HeatmapMotion, depth: int, levels: int
+) -> dict[str, Any]:
     """Identity, configuration and nominal rates of an operating point."""
     facts = data.facts
     nominal = nominal_rate(task.config, facts, depth)
@@ -316,24 +328,13 @@ def save_artefacts(
         _save_arrays(folder / ERRORS_FILE, errors)
         _save_arrays(folder / SHOWN_FILE, shown)
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
-        (folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
+        (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
     files = (task.folder / CODEC_FOLDER).rglob("*")
     return sum(f.stat().st_size for f in files if f.is_file())
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]
-
-
-def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in rows
-    ]
-
-
-def _unplain(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: math.nan if v is None else v for k, v in row.items()}
 
 
 def _keep(
@@ -351,8 +352,8 @@ def _keep(
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         "codecs": {p: c.training_state() for p, c in codecs.items()},
-        "curve": json.dumps(_plain(curve)),
-        "told": json.dumps([{**r, "rung": _plain(r["rung"])} for r in _plain(told)]),
+        "curve": json.dumps(plain(curve)),
+        "told": json.dumps([{**r, "rung": plain(r["rung"])} for r in plain(told)]),
     }
     part = folder / f"{STATE_NAME}.part-{os.getpid()}"
     torch.save(state, part)
@@ -378,7 +379,7 @@ def _resume(
     state = torch.load(folder / STATE_NAME, weights_only=True)
     for part, codec in codecs.items():
         codec.load_training_state(state["codecs"][part])
-    curve.extend(map(_unplain, json.loads(state["curve"])))
+    curve.extend(map(unplain, json.loads(state["curve"])))
     # A state of an earlier release has no points to say again.
-    told = map(_unplain, json.loads(state.get("told", "[]")))
-    return [{**row, "rung": [*map(_unplain, row["rung"])]} for row in told]
+    told = map(unplain, json.loads(state.get("told", "[]")))
+    return [{**row, "rung": [*map(unplain, row["rung"])]} for row in told]

@@ -1,0 +1,296 @@
+"""A trial on heatmaps: train a codec and score its windows, floors beside each score.
+
+As with any trial, validation is scored at rungs and at the end, test once at the end. Floors stand
+in columns of their own, `val_floor_<floor>_<score>`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search_spaces import heatmap_metrics as names
+from search_spaces.heatmap_families import PART
+from search_spaces.heatmap_rate import heatmap_rate
+from search_spaces.objectives import CODE_ENTROPY, PERPLEXITY, RATE_ENTROPY, UTILISATION
+from search_spaces.rate import nominal_rate
+from search_spaces.record import CODEC_FOLDER, CURVE_FILE, TOKENS_FILE, TRIAL_CLIPS_FILE
+from trainables.heatmaps.codec import HeatmapCodec
+from trainables.heatmaps.dataset import HeatmapData, drawn
+from trainables.heatmaps.dvae import DVAECodec
+from trainables.heatmaps.latents import q_error, q_loss
+from trainables.heatmaps.motion import HeatmapMotion, drawing
+from trainables.heatmaps.scores import floors, mean_scores, score_window
+from trainables.heatmaps.vqgan import VQGANCodec
+from trainables.heatmaps.windows import Window
+from trainables.metrics.codebook import codebook_use
+from trainables.plain_rows import plain, unplain
+from trainables.rungs import reported
+from trainables.runtime import Runtime
+from trainables.trial_folder import whole
+
+if TYPE_CHECKING:
+    from trainables.trial import TrialTask
+
+STATE_NAME = "heatmaps.pt"
+RUNG_WINDOWS = 4
+"""Windows of validation that are scored on the way, evenly among all."""
+_CLASSES: dict[str, type[HeatmapCodec]] = {
+    VQGANCodec.family: VQGANCodec,
+    DVAECodec.family: DVAECodec,
+}
+
+
+@dataclass(eq=False)
+class WindowScores:
+    """What was scored of a split.
+
+    Attributes:
+        row: score -> mean over windows, without the split's name.
+        clips: rows of `clips.parquet` without trial and point, one per window and score.
+        tokens: `<recording>@<start>` -> (T/F, H/F, W/F) int32.
+    """
+
+    row: dict[str, float]
+    clips: list[dict[str, object]] = field(default_factory=list)
+    tokens: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def new_codec(task: TrialTask, data: HeatmapData) -> HeatmapCodec:
+    """The untrained codec of a task."""
+    make = _CLASSES[str(task.config["codec"])]
+    return make(task.config, data.input_channels, data.target_channels, task.seed)
+
+
+def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> list[dict[str, Any]]:
+    """Trains, scores and saves; one operating point.
+
+    Random intensities follow from the data's seed of splits, so that all trials see the same.
+    """
+    data = drawn(motion, drawing(motion.reading, task.config, motion.reading.split_seed))
+    codec = new_codec(task, data)
+    stated = codec.stated()  # weights that cannot be read are said before anything is trained
+    curve: list[dict[str, float]] = []
+    told = _resume(codec, curve, runtime)
+    for each in told:
+        runtime.report(each if runtime.rank == 0 else {})
+    spent = curve[-1]["train_seconds"] if curve else 0.0
+    losses: dict[str, float] = {}
+    for share in (*reported(task.rungs), 1.0):
+        if share <= codec.trained_share:
+            continue
+        began = time.perf_counter()
+        losses = codec.fit(data, runtime, share)
+        spent += time.perf_counter() - began
+        row = {"share": share, "train_seconds": spent}
+        row |= {f"train_{name}": value for name, value in losses.items()}
+        if runtime.rank == 0:
+            curve.append(row)
+        if share < 1.0:
+            if runtime.rank == 0:
+                rung: dict[str, Any] = {}
+                if share in task.rungs:
+                    rung = {"rung": [_rung_point(task, codec, motion, data, runtime.device)]}
+                    row |= {k: v for k, v in rung["rung"][0].items() if k.startswith("val_")}
+                told.append({**row, **rung})
+                _keep(codec, curve, told, runtime)
+            runtime.report(told[-1] if runtime.rank == 0 else {})
+    rows = []
+    end: dict[str, Any] = {}
+    if runtime.rank == 0:
+        if task.rungs and len(data.windows["val"]) > RUNG_WINDOWS:
+            # What rungs see of a finished trial, so that a stopping rule compares like with like.
+            point = _rung_point(task, codec, motion, data, runtime.device)
+            end = {"train_seconds": spent, "rung_seconds": 0.0, "rung": [point]}
+        rows = [{**_scored(task, codec, motion, data, curve, runtime.device), **stated}]
+    runtime.report({"share": 1.0, "points": rows, **end})
+    if runtime.rank == 0 and (folder := runtime.checkpoint_folder()) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return rows
+
+
+def _rung_point(
+    task: TrialTask, codec: HeatmapCodec, motion: HeatmapMotion, data: HeatmapData, device: str
+) -> dict[str, Any]:
+    """The operating point where a codec stands, scored on some windows of validation."""
+    found = score_windows(codec, data, rung_windows(data.windows["val"]), device)
+    rate = nominal_rate(task.config, motion.facts).total
+    scores = {f"val_{name}": value for name, value in found.row.items()}
+    return {"depth": 1, "levels": 1, "rate_nominal_bps": rate, **scores}
+
+
+def rung_windows(windows: Sequence[Window]) -> list[Window]:
+    """At most `RUNG_WINDOWS` of some windows, evenly among them, the same ones in every trial."""
+    chosen = np.linspace(0, len(windows) - 1, min(len(windows), RUNG_WINDOWS))
+    return [windows[int(i)] for i in np.unique(chosen.round().astype(int))]
+
+
+def score_windows(
+    codec: HeatmapCodec,
+    data: HeatmapData,
+    windows: Sequence[Window],
+    device: str = "cpu",
+    *,
+    with_floors: bool = False,
+) -> WindowScores:
+    """Scores of a codec's windows, the use of its codes and, where asked for, the floors."""
+    found = WindowScores(row={})
+    each: list[dict[str, float]] = []
+    beside: dict[str, list[dict[str, float]]] = {}
+    for window in windows:
+        pair = data.pair(window, device)
+        coded = codec.coded(pair.input)
+        values = score_window(data, pair.target, coded.reconstruction)
+        values |= {names.QLOSS.objective(): math.nan, names.QERROR.objective(): math.nan}
+        if coded.latents is not None and coded.codes is not None:
+            values[names.QLOSS.objective()] = q_loss(coded.latents, coded.codes)
+            values[names.QERROR.objective()] = q_error(coded.latents, coded.codes)
+        each.append(values)
+        name = f"{window.recording}@{window.start}"
+        found.tokens[name] = coded.indices.cpu().numpy().astype(np.int32)
+        found.clips += [_clip_row(name, m, v, window.frames) for m, v in values.items()]
+        for floor, scores in (floors(data, window, device) if with_floors else {}).items():
+            beside.setdefault(floor, []).append(scores)
+    found.row = mean_scores(each)
+    if found.tokens:
+        found.row |= _use(codec, data, found.tokens)
+    for floor, all_scores in beside.items():
+        means = mean_scores(all_scores)
+        found.row |= {f"floor_{floor}_{name}": value for name, value in means.items()}
+    return found
+
+
+def _use(
+    codec: HeatmapCodec, data: HeatmapData, tokens: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Use of codes over a split, entropy rate, and how many tokens there were."""
+    rows = np.concatenate([t.reshape(-1, 1) for t in tokens.values()])
+    use = codebook_use(rows, codec.alphabet)
+    pace = len(rows) / len(tokens) * data.fps / data.spec.window
+    return {
+        UTILISATION.objective(PART): 100 * use.mean_utilisation,
+        PERPLEXITY.objective(PART): use.mean_perplexity,
+        CODE_ENTROPY.objective(PART): use.mean_entropy_bits,
+        RATE_ENTROPY.objective(): use.mean_entropy_bits * pace,
+        "tokens": float(len(rows)),
+    }
+
+
+def _clip_row(window: str, metric: str, value: float, frames: int) -> dict[str, object]:
+    return {
+        "recording": window, "signer": "", "part": "", "metric": metric, "value": value,
+        "n": frames,
+    }  # fmt: skip
+
+
+def _scored(
+    task: TrialTask,
+    codec: HeatmapCodec,
+    motion: HeatmapMotion,
+    data: HeatmapData,
+    curve: list[dict[str, float]],
+    device: str,
+) -> dict[str, Any]:
+    """The trial's row; writes its folder and completes the curve's last row."""
+    from trainables.trial import point_row
+
+    began = time.perf_counter()
+    row = point_row(task, motion, 1, 1)
+    spec = data.spec
+    rate = heatmap_rate(
+        codec.whole("compression"), codec.alphabet[0], window=spec.window, size=spec.size,
+        fps=data.fps, channels=data.target_channels,
+    )  # fmt: skip
+    row |= {"bits_window": rate.bits, "ratio_elements": rate.element_ratio,
+            "ratio_bits": rate.bit_ratio}  # fmt: skip
+    clips: list[dict[str, object]] = []
+    tokens: dict[str, np.ndarray] = {}
+    for split in ("val", "test"):
+        found = score_windows(codec, data, data.windows[split], device, with_floors=True)
+        row |= {f"{split}_{name}": value for name, value in found.row.items()}
+        ids = {"trial": task.trial, "point": row["point"], "split": split}
+        clips += [{**ids, **clip} for clip in found.clips]
+        tokens |= {f"{split}/{PART}/{name}": t for name, t in found.tokens.items()}
+    curve[-1].update({k: v for k, v in row.items() if k.startswith("val_")})
+    row.update(
+        train_seconds=curve[-1]["train_seconds"],
+        parameters=codec.parameters(),
+        codec_bytes=_saved(task, codec, clips, tokens, curve),
+        evaluate_seconds=time.perf_counter() - began,
+    )
+    return row
+
+
+def _saved(
+    task: TrialTask,
+    codec: HeatmapCodec,
+    clips: list[dict[str, object]],
+    tokens: Mapping[str, np.ndarray],
+    curve: list[dict[str, float]],
+) -> int:
+    """Writes a trial's folder; returns the bytes of the codec (0 where nothing is kept)."""
+    if task.folder is None:
+        return 0
+    import pandas as pd
+
+    with whole(task.folder) as folder:
+        codec.save(folder / CODEC_FOLDER / PART)
+        np.savez_compressed(folder / TOKENS_FILE, **dict(tokens))  # type: ignore[arg-type]
+        pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
+        (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
+    files = (task.folder / CODEC_FOLDER).rglob("*")
+    return sum(f.stat().st_size for f in files if f.is_file())
+
+
+def _keep(
+    codec: HeatmapCodec,
+    curve: list[dict[str, float]],
+    told: list[dict[str, Any]],
+    runtime: Runtime,
+) -> None:
+    """Keeps a half-trained codec, so that it can go on after its process died."""
+    folder = runtime.checkpoint_folder()
+    if folder is None:
+        return
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "codec": codec.training_state(),
+        "curve": json.dumps(plain(curve)),
+        "told": json.dumps([{**r, "rung": plain(r.get("rung", []))} for r in plain(told)]),
+    }
+    part = folder / f"{STATE_NAME}.part-{os.getpid()}"
+    torch.save(state, part)
+    part.replace(folder / STATE_NAME)
+
+
+def _resume(
+    codec: HeatmapCodec, curve: list[dict[str, float]], runtime: Runtime
+) -> list[dict[str, Any]]:
+    """Takes up a kept state where there is one; returns what was reported before."""
+    folder = runtime.checkpoint_folder()
+    if folder is None or not (folder / STATE_NAME).is_file():
+        return []
+    import torch
+
+    state = torch.load(folder / STATE_NAME, weights_only=True, map_location=runtime.device)
+    codec.load_training_state(state["codec"])
+    curve.extend(map(unplain, json.loads(state["curve"])))
+    told = map(unplain, json.loads(state["told"]))
+    return [
+        {**row, "rung": [*map(unplain, row["rung"])]} if row["rung"] else _without_rung(row)
+        for row in told
+    ]
+
+
+def _without_rung(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k != "rung"}
