@@ -22,7 +22,6 @@ from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
 from cluster.preparing import prepared
 from cluster.reference import metric_versions, reference_point, versions
-from cluster.retention import Retention
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
@@ -136,7 +135,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         finished = any(log.of("finished")) and not log.unfinished
         if finished and not accept_changes:
             return _finished(log)
-        spec = _as_begun(folder / SPEC_FILE)
+        spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
         _load_plugins(spec)
         check_tracker(spec.run.track)
         check_reachable(spec.run.address)
@@ -166,13 +165,6 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         _some_configuration_works(spec, data.facts)
         bounds = _bounds(data)
         return _from_scratch(spec, data, bounds, said, beside, [beside], console, codec, **origin)
-
-
-def _as_begun(place: Path) -> SweepSpec:
-    """The spec of a sweep; one from before retention keeps everything, as it did."""
-    document = read_yaml(place)
-    document["run"] = {"retain": "all", **(document.get("run") or {})}
-    return parse_spec(document, str(place))
 
 
 def _finished(log: Log) -> Outcome:
@@ -245,8 +237,7 @@ def _run(
         raise BadInput(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
-    retention = Retention(spec, goals, store.folder, store.append)
-    books = Books(store, proposer, Enough(search, goals, reference), retention)
+    books = Books(store, proposer, Enough(search, goals, reference))
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
