@@ -16,7 +16,12 @@ from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame
 from analysis.rates import header_share
 from search_spaces.objectives import Objective, Scope, find_metric
-from search_spaces.record import CODEC_FOLDER, TOKEN_MODELS_FILE, TRIALS_FOLDER
+from search_spaces.record import (
+    CODEC_FOLDER,
+    TOKEN_MODELS_FILE,
+    TOKENS_FILE,
+    TRIALS_FOLDER,
+)
 
 
 def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) -> str:
@@ -37,7 +42,8 @@ def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) ->
 def describe_answer(folder: Path | str, question: Question) -> str:
     """The operating point that answers, its configuration, and where its codec lies.
 
-    Where the codec was kept with the coder's tables, the last line is the command that exports it.
+    Where the codec was kept with the coder's tables, the last line is the command that exports it;
+    where its weights were removed, the one that trains it again.
 
     Raises:
         NoAnswer: no point answers.
@@ -60,7 +66,14 @@ def describe_answer(folder: Path | str, question: Question) -> str:
     ]
     if (place / TOKEN_MODELS_FILE).is_file():
         lines.append(f"  to take it   {_export(log.folder, row)}")
+    elif not place.is_dir() and (place.parent / TOKENS_FILE).is_file():
+        lines.append(f"  not kept     {rerun_command(log.folder, str(row['trial']))}")
     return "\n".join(lines)
+
+
+def rerun_command(folder: Path, trial: str) -> str:
+    """What trains a trial again whose weights were removed."""
+    return shlex.join(["ratefront", "rerun", str(folder), "--trial", trial])
 
 
 def _export(folder: Path, row: pd.Series) -> str:

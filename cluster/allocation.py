@@ -193,7 +193,12 @@ class _Decoded:
 
     def __init__(self, log: Log, data: MotionData, frame: pd.DataFrame) -> None:
         self._trials, self._data = log.folder / TRIALS_FOLDER, data
-        there = [(self._trials / str(t) / TOKENS_FILE).is_file() for t in frame["trial"]]
+        # Retention keeps what stands on a front of a part: nothing else can be composed of.
+        there = [
+            (self._trials / str(t) / TOKENS_FILE).is_file()
+            and (self._trials / str(t) / CODEC_FOLDER).is_dir()
+            for t in frame["trial"]
+        ]
         self.kept = frame[there]
         if self.kept.empty:
             raise BadInput(f"{log.folder}: no trial kept its tokens and codecs; run it again")

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cluster.enough import Enough, device_seconds
+from cluster.retention import Retention
 from cluster.schedulers.rule import Decision
 from cluster.searchers.proposer import Proposal, Proposer
 from cluster.store import Store
@@ -30,11 +31,25 @@ class Books:
         on_change: called after every event, to show progress.
     """
 
-    def __init__(self, store: Store, proposer: Proposer, enough: Enough | None = None) -> None:
-        """Keeps books for one store and proposer; `enough` says when the sweep may end."""
+    def __init__(
+        self,
+        store: Store,
+        proposer: Proposer,
+        enough: Enough | None = None,
+        retention: Retention | None = None,
+    ) -> None:
+        """Keeps books for one store and proposer.
+
+        Args:
+            store: where it is all written down.
+            proposer: of trials.
+            enough: says when the sweep may end.
+            retention: removes weights that are no longer wanted.
+        """
         self._store = store
         self._proposer = proposer
         self._enough = enough
+        self._retention = retention
         self.enough = ""
         self._began: dict[str, float] = {}
         self._points: dict[str, list[Row]] = {}
@@ -56,6 +71,8 @@ class Books:
         A trial whose last point is in the log, but not its end, has nothing left to do: it is done.
         One that was to be stopped is stopped.
         """
+        if self._retention is not None:
+            self._retention.take_up(events)
         rungs: list[tuple[str, float]] = []
         decided: set[tuple[str, float]] = set()
         points: dict[str, dict[Any, Row]] = {}
@@ -172,17 +189,17 @@ class Books:
             self.status[trial] = "done"
             self._store.append("done", trial=trial, reason="", seconds=seconds)
             self._proposer.done(trial, self._points[trial])
+            if self._retention is not None:
+                self._retention.done(trial, self._points[trial])
         else:
             self.status[trial] = "stopped"
             reason = stop.reason if stop is not None else STOPPED_EARLY
             self._store.append("stopped", trial=trial, reason=reason, seconds=seconds)
             self._proposer.ended(trial, stopped=True)
-        self.on_change()
-
         self._follow(self._points[trial] if self.status[trial] == "done" else [], seconds)
         self._judge()
-    def check(self) -> None:
-        """Raises BadInput where the store could not write: nothing can be acknowledged any more."""
+        self.on_change()
+
     def _follow(self, rows: Sequence[Row], seconds: float) -> None:
         if self._enough is not None:
             self._enough.ended(device_seconds(rows, seconds), rows)
@@ -195,6 +212,8 @@ class Books:
         self.enough = said.reason
         self._proposer.enough()
 
+    def check(self) -> None:
+        """Raises BadInput where the store could not write: nothing can be acknowledged any more."""
         if self._store.fault is not None:
             raise self._store.fault
 

@@ -29,8 +29,8 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 
 _ORDER = (
     "sweep", "resume", "report", "track", "dashboard", "best", "compare", "table", "figure",
-    "render", "allocate", "replay", "export", "encode", "decode", "evaluate", "inspect", "trial",
-    "spaces",
+    "render", "allocate", "replay", "rerun", "export", "encode", "decode", "evaluate", "inspect",
+    "trial", "spaces",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

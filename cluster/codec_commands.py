@@ -21,6 +21,22 @@ MaxSeconds = Annotated[
 
 
 @app.command()
+def rerun(
+    folder: Folder,
+    trial: Annotated[str, typer.Option(help="A finished trial whose weights were removed.")] = "",
+) -> None:
+    """Train a trial again whose weights were removed: the same codec, to the bit.
+
+    Example: ratefront rerun sweeps/first --trial kmeans-0123456789ab-s0
+    """
+    from cluster.rerun import rerun as train_again
+
+    if not trial:
+        raise BadInput("rerun needs --trial ID; 'ratefront best' and export name it")
+    train_again(folder, trial, console)
+
+
+@app.command()
 def export(
     folder: Folder,
     out: Out = None,

@@ -20,7 +20,13 @@ from rich.table import Table
 from search_spaces.bones import AVERAGE_BONES, Bones
 from search_spaces.errors import BadInput
 from search_spaces.objectives import find_metric, in_unit
-from search_spaces.record import EVALUATIONS_FOLDER, LOG_FILE, PREPARATION_FOLDER
+from search_spaces.record import (
+    CODEC_FOLDER,
+    EVALUATIONS_FOLDER,
+    LOG_FILE,
+    PREPARATION_FOLDER,
+    TRIALS_FOLDER,
+)
 from search_spaces.units import UNIT_WORDS
 
 if TYPE_CHECKING:
@@ -77,7 +83,7 @@ def evaluate(
     from trainables.exported.evaluation import other_motion, score
 
     sweep = (folder / LOG_FILE).is_file()
-    preparation, targets = _of_sweep(folder, points) if sweep else _of_codec(folder)
+    preparation, targets = _of_sweep(folder, points, console) if sweep else _of_codec(folder)
     motion = other_motion(preparation, data, bones)
     for name in metrics:
         if (right := in_unit(name, motion.yardstick)) != name:
@@ -102,7 +108,7 @@ def evaluate(
     return place
 
 
-def _of_sweep(folder: Path, points: str) -> tuple[Preparation, Iterator[Target]]:
+def _of_sweep(folder: Path, points: str, console: Console) -> tuple[Preparation, Iterator[Target]]:
     from analysis.fronts import front
     from analysis.log import read_log
     from analysis.points import points_frame
@@ -116,6 +122,15 @@ def _of_sweep(folder: Path, points: str) -> tuple[Preparation, Iterator[Target]]
     if points == "front" and not frame.empty:
         chosen = front(frame, [o.name for o in log.objectives]).rows
     prepared = load_prepared(log.folder / PREPARATION_FOLDER)
+    pruned = {str(e["trial"]) for e in log.of("pruned")}
+    gone = {t for t in pruned if not (log.folder / TRIALS_FOLDER / t / CODEC_FOLDER).is_dir()}
+    if gone := gone & set(chosen.get("trial", ())):
+        console.print(
+            f"  note: weights of {len(gone)} trial(s) were removed (retain); they are left out, "
+            f"'ratefront rerun {folder} --trial ID' trains one again",
+            highlight=False, style="dim", soft_wrap=True,
+        )  # fmt: skip
+        chosen = chosen[~chosen["trial"].isin(gone)]
     return prepared.preparation, _targets(log.folder, chosen, prepared)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from analysis.best import rerun_command
 from cluster.composed import (
     ComposedPoint,
     composed_point,
@@ -238,8 +239,8 @@ def trained(
         )
     if not (place / TOKEN_MODELS_FILE).is_file():
         raise BadInput(
-            f"{place}: the codec of this trial was not kept; train it again with 'ratefront trial "
-            f"{folder / 'sweep.yaml'} --out NEW' and the settings that 'ratefront best' shows"
+            f"{place}: the codec of this trial was not kept; "
+            f"'{rerun_command(folder, trial)}' trains it again, to the bit"
         )
     codecs = {part: load_codec(place / part) for part in parts}
     try:

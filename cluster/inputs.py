@@ -211,7 +211,7 @@ def _chosen(codec: CodecInput, facts: DataFacts) -> tuple[str, Config, Path]:
     if not kept:
         raise BadInput(
             f"inputs: no finished codec of {codec.described()} is kept ({len(codecs)} finished, "
-            f"{len(same)} as asked for); change choose"
+            f"{len(same)} as asked for); change choose, or train one again with 'ratefront rerun'"
         )
     scores = _scores(log)
     trial = min(kept, key=lambda t: (scores.get(t, float("inf")), t))

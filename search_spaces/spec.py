@@ -111,12 +111,12 @@ class RunSpec(Section):
     """Experiment tracker that the log is mirrored in (`wandb`); none where left out."""
     clips: bool = True
     """Whether pages and uploads may hold motion of the recordings."""
-
-
     retain: Literal["all", "front", "none"] = "front"
     """Whose weights stay; front: of trials on a front or within `retain_within` of one."""
     retain_within: float = Field(default=5.0, ge=0, le=1000)
     """Percent above the lowest distortion at or under a point's own rate."""
+
+
 class SweepSpec(Section):
     """A whole sweep, resolved: no name in it refers to anything but data on disk."""
 
@@ -222,10 +222,10 @@ def check_spec(spec: SweepSpec) -> None:
         spec.search.stopping, sampler, spec.search.seeds,
         [*spec.objectives, *(limit.name for limit in limits(spec.constraints))],
     )  # fmt: skip
-
-
     search = spec.search
     check_budget(search.stop_when, search.repeat_front, search.seeds, sampler, spec.objectives)
+
+
 def _with_inputs(spec: SweepSpec) -> Space:
     """The space with what inputs fill in: what is checked is what will be proposed."""
     if spec.inputs.codec is None:

@@ -1,0 +1,195 @@
+"""Whose weights a sweep keeps: those of trials on a front or near one, as fronts move.
+
+A point is near a front while its distortion is within some percent of the lowest at or under its
+own rate, as in `best --at RATE --within 5%`. The fronts are those that pages, `best`, `export` and
+`allocate` read: the sweep's objectives, the full pose under each total rate, each part under its
+own (there the front alone); of single seeds and of means over them. Only weights go (`codec/`):
+tokens, scores and reconstructions stay. What goes is written down first, so a kill between two
+removals loses nothing else and is made up for on resume. A sweep with generators keeps every codec,
+since one that is proposed later may ask for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.fronts import RATES, full_pose_of
+from analysis.indicators import nondominated
+from search_spaces.budget import is_rate
+from search_spaces.families import codecs_of, generators
+from search_spaces.objectives import Objective
+from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
+from search_spaces.spec import SweepSpec
+
+Row = Mapping[str, Any]
+Record = Callable[..., object]
+ALL, FRONT = "all", "front"
+GOING = ".codec-going"
+"""What a codec's folder is called while its files are removed."""
+
+
+@dataclass(eq=False)
+class _Front:
+    """One front and the points that it is made of.
+
+    Attributes:
+        goals: objectives.
+        values: (front, objectives), signed so that lower is better.
+        own: trial -> (points, objectives) of it.
+        seeds: (configuration, depth) -> values of its seeds.
+    """
+
+    goals: tuple[Objective, ...]
+    values: np.ndarray
+    own: dict[str, np.ndarray] = field(default_factory=dict)
+    seeds: dict[tuple[str, int], dict[str, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def of_part(self) -> bool:
+        """Whether its rate is that of one part."""
+        return any(is_rate(g) and g.scope for g in self.goals)
+
+    def add(self, trial: str, rows: Sequence[Row]) -> None:
+        found = []
+        for row in rows:
+            point = np.array([g.sign * _number(row.get(g.column("val"))) for g in self.goals])
+            if np.isfinite(point).all():
+                found.append(point)
+                key = (str(row.get("config_hash", trial)), int(row.get("depth", 0)))
+                self.seeds.setdefault(key, {})[trial] = point
+        self.own[trial] = np.array(found).reshape(-1, len(self.goals))
+        every = np.concatenate([self.values, self.own[trial]])
+        self.values = every[nondominated(every)]
+
+    def near(self, within: float) -> set[str]:
+        """Trials with a point on or near the front, alone or in the mean over its seeds."""
+        rates = np.array([is_rate(g) for g in self.goals])
+        kept = {t for t, v in self.own.items() if near_front(v, self.values, rates, within).any()}
+        if all(len(found) == 1 for found in self.seeds.values()):
+            return kept
+        means = np.array([np.mean(list(found.values()), axis=0) for found in self.seeds.values()])
+        close = near_front(means, means[nondominated(means)], rates, within)
+        for found, on_it in zip(self.seeds.values(), close, strict=True):
+            kept |= set(found) if on_it else set()
+        return kept
+
+
+def near_front(
+    values: np.ndarray, front: np.ndarray, rates: np.ndarray, within: float
+) -> np.ndarray:
+    """Whether each point is on a front, or so near that some percent would put it there.
+
+    Args:
+        values: (points, objectives), lower is better.
+        front: (front, objectives) of non-dominated points.
+        rates: (objectives,) which are rates, that nothing is allowed in.
+        within: percent of the others.
+
+    Returns:
+        bool (points,).
+    """
+    bar = front + np.where(rates, 0.0, within / 100) * np.abs(front)
+    over = values[:, None] - bar[None]
+    return np.asarray(~((over >= 0).all(-1) & (over > 0).any(-1)).any(-1))
+
+
+class Retention:
+    """Removes weights that no front needs any more."""
+
+    def __init__(
+        self, spec: SweepSpec, goals: Sequence[Objective], folder: Path, record: Record
+    ) -> None:
+        """Of the sweep in `folder`; `record(event, **fields)` makes an event durable."""
+        self._retain: str = spec.run.retain
+        self._within = spec.run.retain_within
+        if {g.name for g in generators()} & set(codecs_of(spec.space)):
+            self._retain = ALL
+        self._goals = tuple(goals)
+        self._trials = folder / TRIALS_FOLDER
+        self._record = record
+        self._fronts: list[_Front] = []
+        self._kept: set[str] = set()
+        self._pinned: set[str] = set()
+
+    def take_up(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """What an earlier process kept and removed; removals that it did not get to are made."""
+        points: dict[str, dict[Any, Row]] = {}
+        gone: set[str] = set()
+        for event in events:
+            kind = event["event"]
+            if kind == "point":
+                points.setdefault(event["trial"], {})[event["row"].get("depth")] = event["row"]
+            elif kind == "done":
+                self._enter(event["trial"], list(points.get(event["trial"], {}).values()))
+            elif kind == "pruned":
+                gone.add(event["trial"])
+            elif kind == "restored":
+                gone.discard(event["trial"])
+                self._pinned.add(event["trial"])
+        self._kept -= gone
+        for trial in sorted(gone):
+            self._remove(trial)
+        self._prune()
+
+    def done(self, trial: str, rows: Sequence[Row]) -> None:
+        """A trial ended with its points: its weights, or others', may go."""
+        self._enter(trial, rows)
+        self._prune()
+
+    def _enter(self, trial: str, rows: Sequence[Row]) -> None:
+        if not self._fronts and rows:
+            self._fronts = [
+                _Front(goals, np.empty((0, len(goals)))) for goals in fronts_of(rows, self._goals)
+            ]
+        self._kept.add(trial)
+        for one in self._fronts:
+            one.add(trial, rows)
+
+    def _prune(self) -> None:
+        if self._retain == ALL:
+            return
+        near: set[str] = set()
+        if self._retain == FRONT:
+            near = near.union(
+                *(one.near(0.0 if one.of_part else self._within) for one in self._fronts)
+            )
+        for trial in sorted(self._kept - near - self._pinned):
+            self._record("pruned", trial=trial)
+            self._remove(trial)
+            self._kept.discard(trial)
+
+    def _remove(self, trial: str) -> None:
+        """A folder that is half gone has another name: nobody takes it for a codec."""
+        codec, going = self._trials / trial / CODEC_FOLDER, self._trials / trial / GOING
+        # What cannot be removed costs room and nothing else.
+        with contextlib.suppress(OSError):
+            if codec.is_dir():
+                shutil.rmtree(going, ignore_errors=True)
+                codec.rename(going)
+            shutil.rmtree(going)
+
+
+def fronts_of(rows: Sequence[Row], goals: Sequence[Objective]) -> list[tuple[Objective, ...]]:
+    """Objectives of every front that something is read from, as far as points have them."""
+    columns = {str(c) for row in rows for c in row}
+    rmse = full_pose_of(columns)
+    pairs = [(rate, rmse) for rate in RATES.values()]
+    stem, unit = rmse.split("_full_")
+    for column in sorted(columns):
+        part = column.removeprefix("rate_nominal_").removesuffix("_bps")
+        if column.startswith("rate_nominal_") and part != "bps":
+            pairs.append((column, f"{stem}_{part}_{unit}"))
+    found = [tuple(Objective(name) for name in pair) for pair in pairs]
+    there = [pair for pair in found if all(o.column("val") in columns for o in pair)]
+    return list(dict.fromkeys([tuple(goals), *there]))
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
