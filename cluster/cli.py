@@ -15,6 +15,7 @@ from cluster import (  # their commands join the app
     codec_commands,  # noqa: F401
     render_commands,  # noqa: F401
     replay_commands,  # noqa: F401
+    submit_commands,  # noqa: F401
     sweep_commands,  # noqa: F401
     track_commands,  # noqa: F401
 )
@@ -30,7 +31,7 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 _ORDER = (
     "sweep", "resume", "report", "track", "dashboard", "best", "compare", "table", "figure",
     "render", "allocate", "replay", "rerun", "export", "encode", "decode", "evaluate", "inspect",
-    "trial", "spaces",
+    "trial", "spaces", "status", "logs", "stop",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

@@ -72,6 +72,10 @@ def sweep(
         str | None, typer.Option(help="Mirror it meanwhile: wandb, tensorboard or mlflow.")
     ] = None,
     no_clips: NoClips = False,
+    save_spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what would be run there, and run nothing."),
+    ] = None,
 ) -> None:
     """Run a sweep: trials on Ray, the front, the report.
 
@@ -79,8 +83,6 @@ def sweep(
     """
     from cluster.sweep import publish, start
 
-    if out is None:
-        raise BadInput("sweep needs --out DIR, a new directory")
     overrides = {
         "data": _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model),
         "search": _given(trials=trials, seeds=seeds, seed=seed, at=at, between=between),
@@ -97,6 +99,11 @@ def sweep(
         ),
     }
     spec = _spec(preset, size, settings, overrides, name, plugin)
+    if save_spec is not None:
+        save_spec.write_text(spec.dump(), encoding="utf-8")
+        return
+    if out is None:
+        raise BadInput("sweep needs --out DIR, a new directory")
     outcome = start(spec, out, console)
     publish(outcome.folder, console, outcome.tracked)
     _leave(outcome)

@@ -1,0 +1,129 @@
+"""Before a trial: every node runs the same software, and finds these packages, not namesakes.
+
+`analysis` or `cluster` may be a folder of somebody's own; a node whose search path puts that first,
+or that holds another release, would fail late, or measure something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import BadInput
+
+PACKAGES = ("search_spaces", "trainables", "cluster", "analysis")
+DISTRIBUTIONS = (
+    "ray", "torch", "numpy", "scipy", "scikit-learn", "vector-quantize-pytorch", "constriction",
+    "pyarrow",
+)  # fmt: skip
+"""Whose versions decide whether nodes understand each other, and what numbers they give."""
+RAY_FLOOR = (2, 60)
+"""2.52: tokens at all. 2.54: an unauthenticated DELETE is refused (CVE-2026-27482). 2.60: what the
+stopping of worker groups, reused actors and joining with a token were tested with."""
+
+
+def check_ray(found: str | None = None) -> None:
+    """This environment's Ray is recent enough.
+
+    Raises:
+        BadInput: it is older.
+    """
+    found = found or version("ray")
+    if tuple(int(part) for part in found.split(".")[:2]) < RAY_FLOOR:
+        floor = ".".join(map(str, RAY_FLOOR))
+        raise BadInput(
+            f"Ray {found} is older than {floor}; install ray>={floor} (docs/security.md)"
+        )
+
+
+def software() -> dict[str, str]:
+    """Versions, and where the four packages lie and a hash of their sources, of this process."""
+    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in DISTRIBUTIONS:
+        try:
+            # A build for a GPU and one for processors are one release: 2.13.0+cu130.
+            found[name] = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            found[name] = "none"
+    for name in PACKAGES:
+        place = _folder(name)
+        found[f"{name} at"] = str(place or "nowhere")
+        found[name] = _hash(place) if place else "none"
+    return found
+
+
+def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """What another process has that differs; equal sources at another place do not."""
+    said = []
+    for name in here:
+        if name.endswith(" at") or here[name] == there.get(name):
+            continue
+        if name in PACKAGES:
+            said.append(
+                f"package {name} at {there.get(f'{name} at')} is not the one of the driver, at "
+                f"{here[f'{name} at']}"
+            )
+        else:
+            said.append(f"{name} {there.get(name)}, the driver has {here[name]}")
+    return said
+
+
+def check_software(seconds: float = 120) -> None:
+    """Compares every node of the joined cluster with this process.
+
+    Raises:
+        BadInput: names the node, and the first difference.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    check_ray()
+    here = software()
+    asked = {}
+    for node in (n for n in ray.nodes() if n["Alive"]):
+        pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        look = ray.remote(num_cpus=0, scheduling_strategy=pinned, max_retries=0)(software)
+        asked[node["NodeManagerAddress"], node["NodeID"][:8]] = look.remote()
+    for (address, name), answer in asked.items():
+        there = _answer(answer, f"{address} ({name})", seconds)
+        if found := differences(here, there):
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise BadInput(
+                f"node {address} ({name}): {found[0]}{more}; give all nodes the same image or "
+                "environment (docs/cluster.md)"
+            )
+
+
+def _answer(answer: Any, node: str, seconds: float) -> Mapping[str, str]:
+    import ray
+
+    try:
+        return ray.get(answer, timeout=seconds)
+    except ray.exceptions.GetTimeoutError:
+        raise BadInput(f"node {node}: no answer within {seconds:g} s; look at it") from None
+    except ray.exceptions.RayError as error:
+        # A node without this package cannot even read what it is to do.
+        said = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+        raise BadInput(
+            f"node {node}: cannot run Ratefront ({said[-1].strip()}); give all nodes the same "
+            "image or environment (docs/cluster.md)"
+        ) from None
+
+
+def _folder(package: str) -> Path | None:
+    found = importlib.util.find_spec(package)
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0]) if places else None
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,171 @@
+"""What is submitted: a resolved sweep, the machines it asks for, the place; and its name for good.
+
+The identity is a hash of all of it, so the same command gives the same id wherever and whenever it
+is given, and submitting twice is harmless (the idea of Dora, github.com/facebookresearch/dora).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from search_spaces.errors import BadInput
+from search_spaces.spec import explained
+
+PREFIX = "ratefront-"
+_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f]*")
+
+State = Literal["queued", "running", "finished", "failed", "stopped", "unknown"]
+"""Of a submission, in the same words everywhere."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _one_line(cls, value: object) -> object:
+        # A line break would begin a line of its own in the script or manifest.
+        inside = value if isinstance(value, tuple) else (value,)
+        for text in inside:
+            if isinstance(text, str) and not _ONE_LINE.fullmatch(text):
+                raise ValueError(f"must be one line without control characters, got {text!r}")
+        return value
+
+
+class Machines(_Model):
+    """What a place is asked for."""
+
+    nodes: int = Field(default=1, ge=1, le=10_000)
+    cpus: int = Field(default=4, ge=1)
+    """Per node."""
+    gpus: int = Field(default=0, ge=0)
+    """Per node."""
+    memory_gb: int = Field(default=16, ge=1)
+    """Per node."""
+    hours: float = Field(default=24.0, gt=0, le=24 * 365)
+    """After which the place ends it; submitting again goes on from there."""
+
+
+class Slurm(_Model):
+    """A SLURM cluster, whose nodes share the home and the sweep's folder."""
+
+    kind: Literal["slurm"] = "slurm"
+    python: str
+    """Interpreter of the environment that every node sees."""
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    constraint: str = ""
+    setup: tuple[str, ...] = ()
+    """Shell lines before Ray starts, as in `module load cuda`."""
+    options: tuple[str, ...] = ()
+    """More options of sbatch, as in `--gres=gpu:h100:4`."""
+
+    @field_validator("options")
+    @classmethod
+    def _are_options(cls, options: tuple[str, ...]) -> tuple[str, ...]:
+        for text in options:
+            if not text.startswith("--"):
+                raise ValueError(f"sbatch options begin with --, got {text!r}")
+        return options
+
+
+class KubeRay(_Model):
+    """A Kubernetes cluster with the KubeRay operator."""
+
+    kind: Literal["kuberay"] = "kuberay"
+    image: str = Field(min_length=1)
+    namespace: str = Field(default="default", pattern=_DNS_LABEL)
+    operator_namespace: str = Field(default="kuberay-system", pattern=_DNS_LABEL)
+    """Whose operator may reach the dashboard."""
+    volumes: dict[str, str] = {}
+    """Mount path -> name of a persistent volume claim, on which data and sweep lie."""
+    queue: str = ""
+    """Of Kueue."""
+    pull_secret: str = ""
+
+    @field_validator("volumes")
+    @classmethod
+    def _mounts(cls, volumes: dict[str, str]) -> dict[str, str]:
+        for place, claim in volumes.items():
+            if not place.startswith("/") or ".." in PurePosixPath(place).parts:
+                raise ValueError(f"a volume is CLAIM:/MOUNT, got a mount of {place!r}")
+            if not re.fullmatch(_DNS_LABEL, claim):
+                raise ValueError(f"{claim!r} is no name of a volume claim")
+        return volumes
+
+
+class RayUp(_Model):
+    """Machines that Ray's cluster launcher starts, or reaches by SSH (`provider: local`)."""
+
+    kind: Literal["ray-up"] = "ray-up"
+    provider: Literal["aws", "gcp", "local"]
+    region: str = ""
+    zone: str = ""
+    project: str = ""
+    """Of Google Cloud."""
+    head_type: str = ""
+    worker_type: str = ""
+    hosts: tuple[str, ...] = ()
+    """Addresses of `local`; the first is the head."""
+    ssh_user: str = "ubuntu"
+    ssh_key: str = ""
+    image: str = ""
+    """Container image; where empty, `python` must lie on the machines."""
+    python: str = "python"
+    setup: tuple[str, ...] = ()
+
+
+Place = Annotated[Slurm | KubeRay | RayUp, Field(discriminator="kind")]
+
+
+class Submission(BaseModel):
+    """One specification for every place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    spec: str
+    """Text of the resolved sweep: what `sweep.yaml` says."""
+    out: str
+    """The sweep's folder, as the machines there see it."""
+    machines: Machines = Machines()
+    place: Place
+    overlay: str = ""
+    """YAML laid over the manifest that is rendered, where a place needs what is not asked here."""
+
+    @field_validator("out")
+    @classmethod
+    def _is_a_folder(cls, out: str) -> str:
+        if "://" in out:
+            raise ValueError(
+                f"{out}: this release writes into folders; mount the bucket, and name the folder"
+            )
+        if not out.startswith("/") or not _ONE_LINE.fullmatch(out):
+            raise ValueError(f"must be an absolute path on the machines, got {out!r}")
+        return out
+
+    @property
+    def id(self) -> str:
+        """The same for the same submission, 22 characters that every place takes as a name."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def make_submission(**given: object) -> Submission:
+    """A checked submission.
+
+    Raises:
+        BadInput: the first fault, in one line.
+    """
+    try:
+        return Submission.model_validate(given)
+    except ValidationError as error:
+        raise BadInput(f"submit: {explained(error)}") from None

@@ -1,0 +1,271 @@
+"""Commands about places: submit slurm, kuberay or ray-up; status, logs, stop.
+
+Every option that is not a place's own goes to `ratefront sweep`, which resolves and checks it here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cluster.application import Preset, app, console
+from search_spaces.errors import BadInput
+from search_spaces.spec import PROCEDURAL, SweepSpec, parse_spec, read_yaml
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+submit = typer.Typer(
+    name="submit",
+    help="Send a sweep to a cluster: SLURM, Kubernetes or machines of a cloud.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(submit)
+
+Out = Annotated[str, typer.Option(help="Folder of the sweep, as the cluster's machines see it.")]
+Nodes = Annotated[int, typer.Option(min=1, help="Machines for trials.")]
+Cpus = Annotated[int, typer.Option(min=1, help="Cores of each.")]
+Gpus = Annotated[int, typer.Option(min=0, help="GPUs of each.")]
+Memory = Annotated[int, typer.Option(min=1, metavar="GB", help="Memory of each.")]
+Hours = Annotated[float, typer.Option(min=0, help="After which the place ends it.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be sent; needs no account or network.")
+]
+Overlay = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.yaml", help="Laid over the manifest, for what is not asked here."),
+]
+Setup = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LINE", help="Shell line before Ray starts. Repeatable."),
+]
+Which = Annotated[str, typer.Argument(metavar="ID", help="Of a submission; its beginning will do.")]
+
+
+@submit.command("slurm", context_settings=_PASSED_ON)
+def slurm(
+    context: typer.Context,
+    preset: Preset,
+    out: Out,
+    nodes: Nodes = 1,
+    cpus: Cpus = 4,
+    gpus: Gpus = 0,
+    memory: Memory = 16,
+    hours: Hours = 24.0,
+    partition: Annotated[str, typer.Option(help="Of the cluster.")] = "",
+    account: Annotated[str, typer.Option(help="That is charged.")] = "",
+    qos: Annotated[str, typer.Option(help="Quality of service.")] = "",
+    constraint: Annotated[str, typer.Option(help="Features that nodes must have.")] = "",
+    python: Annotated[
+        str, typer.Option(help="Interpreter that every node sees; this one where left out.")
+    ] = "",
+    setup: Setup = None,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="--OPTION=VALUE", help="More options of sbatch. Repeatable."),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send a sweep to SLURM; takes every option of 'ratefront sweep', too.
+
+    Example: ratefront submit slurm rate_distortion --data ~/motion --out ~/sweeps/a --nodes 4
+    """
+    place = {
+        "kind": "slurm", "python": python or sys.executable, "partition": partition,
+        "account": account, "qos": qos, "constraint": constraint, "setup": tuple(setup or ()),
+        "options": tuple(sbatch or ()),
+    }  # fmt: skip
+    spec = _spec(preset, context.args)
+    for path in (spec.data.path, spec.data.rest_skeleton, spec.data.body_model):
+        if path not in ("", *PROCEDURAL) and not Path(path).expanduser().exists():
+            raise BadInput(f"{path}: there is no such file or folder; give --data one that is")
+    _send(_located(spec), _here(out), (nodes, cpus, gpus, memory, hours), place, None, dry_run)
+
+
+@submit.command("kuberay", context_settings=_PASSED_ON)
+def kuberay(
+    context: typer.Context,
+    preset: Preset,
+    out: Out,
+    image: Annotated[str, typer.Option(help="With Ratefront inside (deploy/Dockerfile).")],
+    volume: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLAIM:/MOUNT", help="Volume claim of motion and sweep. Repeatable."),
+    ] = None,
+    nodes: Nodes = 1,
+    cpus: Cpus = 4,
+    gpus: Gpus = 0,
+    memory: Memory = 16,
+    hours: Hours = 24.0,
+    namespace: Annotated[str, typer.Option(help="Of the job.")] = "default",
+    operator_namespace: Annotated[
+        str, typer.Option(help="Of the KubeRay operator, which may reach the dashboard.")
+    ] = "kuberay-system",
+    queue: Annotated[str, typer.Option(help="Of Kueue.")] = "",
+    pull_secret: Annotated[str, typer.Option(help="For the image's registry.")] = "",
+    overlay: Overlay = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send a sweep to Kubernetes (KubeRay); takes every option of 'ratefront sweep', too.
+
+    Example: ratefront submit kuberay rate_distortion --image registry/ratefront:1 --volume
+    lab:/lab --data /lab/motion --out /lab/sweeps/a --nodes 8 --gpus 1
+    """
+    volumes = {}
+    for text in volume or ():
+        claim, colon, mount = text.partition(":")
+        if not colon:
+            raise BadInput(f"--volume {text}: must be CLAIM:/MOUNT")
+        volumes[mount] = claim
+    place = {
+        "kind": "kuberay", "image": image, "namespace": namespace,
+        "operator_namespace": operator_namespace, "volumes": volumes, "queue": queue,
+        "pull_secret": pull_secret,
+    }  # fmt: skip
+    spec = _spec(preset, context.args)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours), place, overlay, dry_run)
+
+
+@submit.command("ray-up", context_settings=_PASSED_ON)
+def ray_up(
+    context: typer.Context,
+    preset: Preset,
+    out: Out,
+    provider: Annotated[str, typer.Option(help="aws, gcp or local (machines reached by SSH).")],
+    nodes: Nodes = 1,
+    cpus: Cpus = 4,
+    gpus: Gpus = 0,
+    memory: Memory = 16,
+    hours: Hours = 24.0,
+    region: Annotated[str, typer.Option(help="Of the cloud.")] = "",
+    zone: Annotated[str, typer.Option(help="Of the cloud.")] = "",
+    project: Annotated[str, typer.Option(help="Of Google Cloud.")] = "",
+    head_type: Annotated[str, typer.Option(help="Machine type of the head.")] = "",
+    worker_type: Annotated[str, typer.Option(help="Machine type of the others.")] = "",
+    host: Annotated[
+        list[str] | None, typer.Option(help="Address of a machine; the head first. Repeatable.")
+    ] = None,
+    ssh_user: Annotated[str, typer.Option(help="On the machines.")] = "ubuntu",
+    ssh_key: Annotated[str, typer.Option(help="File of the private key.")] = "",
+    image: Annotated[str, typer.Option(help="With Ratefront inside (deploy/Dockerfile).")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter on the machines.")] = "python",
+    setup: Setup = None,
+    overlay: Overlay = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send a sweep to machines that Ray's launcher starts; takes every option of 'sweep', too.
+
+    Example: ratefront submit ray-up rate_distortion --provider aws --region eu-central-1 --image
+    registry/ratefront:1 --data embedded --out /shared/sweeps/a --nodes 4 --gpus 1
+    """
+    place = {
+        "kind": "ray-up", "provider": provider, "region": region, "zone": zone, "project": project,
+        "head_type": head_type, "worker_type": worker_type, "hosts": tuple(host or ()),
+        "ssh_user": ssh_user, "ssh_key": ssh_key, "image": image, "python": python,
+        "setup": tuple(setup or ()),
+    }  # fmt: skip
+    if provider == "local" and host:
+        nodes = len(host)
+    spec = _spec(preset, context.args)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours), place, overlay, dry_run)
+
+
+@app.command()
+def status(
+    which: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Of a submission; all where left out.")
+    ] = None,
+) -> None:
+    """Tell how submitted sweeps stand."""
+    from cluster.places import dispatch, ledger
+
+    found = [ledger.find(which)] if which else list(ledger.kept())
+    if not found:
+        console.print(f"nothing was submitted from here ({ledger.ledger()})", highlight=False)
+    for submission in found:
+        state, words = dispatch.status(submission)
+        said = f"{submission.id}  {submission.place.kind}  {state}  {submission.out}"
+        console.print(said + (f"  ({words})" if words else ""), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def logs(
+    which: Which,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
+) -> None:
+    """Print what a submitted sweep said."""
+    from cluster.places import dispatch, ledger
+
+    sys.stdout.write(dispatch.logs(ledger.find(which), follow))
+
+
+@app.command()
+def stop(which: Which) -> None:
+    """Stop a submitted sweep; what is finished of it stays, and submitting again resumes."""
+    from cluster.places import dispatch, ledger
+
+    submission = ledger.find(which)
+    console.print(f"{submission.id} {dispatch.stop(submission)}", highlight=False, soft_wrap=True)
+
+
+def _spec(preset: str, options: list[str]) -> SweepSpec:
+    """What 'ratefront sweep' would run, checked here, before it costs anything there."""
+    for text in options:
+        if re.match(r"--(address|save-spec)(=|$)", text):
+            raise BadInput(f"{text.partition('=')[0]} is the place's own here; leave it out")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / "sweep.yaml"
+        words = ["sweep", preset, *options, "--save-spec", str(place)]
+        app(args=words, prog_name="ratefront", standalone_mode=False)
+        spec = parse_spec(read_yaml(place), preset)
+    from cluster.places.entrypoint import AUTO
+
+    return spec.model_copy(update={"run": spec.run.model_copy(update={"address": AUTO})})
+
+
+def _located(spec: SweepSpec) -> SweepSpec:
+    """Paths from this folder, made absolute: a job starts elsewhere."""
+    given = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton", "body_model")}
+    known = ("", *PROCEDURAL)
+    absolute = {n: _here(p) for n, p in given.items() if p not in known}
+    return spec.model_copy(update={"data": spec.data.model_copy(update=absolute)})
+
+
+def _here(path: str) -> str:
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def _send(
+    spec: SweepSpec,
+    out: str,
+    machines: tuple[int, int, int, int, float],
+    place: dict[str, Any],
+    overlay: Path | None,
+    dry_run: bool,
+) -> None:
+    from cluster.places import dispatch
+    from cluster.places.submission import make_submission
+
+    names = ("nodes", "cpus", "gpus", "memory_gb", "hours")
+    submission = make_submission(
+        name=spec.name,
+        spec=spec.dump(),
+        out=out,
+        machines=dict(zip(names, machines, strict=True)),
+        place=place,
+        overlay=overlay.read_text(encoding="utf-8") if overlay else "",
+    )
+    if dry_run:
+        sys.stdout.write(dispatch.rendered(submission)[0])
+        return
+    said = dispatch.submit(submission)
+    console.print(f"{submission.id} {said}", highlight=False, soft_wrap=True)
+    word = submission.id.removeprefix("ratefront-")
+    console.print(
+        f"ratefront status {word} · ratefront logs {word} -f · ratefront stop {word}",
+        highlight=False,
+    )
