@@ -144,6 +144,8 @@ class Books:
             return trial not in self._stops
         if trial in self._points or trial in self._stops:
             return trial not in self._stops
+        if result.get("rung"):
+            self._progress(trial, result)
         self._points[trial] = list(points)
         for row in points:
             self._store.append("point", trial=trial, row=row)

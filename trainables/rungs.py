@@ -2,7 +2,8 @@
 
 A rung is a share of the trial's own budget, whose schedules stay those of the full length. Scoring
 there must cost little beside training, so it looks at stretches that lie evenly over validation,
-the same ones in every trial of a sweep. Test motion is never touched.
+the same ones in every trial of a sweep; where those are not all of it, a finished trial is scored
+on them too, since they may be easier than the whole. Test motion is never touched.
 """
 
 from __future__ import annotations
@@ -24,10 +25,24 @@ from trainables.token_rates import Codecs, encode_split
 RUNGS = (1 / 27, 1 / 9, 1 / 3)
 """Shares at which a stopping rule may be asked."""
 LAST_STATE = 2 / 3
-"""Share at which a trial reports and keeps its state besides, late enough to be worth going on."""
+"""Share at which a trial keeps its state besides, late enough to be worth going on. It is scored
+there only where a rung lies there."""
+FEWEST_STEPS = 10
+"""Training steps under which a rung says little and costs much: a report costs the same however
+short a trial is."""
 RUNG_FRAMES = 512
 STRETCH = 256
 """Long, since what a clip costs hardly grows with its first hundreds of frames."""
+
+
+def scored(rungs: Collection[float], steps: int) -> tuple[float, ...]:
+    """Rungs of a trial of so many steps, ascending: the last, and those not too early.
+
+    >>> scored((1 / 4, 1 / 2), 30), scored((1 / 4, 1 / 2), 300)
+    ((0.5,), (0.25, 0.5))
+    """
+    ordered = sorted(rungs)
+    return tuple(s for s in ordered if s * steps >= FEWEST_STEPS or s == ordered[-1])
 
 
 def reported(rungs: Collection[float]) -> tuple[float, ...]:
@@ -36,7 +51,10 @@ def reported(rungs: Collection[float]) -> tuple[float, ...]:
 
 
 def rung_data(data: MotionData) -> MotionData:
-    """The data with validation cut to at most `RUNG_FRAMES` frames, in stretches of `STRETCH`."""
+    """The data with validation cut to at most `RUNG_FRAMES` frames, in stretches of `STRETCH`.
+
+    The data itself where validation has no more.
+    """
     clips = data.splits["val"]
     if sum(clip.frames for clip in clips) <= RUNG_FRAMES:
         return data

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -41,7 +41,7 @@ from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
 from trainables.plain_rows import plain, unplain
-from trainables.rungs import RUNGS, reported, rung_data, rung_scores
+from trainables.rungs import RUNGS, reported, rung_data, rung_scores, scored
 from trainables.runtime import Runtime
 from trainables.token_rates import (
     Codecs,
@@ -139,7 +139,10 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
     for each in told:
         runtime.report(each if runtime.rank == 0 else {})
     spent = curve[-1]["train_seconds"] if curve else 0.0
-    shares = (*(reported(task.rungs) if family.trained else ()), 1.0)
+    steps = [c.training_steps(data.parts[p], runtime.world_size) for p, c in codecs.items()]
+    known = [s for s in steps if s is not None]
+    rungs = scored(task.rungs, max(known)) if known else task.rungs
+    shares = (*(reported(rungs) if family.trained else ()), 1.0)
     losses: list[dict[str, float]] = []
     for share in shares:
         if share <= min(c.trained_share for c in codecs.values()):
@@ -149,17 +152,26 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
         spent += time.perf_counter() - began
         if share < 1.0:
             if runtime.rank == 0:
-                row, points = _rung(task, codecs, data, share, spent, losses, curve)
+                row = {"share": share, "train_seconds": spent, **_mean_losses(losses)}
+                rung: dict[str, Any] = {}
+                if share in rungs:
+                    rung = _rung(task, codecs, data, curve)
+                    row |= {k: v for k, v in rung.items() if k != "rung"}
                 curve.append(row)
-                told.append({**row, "rung": points})
+                told.append({**row, **rung})
                 _keep(codecs, curve, told, runtime)
             # Every worker reports: a worker group waits for all of them.
             runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
+    end: dict[str, Any] = {}
     if runtime.rank == 0:
+        if task.rungs and rung_data(data) is not data:
+            found = _rung(task, codecs, data, curve)
+            # What rungs see of a finished trial; its validation scores are those of the whole.
+            end = {"train_seconds": spent} | {k: found[k] for k in ("rung_seconds", "rung")}
         curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
         rows = _score(task, codecs, data, curve)
-    runtime.report({"share": 1.0, "points": rows})
+    runtime.report({"share": 1.0, "points": rows, **end})
     _forget(runtime)
     return rows
 
@@ -181,17 +193,13 @@ def _rung(
     task: TrialTask,
     codecs: Codecs,
     data: MotionData,
-    share: float,
-    spent: float,
-    losses: list[dict[str, float]],
     curve: list[dict[str, float]],
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Row of the learning curve, and points of every prefix."""
+) -> dict[str, Any]:
+    """Scores of the whole codec, `rung`: points of every prefix, seconds of all scoring so far."""
     began = time.perf_counter()
     scores, points = rung_scores(codecs, task.config, rung_data(data), task.objectives)
-    scoring = time.perf_counter() - began + (curve[-1].get("rung_seconds", 0.0) if curve else 0.0)
-    row = {"share": share, "train_seconds": spent, "rung_seconds": scoring}
-    return {**row, **scores, **_mean_losses(losses)}, points
+    before = max((row.get("rung_seconds", 0.0) for row in curve), default=0.0)
+    return {"rung_seconds": before + time.perf_counter() - began, **scores, "rung": points}
 
 
 def _mean_losses(losses: list[dict[str, float]]) -> dict[str, float]:
@@ -353,7 +361,7 @@ def _keep(
     state = {
         "codecs": {p: c.training_state() for p, c in codecs.items()},
         "curve": json.dumps(plain(curve)),
-        "told": json.dumps([{**r, "rung": plain(r["rung"])} for r in plain(told)]),
+        "told": json.dumps([_with_points(r, plain) for r in plain(told)]),
     }
     part = folder / f"{STATE_NAME}.part-{os.getpid()}"
     torch.save(state, part)
@@ -382,4 +390,8 @@ def _resume(
     curve.extend(map(unplain, json.loads(state["curve"])))
     # A state of an earlier release has no points to say again.
     told = map(unplain, json.loads(state.get("told", "[]")))
-    return [{**row, "rung": [*map(unplain, row["rung"])]} for row in told]
+    return [_with_points(row, lambda points: [*map(unplain, points)]) for row in told]
+
+
+def _with_points(row: dict[str, Any], written: Callable[[Any], Any]) -> dict[str, Any]:
+    return {**row, "rung": written(row["rung"])} if "rung" in row else row

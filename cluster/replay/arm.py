@@ -124,6 +124,9 @@ class ReplayedSweep:
         if points is None:
             self._proposer.ended(trial, stopped=ask not in self._broken)
         elif rows:
+            seen = self._table.seen_end(config)
+            if seen:
+                self._proposer.reported(trial, 1.0, seen)
             self._proposer.done(trial, rows)
         else:
             self._proposer.ended(trial)

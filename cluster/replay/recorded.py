@@ -34,12 +34,14 @@ class Recorded:
         config: complete.
         curve: (share, seconds since its start, points by ascending depth), ascending.
         end: seconds and points; no points where it did not finish.
+        seen_end: points of its end as rungs see them; none where that is all of validation.
         scoring: seconds of scoring at rungs.
     """
 
     config: Config
     curve: list[tuple[float, float, list[Row]]] = field(default_factory=list)
     end: tuple[float, list[Row]] = (0.0, [])
+    seen_end: list[Row] = field(default_factory=list)
     scoring: float = 0.0
 
 
@@ -105,6 +107,10 @@ class RecordedSweep:
             return recorded.end[1]
         return next(points for at, _, points in recorded.curve if at == share)
 
+    def seen_end(self, config: Config) -> list[Row]:
+        """What rungs see of its end; none where that is what its end reported."""
+        return self.trials[canonical(config)].seen_end
+
 
 def proposal_of(space: Space, config: Config) -> Config:
     """The values of a configuration that a searcher chooses."""
@@ -123,9 +129,12 @@ def _trials(log: Log) -> list[Recorded]:
         if kind == "progress" and "points" in event:
             row = event["row"]
             one.scoring = float(row.get("rung_seconds", 0.0))
-            seconds = float(row["train_seconds"]) + one.scoring
             points: list[Row] = [{k: _number(v) for k, v in p.items()} for p in event["points"]]
-            one.curve.append((float(row["share"]), seconds, points))
+            if row["share"] >= 1.0:
+                one.seen_end = points
+            else:
+                seconds = float(row["train_seconds"]) + one.scoring
+                one.curve.append((float(row["share"]), seconds, points))
         elif kind == "point":
             scoring = one.scoring
             row = {k: _number(v) if k.startswith("val_") else v for k, v in event["row"].items()}

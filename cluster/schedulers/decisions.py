@@ -1,7 +1,9 @@
 """The decisions of one sweep: each made once, at a rung, and remembered.
 
 Reports go to the searcher, where it follows curves, and then to the rule. What a log holds is
-recalled instead of decided anew, so a resumed sweep stops what it stopped before.
+recalled instead of decided anew, so a resumed sweep stops what it stopped before. Rungs may see
+less of validation than a finished trial's scores do; where a trial says at share 1 what rungs see
+of its end, rules compare with that.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ class FollowsCurves(Protocol):
     """A searcher that learns from trials on their way."""
 
     def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
-        """Signed values of the `ask`-th proposal's points at a share of its budget."""
+        """Signed values of the `ask`-th proposal's points at a share of its budget.
+
+        At share 1 they are what rungs see of its end, which `tell` brings.
+        """
 
     def stopped(self, ask: int) -> None:
         """The `ask`-th proposal was stopped: its curve is all there will be."""
@@ -54,6 +59,7 @@ class Decisions:
         self._rule = rule or NeverStop()
         self._objectives = objectives
         self._made: dict[tuple[str, float], Decision] = {}
+        self._ends: dict[int, np.ndarray] = {}
 
     def made(
         self, trial: str, number: int, share: float, points: np.ndarray, follower: object, ask: int
@@ -71,6 +77,10 @@ class Decisions:
         known = self._made.get((trial, share))
         if known is not None:
             return known
+        if share >= 1.0 and self._rule.rungs:
+            self._ends[number] = points
+            if isinstance(follower, FollowsCurves):
+                follower.report(ask, share, points.tolist())
         if share not in self._rule.rungs:
             return Decision(True)
         if not len(points) or not np.isfinite(points[-1, : self._objectives]).all():
@@ -94,6 +104,9 @@ class Decisions:
         return self._made.get((trial, share))
 
     def ended(self, number: int, points: Sequence[Sequence[float]] | None) -> None:
-        """A trial's end, None where it failed or was stopped."""
-        every = None if points is None else np.array(points, float)[:, : self._objectives]
+        """A trial's end, None where it failed or was stopped; as rungs see it, where it said so."""
+        seen = self._ends.pop(number, points)
+        every = None
+        if points is not None and seen is not None:
+            every = np.array(seen, float)[:, : self._objectives]
         self._rule.ended(number, every)

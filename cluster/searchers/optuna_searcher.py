@@ -138,6 +138,8 @@ class OptunaSearcher:
 
     def report(self, ask: int, share: float, points: Sequence[Sequence[float]]) -> None:
         """Kept beside the trial: Optuna takes no reports of several objectives."""
+        if share >= 1.0:
+            return  # `tell` brings the end.
         curve = self._trials[ask].user_attrs.get(CURVE, [])
         self._trials[ask].set_user_attr(CURVE, [*curve, [share, *points[-1]]])
 

@@ -35,7 +35,15 @@ from tests.trainables.motion.test_dataset import swapped
 from tests.trainables.tiny import NAMES, make_clips, spec
 from trainables.codecs.codec import Codec, Tokens, load_codec
 from trainables.motion.dataset import MotionData, prepare
-from trainables.rungs import RUNG_FRAMES, RUNGS, reported, rung_data
+from trainables.rungs import (
+    LAST_STATE,
+    RUNG_FRAMES,
+    RUNGS,
+    reported,
+    rung_data,
+    rung_scores,
+    scored,
+)
 from trainables.runtime import PlainRuntime
 from trainables.token_rates import fit_token_models
 from trainables.trial import (
@@ -57,7 +65,7 @@ CONFIGS: dict[str, Config] = {
     },
 }  # fmt: skip
 TIMED = {"train_seconds", "evaluate_seconds", "rung_seconds"}
-REPORTED = reported(RUNGS)
+REPORTED = reported(scored(RUNGS, 16))
 
 
 @pytest.fixture(scope="module")
@@ -196,15 +204,15 @@ def test_rungs_are_reported_without_test_scores(done: Done) -> None:
     kmeans = task.config["codec"] == "kmeans"
     assert [r["share"] for r in rungs] == ([] if kmeans else [*REPORTED])
     for report in rungs:
-        assert "val_rmse_full_cm" in report
-        for row in (report, *report["rung"]):
+        assert ("val_rmse_full_cm" in report) == (report["share"] != LAST_STATE)
+        for row in (report, *report.get("rung", [])):
             assert not any(k.startswith("test_") for k in row)
 
 
 def test_every_prefix_is_scored_at_every_rung(done: Done) -> None:
     """By the objectives of the sweep, and the whole codec by every metric."""
     _, rows, runtime = done
-    for report in runtime.reports[:-1]:
+    for report in (r for r in runtime.reports[:-1] if r["share"] != LAST_STATE):
         points = report["rung"]
         assert [p["depth"] for p in points] == [r["depth"] for r in rows]
         rates = [p["rate_nominal_bps"] for p in points]
@@ -249,6 +257,41 @@ def test_rungs_look_at_some_of_validation_and_nothing_else() -> None:
     assert rung_data(small) is small
 
 
+@pytest.mark.parametrize("name", ["kmeans", "rqvae"])
+def test_a_finished_trial_says_what_rungs_see_of_it(name: str) -> None:
+    """Validation of 900 frames in clips, of which rungs see 512: like is compared with like."""
+    data = prepare(spec(), make_clips(6, 900))
+    runtime = PlainRuntime()
+    task = _task(name)
+    rows = run_trial(task, data, runtime)
+    last = runtime.reports[-1]
+    assert [p["depth"] for p in last["rung"]] == [r["depth"] for r in rows]
+    on_stretches = [p["val_rmse_full_cm"] for p in last["rung"]]
+    assert on_stretches != [r["val_rmse_full_cm"] for r in rows]
+    codecs = make_codecs(task, data)
+    for part, codec in codecs.items():
+        codec.fit(data.parts[part], PlainRuntime())
+    _, again = rung_scores(codecs, task.config, rung_data(data), task.objectives)
+    assert on_stretches == [p["val_rmse_full_cm"] for p in again]
+    assert last["rung_seconds"] > max(
+        r.get("rung_seconds", 0.0) for r in runtime.reports[:-1] or [{}]
+    )
+    assert last["points"] == rows
+
+
+def test_a_short_trial_has_few_rungs() -> None:
+    assert scored(RUNGS, 60) == (1 / 3,) and scored(RUNGS, 3) == (1 / 3,)
+    assert scored(RUNGS, 300) == RUNGS and scored((), 300) == ()
+    data = prepare(spec(), make_clips(6, 45))
+    shares = []
+    for steps in (16, 90):
+        runtime = PlainRuntime()
+        run_trial(_task("rqvae", max_steps=steps), data, runtime)
+        shares.append([r["share"] for r in runtime.reports if "rung" in r])
+        assert "rung" not in runtime.reports[-1], "all of validation was scored"
+    assert shares == [[1 / 3], [1 / 9, 1 / 3]]
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_same_seed_gives_the_same_rows_whatever_ran_before(name: str, data: MotionData) -> None:
     one = run_trial(_task(name), data, PlainRuntime())
@@ -281,10 +324,10 @@ def test_going_on_after_an_interruption_changes_nothing(
     whole = run_trial(_task(name, tmp_path / "whole"), data, PlainRuntime())
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 2))
+        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 1))
     assert (state / STATE_NAME).is_file()
     with pytest.raises(KeyboardInterrupt):  # and once more, on the next rung
-        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 3))
+        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 2))
     runtime = PlainRuntime(checkpoints=state)
     rows = run_trial(_task(name, tmp_path / "cut"), data, runtime)
     assert _same(whole, rows)

@@ -109,6 +109,10 @@ class Codec(ABC):
         """Frames per token."""
         return family_of(self.config).compression(self.config, self.part)
 
+    def training_steps(self, data: PartData, world_size: int) -> int | None:
+        """Steps of the whole budget; None where it is not counted in steps."""
+        return None
+
     @abstractmethod
     def fit(self, data: PartData, runtime: Runtime, until: float = 1.0) -> dict[str, float]:
         """Trains on to a share of the training budget, from where it stands.

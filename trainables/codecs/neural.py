@@ -79,6 +79,10 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
 
     # Training.
 
+    def training_steps(self, data: PartData, world_size: int) -> int | None:
+        """Steps of the whole budget."""
+        return self.batches(data, world_size).steps
+
     def fit(self, data: PartData, runtime: Runtime, until: float = 1.0) -> dict[str, float]:
         """Trains on to a share of the steps.
 

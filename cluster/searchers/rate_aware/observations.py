@@ -41,6 +41,8 @@ class Seen:
         x: (picked, dimensions) its points that the model sees, encoded.
         picked: their places among its points.
         curve: (share of the budget, (points, measured) values) in order of shares.
+        seen_end: (points, measured) values of its end as its earlier shares were scored, which may
+            be on less of validation; None where that was not told.
         seconds: how long it took, where that was told.
     """
 
@@ -50,13 +52,28 @@ class Seen:
     picked: list[int]
     state: State = State.RUNNING
     curve: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    seen_end: np.ndarray | None = None
     seconds: float | None = None
 
-    def best(self, targets: Targets, *, finished_only: bool) -> np.ndarray:
-        """(n, objectives) points that it has to offer, those that keep the limits alone."""
+    @property
+    def gap(self) -> np.ndarray | None:
+        """(points, measured values) of its end over the same as earlier shares were scored."""
+        if self.state is not State.DONE or self.seen_end is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            gap = self.curve[-1][1] - self.seen_end
+        return np.where(np.isfinite(gap), gap, np.nan)
+
+    def best(self, targets: Targets, *, finished_only: bool, as_seen: bool = False) -> np.ndarray:
+        """(n, objectives) points that it has to offer, those that keep the limits alone.
+
+        Of an end they are those of earlier shares' scoring with `as_seen`, where that was told.
+        """
         curve = self.curve
         if finished_only:
             curve = curve[-1:] if self.state is State.DONE else []
+            if curve and as_seen and self.seen_end is not None:
+                curve = [(1.0, self.seen_end)]
         found = [
             targets.placed(self.known, values)[targets.feasible(values)] for _, values in curve
         ]
@@ -72,6 +89,14 @@ def softened(values: np.ndarray, ceiling: float) -> np.ndarray:
     """Values above a ceiling, diverged ones included, pressed into the 0.7 above it."""
     values = np.where(np.isfinite(values), values, ceiling + 10.0)
     return np.where(values > ceiling, ceiling + 0.7 * np.tanh((values - ceiling) / 0.7), values)
+
+
+def usual_gap(seen: Sequence[Seen], column: int) -> float:
+    """Median over finished trials' points of what an end has over what earlier shares saw of it."""
+    gaps = [s.gap[:, column] for s in seen if s.gap is not None]
+    known = np.concatenate(gaps) if gaps else np.zeros(0)
+    known = known[~np.isnan(known)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 @cache
@@ -92,7 +117,9 @@ def rows(
 ) -> tuple[Inputs, np.ndarray, int]:
     """What a process is fitted to: inputs, values, and how many rows there were before the cap.
 
-    Over the cap the ends of finished trials stay first, then the best values, then an even spread.
+    Values of curves are moved by what ends have over them, scored alike: a finished trial's by its
+    own gap, any other's by the usual one. Over the cap the ends of finished trials stay first, then
+    the best values, then an even spread.
 
     Args:
         seen: trials.
@@ -104,16 +131,20 @@ def rows(
     """
     reported = [s for s in seen if s.curve]
     few = len(reported) <= FEW_TRIALS
+    usual = usual_gap(seen, column)
     x: list[np.ndarray] = []
     t: list[float] = []
     y: list[np.ndarray] = []
     final: list[int] = []
     for one in reported:
         picked = one.picked
+        gap = np.full(len(picked), usual)
+        if one.gap is not None:
+            gap = np.where(np.isnan(own := one.gap[picked, column]), usual, own)
         for share, values in one.curve if few else one.curve[-2:]:
             x.append(one.x)
             t.extend([on_axis(share)] * len(picked))
-            found = values[picked, column]
+            found = values[picked, column] + (gap if share < 1.0 else 0.0)
             y.append(found if bound is None else found - one.known[picked, bound])
             # The whole codec's end counts as final; prefixes give way first.
             final.extend(

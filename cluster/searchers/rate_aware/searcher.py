@@ -156,11 +156,13 @@ class RateAwareSearcher:
             share: of the trial's own budget.
             values: (points,), or (points, measured values), of as many points as `known` has.
                 Infinite is what diverged; NaN, and what is missing before the last ones, was not
-                measured.
+                measured. At share 1 they are its end as earlier shares were scored, perhaps on
+                less motion; `tell` brings the end itself.
         """
-        if share >= 1.0:
-            return  # `tell` brings the end.
         one = self._seen[ask]
+        if share >= 1.0:
+            one.seen_end = self._aligned(values, len(one.known))
+            return
         one.curve.append((share, self._aligned(values, len(one.known))))
 
     def tell(
@@ -190,21 +192,21 @@ class RateAwareSearcher:
     def worth_finishing(self, ask: int) -> bool:
         """Whether a running trial's end may still add to the front.
 
-        A trial that adds to it already is never given up.
+        A trial that adds to it already, its ends scored as this one's report, is never given up.
         """
         one = self._seen[ask]
         if self._settings.short_start and ask < self._settings.startup:
             return False
-        front = self._front(without=ask)
         reached = self._points(one.known, one.curve[-1][1])
-        if front.gain(reached) > 0:
+        if self._front(without=ask, as_seen=True).gain(reached) > 0:
             return True
         posterior = self._posterior()
         if posterior is None:
             return True
         known = one.known[one.picked]
         mean, sd = posterior.predict(one.x, known)
-        return front.gain(self._points(known, mean - self._settings.certain * sd)) > 0
+        hoped = self._points(known, mean - self._settings.certain * sd)
+        return self._front(without=ask).gain(hoped) > 0
 
     def front(self) -> Front:
         """What the trials so far have reached."""
@@ -215,10 +217,16 @@ class RateAwareSearcher:
         found = self._targets.placed(known, values)[self._targets.feasible(values)]
         return found[np.isfinite(found).all(axis=1)]
 
-    def _front(self, without: int | None = None, posterior: Posterior | None = None) -> Front:
+    def _front(
+        self,
+        without: int | None = None,
+        posterior: Posterior | None = None,
+        *,
+        as_seen: bool = False,
+    ) -> Front:
         finished = self._settings.finished_front
         points = [
-            s.best(self._targets, finished_only=finished)
+            s.best(self._targets, finished_only=finished, as_seen=as_seen)
             for i, s in enumerate(self._seen)
             if i != without
         ]

@@ -85,6 +85,23 @@ def test_a_decision_is_made_once() -> None:
     assert made.made("t5", 5, RUNG, better, None, 5).go_on
 
 
+def test_a_rung_is_compared_with_what_rungs_see_of_finished_trials() -> None:
+    """Rungs see easier motion: 0.9 of it is worse than a trial that ended with 0.87 there."""
+
+    def last_of(seen: float | None) -> Decision:
+        made = Decisions(make_rule("halving", None, seed=0, rungs=(RUNG,)), 2)
+        for number in range(9):
+            values = np.array([[1.0, 0.5 + 0.01 * number]])
+            made.made(f"t{number}", number, RUNG, values, None, number)
+        if seen is not None:
+            made.made("t0", 0, 1.0, np.array([[1.0, seen]]), None, 0)
+        made.ended(0, [[1.0, 1.0]])
+        return made.made("t9", 9, RUNG, np.array([[1.0, 0.9]]), None, 9)
+
+    assert not last_of(0.87).go_on
+    assert last_of(0.95).go_on and last_of(None).go_on, "it adds to the front as rungs see it"
+
+
 @given(hnp.arrays(float, (5,), elements=st.floats(0.5, 3)), st.floats(0.01, 0.3))
 @settings(max_examples=15, deadline=None)
 def test_the_models_rule_goes_on_with_what_dominates_all(values: np.ndarray, share: float) -> None:

@@ -134,6 +134,38 @@ def test_what_cannot_beat_the_front_is_stopped() -> None:
     assert not one.worth_finishing(14)
 
 
+def finishing(easier: float, *, told: bool = True) -> RateAwareSearcher:
+    """Ten trials, reports scored on motion that is easier by a logarithm; then one above the front.
+
+    Of the ten, ends on that motion are `told` or not.
+    """
+    one = searcher(short_start=False, finished_front=True)
+    for number in range(10):
+        config = one.ask()
+        assert config is not None
+        for share in (0.2, 0.4):
+            one.report(number, share, measured(config, share) - easier)
+        if told:
+            one.report(number, 1.0, measured(config) - easier)
+        one.tell(number, measured(config).tolist())
+    config = one.ask()
+    assert config is not None
+    one.report(10, 0.9, one.front().at(Rate()(config)) + 0.4 - easier)
+    return one
+
+
+def test_reports_on_easier_motion_are_compared_with_ends_on_the_same() -> None:
+    fair, plain = finishing(0.6), finishing(0.0)
+    expected = []
+    for one in (fair, plain):
+        posterior, last = one._posterior(), one._seen[10]
+        assert posterior is not None
+        expected.append(posterior.predict(last.x, last.known[last.picked])[0])
+        assert not one.worth_finishing(10)
+    assert np.allclose(*expected, atol=1e-6), "an end is expected as if all motion had been seen"
+    assert finishing(0.6, told=False).worth_finishing(10), "it looks better than it is"
+
+
 def test_trials_of_the_start_end_at_their_first_report() -> None:
     one = searcher()
     config = one.ask()
