@@ -34,7 +34,9 @@ SPEC_VERSION = 1
 EMBEDDED = "embedded"
 EMBEDDED_FLAT = "embedded:2d"
 """The procedural signer as a camera in front of it sees it: x and y alone."""
-PROCEDURAL = (EMBEDDED, EMBEDDED_FLAT)
+EMBEDDED_SPEAKING = "embedded:speaking"
+"""The procedural signer's body, gesturing to generated speech."""
+PROCEDURAL = (EMBEDDED, EMBEDDED_FLAT, EMBEDDED_SPEAKING)
 Size = Literal["debug", "reduced", "full"]
 SIZES: tuple[Size, ...] = ("debug", "reduced", "full")
 DEFAULT_PARTS = {"body": "required", "right_hand": "optional", "left_hand": "optional"}
@@ -223,6 +225,11 @@ def check_spec(spec: SweepSpec) -> None:
         [*spec.objectives, *(limit.name for limit in limits(spec.constraints))],
     )  # fmt: skip
     search = spec.search
+    if search.warm_start and sampler in ("grid", "cells"):
+        raise BadInput(
+            f"sampler {sampler} runs its list and learns nothing from earlier sweeps; "
+            "--set sampler=rate_aware, or leave --warm-start out"
+        )
     check_budget(search.stop_when, search.repeat_front, search.seeds, sampler, spec.objectives)
 
 

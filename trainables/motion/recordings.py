@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import BadInput
-from search_spaces.spec import EMBEDDED_FLAT, PROCEDURAL, DataSpec
+from search_spaces.spec import EMBEDDED_FLAT, EMBEDDED_SPEAKING, PROCEDURAL, DataSpec
 from trainables.motion.clip import Clip
 from trainables.motion.panoptic import find_sessions, read_session
 from trainables.motion.readers import find_recordings, read_clip
@@ -27,6 +27,10 @@ def load_clips(spec: DataSpec) -> tuple[list[Clip], list[str]]:
         BadInput: nothing there, a file that cannot be read (unless `on_bad_file: skip`), or two
             files of one name.
     """
+    if spec.path == EMBEDDED_SPEAKING:
+        from trainables.speech.synthetic import embedded_speaking_clips
+
+        return embedded_speaking_clips(spec.embedded_size, spec.embedded_seed, spec.fps), []
     if spec.path in PROCEDURAL:
         from trainables.motion.projection import frontal
         from trainables.motion.synthetic import embedded_clips

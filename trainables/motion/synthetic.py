@@ -28,7 +28,7 @@ from trainables.motion.synthetic_reach import (
 )
 from trainables.motion.synthetic_signer import Signer, draw_signer
 from trainables.motion.synthetic_signs import Lexicon, draw_lexicon
-from trainables.motion.synthetic_utterance import ARM, CHANNELS, HEAD, TORSO, compose
+from trainables.motion.synthetic_utterance import ARM, CHANNELS, HEAD, TORSO, Utterance, compose
 
 SIGNERS_FULL = 6
 """Signers of the full size."""
@@ -108,8 +108,25 @@ def _record(
     frames: int,
     fps: float,
 ) -> Clip:
+    utterance = compose(rng, lexicon, signer, LONGEST)
+    return perform(rng, utterance, signer, f"{signer.name}/utterance-{number:02d}", frames, fps)
+
+
+def perform(
+    rng: np.random.Generator,
+    utterance: Utterance,
+    signer: Signer,
+    recording: str,
+    frames: int,
+    fps: float,
+) -> Clip:
+    """An utterance as a signer moves it: with involuntary movement, breath and stance.
+
+    Returns:
+        A clip of 52 joints with rotations, in metres, noted as synthetic.
+    """
     seconds = np.arange(frames) / fps
-    channels = compose(rng, lexicon, signer, LONGEST).at(seconds)
+    channels = utterance.at(seconds)
     slow = _slow_noise(rng, seconds, CHANNELS + _IDLE) * signer.restlessness
     tremor = _tremor(rng, seconds, CHANNELS)
     per_arm = np.concatenate([np.full(3, 0.005), np.radians([2.0, 2.2, 1.8, 2.2]),
@@ -121,7 +138,7 @@ def _record(
     skeleton = signer.skeleton
     positions, _ = forward_kinematics(skeleton.parents, skeleton.offsets, rotations, root)
     return Clip(
-        recording=f"{signer.name}/utterance-{number:02d}",
+        recording=recording,
         skeleton=skeleton,
         fps=fps,
         positions=positions,

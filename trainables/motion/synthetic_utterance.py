@@ -171,7 +171,13 @@ def compose(
 ) -> Utterance:
     """An utterance of at least so many seconds."""
     # No sign with its transition is shorter than 0.3 s.
-    signs = _choose_signs(rng, lexicon, int(seconds / 0.3) + 4)
+    return chain(rng, lexicon, signer, _choose_signs(rng, lexicon, int(seconds / 0.3) + 4))
+
+
+def chain(
+    rng: np.random.Generator, lexicon: Lexicon, signer: Signer, signs: np.ndarray
+) -> Utterance:
+    """These signs (entries of the lexicon) in a row, each at the signer's own pace."""
     keys = _keys(rng, lexicon, signer, signs)
     # Four segments to a sign: transition, hold, stroke, hold.
     first, last = keys[:, 0], keys[:, 1]
