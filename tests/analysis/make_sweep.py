@@ -57,6 +57,7 @@ class FakeSweep:
     codecs: tuple[str, ...] = ("kmeans", "rqvae", "temporal_rvq")
     failures: bool = True
     objectives: tuple[str, ...] = ("rate_nominal_bps", "rmse_full_cm")
+    constraints: tuple[str, ...] = ()
     motion: bool = False
     """Whether trials left learning curves, clips, errors and tokens to look at."""
     streams: bool = True
@@ -131,7 +132,8 @@ class FakeSweep:
                   objectives=list(self.objectives),
                   reference_point={k: point[k] for k in self.objectives}, seed=0,
                   spec={"preset": "rate_distortion", "data": "embedded", "size": "debug",
-                        "trials": self.trials, "seeds": self.seeds})  # fmt: skip
+                        "trials": self.trials, "seeds": self.seeds,
+                        "constraints": list(self.constraints)})  # fmt: skip
         self._say("data", facts=self._facts())
         bits = math.log2(self.frames) * self.fps
         rows = []

@@ -12,7 +12,7 @@ from analysis.findings import Findings
 from analysis.fronts import hypervolume, objective_values
 from analysis.log import read_log
 from analysis.points import write_tables
-from analysis.report import build_report
+from analysis.report.report import render
 from tests.analysis.make_sweep import FakeSweep
 
 
@@ -81,7 +81,7 @@ def test_failures_of_one_cause_are_one_row_of_the_page(tmp_path: Path) -> None:
             '{"event": "failed", "trial": "other", "reason": "ValueError: facade feedback"}\n'
         )
     assert [e.count for e in judged(folder).endings] == [5, 1]
-    page = build_report(folder).read_text()
+    page = render(judged(folder))
     rows = [row for row in page.split("<tr>") if "is full (actor" in row and "</td>" in row]
     assert len(rows) == 1 and '<td class="count">5</td>' in rows[0]
 

@@ -134,7 +134,7 @@ def test_few_tokens_are_found_on_each_split(one_seed: Path) -> None:
 
 def test_points_alike_in_what_counts_are_judged_as_each_alone(one_seed: Path) -> None:
     facts, rng = facts_of(one_seed), np.random.default_rng(0)
-    count = 200
+    count = 60
     points = pd.DataFrame(
         {
             "codec": rng.choice(["kmeans", "rqvae", "temporal_rvq", "a plugin's"], count),
