@@ -11,7 +11,7 @@ from search_spaces.units import APPROX_SKELETON
 
 CODECS = {
     "kmeans": "K-Means", "rqvae": "RQ-VAE", "temporal_rvq": "Temporal RVQ",
-    "eg_vqvae": "EG-VQVAE", "flow_matching": "Flow matching",
+    "eg_vqvae": "EG-VQVAE", "flow_matching": "Flow matching", "vqgan": "VQ-GAN", "dvae": "dVAE",
 }  # fmt: skip
 UNITS = {
     "bps": "bits/s", "cm": "cm", "pct": "%", "mps3": "m/s³", "codes": "codes", "px": "px",

@@ -18,6 +18,8 @@ from analysis.points import Tables
 from analysis.rates import ratio_column, share_column
 from analysis.statistics import seed_means
 from analysis.verdicts import dominators
+from cluster.heatmap_summary import heatmap_front
+from search_spaces.data_facts import HEATMAPS
 from search_spaces.families import CONDITIONING
 from search_spaces.limits import limits, rate_window
 
@@ -40,9 +42,16 @@ _COLUMNS = (
 def print_front(tables: Tables, log: Log, console: Console) -> None:
     """The front over the sweep's total rate and full-pose RMSE, chosen on validation.
 
+    Of heatmaps, which have no pose, over the first score that the sweep searched.
+
     Rates are on validation; a sweep that was recorded before files were measured has no stream
     rate, and then no column for it.
     """
+    if log.facts is not None and log.facts.features == HEATMAPS and tables.fronts:
+        # The first objective beside the rate; the others stand on the page.
+        score, rows = next(iter(tables.fronts.items()))
+        console.print(heatmap_front(rows, score))
+        return
     full_pose = full_pose_of(tables.points.columns)
     front = tables.fronts.get(full_pose, pd.DataFrame())
     if front.empty:
