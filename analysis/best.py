@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.deciding import Question, decide
 from analysis.fronts import DEFAULT_RATE, RATES
 from analysis.labels import number, objective_label, point_label, quantity
+from analysis.limited import keeping
 from analysis.log import read_log
 from analysis.points import configuration_columns, points_frame
 from analysis.rates import header_share
@@ -46,12 +47,12 @@ def describe_answer(folder: Path | str, question: Question) -> str:
     where its weights were removed, the one that trains it again.
 
     Raises:
-        NoAnswer: no point answers.
+        NoAnswer: no point answers; those that break a limit of the sweep may not.
         BadInput: `folder` is no sweep directory, or the question cannot be asked of it.
     """
     question.check()
     log = read_log(folder)
-    answer = decide(points_frame(log), question)
+    answer = decide(keeping(points_frame(log), log), question)
     row = answer.row
     place = log.folder / TRIALS_FOLDER / str(row["trial"]) / CODEC_FOLDER
     seeds = f", mean over {int(row['seeds'])} seeds" if "seeds" in row.index else ""

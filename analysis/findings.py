@@ -25,6 +25,7 @@ from analysis.fronts import (
     signed_reference,
 )
 from analysis.labels import codec_label, objective_label, part_label, quantity
+from analysis.limited import in_words, keeps, limits_of
 from analysis.log import Log
 from analysis.points import Tables, front_objectives, point_rows
 from analysis.rates import beside_nominal, few_tokens, is_baseline, is_trivial
@@ -72,6 +73,11 @@ class Findings:
     def means(self) -> pd.DataFrame:
         """Points averaged over seeds, numbered anew."""
         return seed_means(self.tables.points).reset_index(drop=True)
+
+    @cached_property
+    def counted(self) -> pd.DataFrame:
+        """Those of `means` that keep every limit of the sweep, numbered as there."""
+        return self.means[keeps(self.means, limits_of(self.log))]
 
     @cached_property
     def seeds(self) -> int:
@@ -131,7 +137,7 @@ class Findings:
         """Front of the rate and a distortion on validation, rows of `means`."""
         key = distortion, (rate or self.log.rate).name
         if key not in self._fronts:
-            rows = front(self.means, [rate or self.log.rate, distortion]).rows
+            rows = front(self.counted, [rate or self.log.rate, distortion]).rows
             self._fronts[key] = beside_nominal(rows)
         return self._fronts[key]
 
@@ -143,7 +149,7 @@ class Findings:
     def standings(self) -> dict[str, list[Standing]]:
         """Objective name to where each codec stands over the rate and it."""
         names = [o.name for o in self.distortions]
-        return {n: dominators(self.means, [self.log.rate, n]) for n in names if len(self.means)}
+        return {n: dominators(self.counted, [self.log.rate, n]) for n in names if len(self.counted)}
 
     @cached_property
     def pointless(self) -> list[str]:
@@ -158,11 +164,11 @@ class Findings:
 
     @cached_property
     def hypervolume(self) -> Hypervolume | None:
-        """Of all points, under the sweep's reference point; None where there is no such point."""
+        """Of all points that count, under the sweep's reference point, where there is one."""
         reference = self.reference
         if reference is None or self.means.empty:
             return None
-        return hypervolume(objective_values(self.means, self.objectives), reference)
+        return hypervolume(objective_values(self.counted, self.objectives), reference)
 
     @cached_property
     def reference(self) -> np.ndarray | None:
@@ -194,7 +200,9 @@ class Findings:
         last = place.groupby([points[k] for k in keys], dropna=False).max()
         order_of = last.reindex(pd.MultiIndex.from_frame(self.means[keys])).to_numpy()
         order = np.argsort(order_of, kind="stable")
-        values = objective_values(self.means, self.objectives)[order]
+        values = objective_values(self.means, self.objectives)
+        values[~self.means.index.isin(self.counted.index)] = np.nan
+        values = values[order]
         seconds = np.array([s for _, s in arrived.values()])
         trials = points["trial"].iloc[np.argsort(place.to_numpy())]
         sofar = (~trials.duplicated()).cumsum().to_numpy()
@@ -263,7 +271,11 @@ class Findings:
         if gone and len(self.means):
             found.append(f"No point has the objective {', '.join(gone)}; it was left out.")
         found += (
-            self._worse_than_mean_pose() + self._cautions() + self._few_tokens() + self._left_out()
+            self._beyond_limits()
+            + self._worse_than_mean_pose()
+            + self._cautions()
+            + self._few_tokens()
+            + self._left_out()
         )
         if self.log.unfinished:
             found.append(f"{len(self.log.unfinished)} trials have no end yet: resume the sweep.")
@@ -272,6 +284,16 @@ class Findings:
                 f"{self.log.torn} line of the log was cut short by a crash and is left out."
             )
         return list(dict.fromkeys(found))
+
+    def _beyond_limits(self) -> list[str]:
+        broke = len(self.means) - len(self.counted)
+        if not broke:
+            return []
+        said = in_words(limits_of(self.log))
+        return [
+            f"{broke} of {_points(len(self.means))} {'breaks' if broke == 1 else 'break'} the "
+            f"declared {said} on validation: shown, but counted in no front, hypervolume or answer."
+        ]
 
     def _worse_than_mean_pose(self) -> list[str]:
         column = f"val_{self.full_pose}"

@@ -20,6 +20,7 @@ import pandas as pd
 from analysis.clip_rows import trial_clips
 from analysis.csv_text import write_csv
 from analysis.fronts import FULL_POSE, front, full_pose_of
+from analysis.limited import keeps, limits_of
 from analysis.log import Event, Log, read_log
 from analysis.rates import beside_nominal
 from analysis.statistics import is_rate, is_score, seed_means
@@ -174,6 +175,7 @@ def write_tables(sweep: Path | str | Log) -> Tables:
     Writes `trials.csv`, `points.parquet`, `points.csv`, `clips.parquet`, `front.csv` (full pose)
     and `front_<objective>.csv`. A front holds the points that are non-dominated on validation over
     the rate and one distortion, with their test scores; with several seeds, their `seed_means`.
+    What breaks a limit of the sweep is in no front.
 
     Args:
         sweep: a sweep directory, or its log where it was read already.
@@ -184,8 +186,9 @@ def write_tables(sweep: Path | str | Log) -> Tables:
     log = sweep if isinstance(sweep, Log) else read_log(sweep)
     points, trials, clips = points_frame(log), trials_frame(log), clips_frame(log)
     means = seed_means(points)
+    counted = means[keeps(means, limits_of(log))]
     fronts = {
-        o.name: beside_nominal(front(means, [log.rate, o]).rows)
+        o.name: beside_nominal(front(counted, [log.rate, o]).rows)
         for o in front_objectives(log, points)
         if log.rate.column("val") in points.columns
     }

@@ -132,6 +132,7 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
         BadInput: no such trial or depth; the message names those that exist.
     """
     from analysis.fronts import DEFAULT_RATE, best_at
+    from analysis.limited import keeping
     from analysis.points import points_frame
 
     frame = points_frame(log)
@@ -153,7 +154,7 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
             "export needs --at BITS_PER_SECOND or --trial ID; 'best' shows what is there"
         )
     else:
-        best = best_at(frame, choice.at, choice.rate or DEFAULT_RATE)
+        best = best_at(keeping(frame, log), choice.at, choice.rate or DEFAULT_RATE)
         identity = str(best["point"])
     row = frame[frame["point"] == identity].iloc[0].to_dict()
     return {str(k): v for k, v in row.items() if not (isinstance(v, float) and math.isnan(v))}

@@ -31,6 +31,7 @@ class Progress:
         """Shows on `console`: live on a terminal, a line every few seconds elsewhere."""
         self._books = books
         self._objectives = list(objectives)
+        self._limits = books.proposer.limits
         self._corner = signed_reference(self._objectives, reference)
         self._console = console
         self._began = time.time()
@@ -82,6 +83,8 @@ class Progress:
             import numpy as np
 
             table = np.array(values)
+            kept = [all(w.kept(_number(r.get(w.column()))) for w in self._limits) for r in rows]
+            table[~np.array(kept)] = np.nan
             self._front = int(nondominated(table).sum())
             self._volume = hypervolume(table, self._corner).value
 

@@ -18,6 +18,7 @@ from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, make_searcher
 from cluster.wanted import Wanted
 from search_spaces.errors import BadInput
+from search_spaces.limits import limits
 from search_spaces.objectives import Objective, objectives
 from search_spaces.spec import SweepSpec, check_spec, parse_spec
 
@@ -135,6 +136,9 @@ class Replay:
         columns = [o.column("val") for o in self.goals]
         signs = np.array([o.sign for o in self.goals], float)
         values = np.array([[row.get(c, math.nan) for c in columns] for row in rows], float) * signs
+        wanted = limits(self.spec.constraints)
+        broken = [not all(w.kept(row.get(w.column(), math.nan)) for w in wanted) for row in rows]
+        values[broken] = math.nan
         corner = signs * [self.reference[o.name] for o in self.goals]
         return hypervolume_history(values, corner)
 
@@ -142,7 +146,7 @@ class Replay:
         document = self.spec.model_dump(mode="json")
         document["search"] |= {
             "sampler": searcher, "stopping": scheduler, "seed": seed, "seeds": 1,
-            "stop_when": "none", "repeat_front": 0,
+            "stop_when": "none", "repeat_front": 0, "warm_start": (),
             "trials": max(self.spec.search.trials, len(self.table.trials)),
         }  # fmt: skip
         spec = parse_spec(document, "replay")

@@ -89,6 +89,11 @@ class Proposer:
         self.cautions: dict[str, list[str]] = {}
 
     @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Limits on results, which points must keep to count."""
+        return self._wanted.limits
+
+    @property
     def _listed(self) -> bool:
         """Whether configurations come from a finite list, which ends by itself."""
         return self._spec.search.sampler in ("grid", "cells")
