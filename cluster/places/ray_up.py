@@ -23,11 +23,7 @@ MANIFEST = "cluster.yaml"
 REMOTE = "~/ratefront"
 _AUTH = f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={REMOTE}/{ledger.TOKEN_FILE}"
 _HEAD_JOB = "cluster.places.head_job"
-_DEFAULT_TYPES = {
-    "aws": ("m6i.xlarge", "m6i.2xlarge", "g6.2xlarge"),
-    "gcp": ("n2-standard-4", "n2-standard-8", "g2-standard-8"),
-}
-"""Of head, worker without GPU, worker with one."""
+_HEAD_TYPES = {"aws": "m6i.xlarge", "gcp": "n2-standard-4"}
 _STATES: dict[str, State] = {
     "PENDING": "queued", "RUNNING": "running", "SUCCEEDED": "finished", "FAILED": "failed",
     "STOPPED": "stopped", "NONE": "unknown",
@@ -157,21 +153,25 @@ def _provider(place: RayUp) -> dict[str, Any]:
 
 def _node_types(submission: Submission, place: RayUp) -> dict[str, Any]:
     machines = submission.machines
-    head, plain, with_gpu = _DEFAULT_TYPES[place.provider]
-    worker = place.worker_type or (with_gpu if machines.gpus else plain)
+    if not place.worker_type:
+        raise BadInput(
+            f"submit ray-up: {place.provider} needs --worker-type, a machine with {machines.cpus} "
+            f"cores and {machines.gpus} GPUs; add it"
+        )
+    head = place.head_type or _HEAD_TYPES[place.provider]
     resources = {"CPU": machines.cpus}
     if machines.gpus:
         resources["GPU"] = machines.gpus
     return {
         # No trial beside the driver.
         "head": {
-            "node_config": _node_config(place, place.head_type or head),
+            "node_config": _node_config(place, head),
             "resources": {"CPU": 0},
             "min_workers": 0,
             "max_workers": 0,
         },
         "trials": {
-            "node_config": _node_config(place, worker),
+            "node_config": _node_config(place, place.worker_type),
             "resources": resources,
             "min_workers": machines.nodes,
             "max_workers": machines.nodes,

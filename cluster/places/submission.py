@@ -1,7 +1,8 @@
 """What is submitted: a resolved sweep, the machines it asks for, the place; and its name for good.
 
-The identity is a hash of all of it, so the same command gives the same id wherever and whenever it
-is given, and submitting twice is harmless (the idea of Dora, github.com/facebookresearch/dora).
+The identity is a hash of what differs from the defaults: the same command gives the same id
+wherever and whenever it is given, and submitting twice is harmless (the idea of Dora,
+github.com/facebookresearch/dora).
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from search_spaces.errors import BadInput
-from search_spaces.spec import explained
+from search_spaces.spec import DataSpec, RunSpec, SearchSpec, explained
 
 PREFIX = "ratefront-"
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -155,8 +158,26 @@ class Submission(BaseModel):
     @property
     def id(self) -> str:
         """The same for the same submission, 22 characters that every place takes as a name."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        whole = {**self.model_dump(mode="json"), "spec": told(yaml.safe_load(self.spec))}
+        text = json.dumps(whole, sort_keys=True)
         return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def told(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A specification without what stands at its default: a release that adds a key changes no id.
+
+    Args:
+        spec: as in `sweep.yaml`.
+    """
+    sections = {"data": DataSpec(), "search": SearchSpec(), "run": RunSpec()}
+    kept: dict[str, Any] = {}
+    for key, value in spec.items():
+        if isinstance(value, Mapping) and key in sections:
+            default = sections[key].model_dump(mode="json")
+            value = {k: v for k, v in value.items() if k not in default or default[k] != v}
+        if value or value == 0:
+            kept[key] = value
+    return kept
 
 
 def make_submission(**given: object) -> Submission:

@@ -1,0 +1,15 @@
+"""Writes the pinned manifests anew: `python -m tests.cluster.places.pin`, then read the diff."""
+
+from __future__ import annotations
+
+import ray
+
+from cluster.places.dispatch import rendered
+from tests.cluster.places.given import FOLDER, GOLDEN, submission
+from tests.cluster.places.test_rendering import NAMES
+
+if __name__ == "__main__":
+    for name, place in NAMES.items():
+        text = rendered(submission(place), FOLDER)[0]
+        text = text.replace(f"rayVersion: {ray.__version__}", "rayVersion: RAY")
+        (GOLDEN / name).write_text(text)
