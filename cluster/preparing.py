@@ -50,7 +50,10 @@ def prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, Data, list[s
         n: str(Path(p).expanduser().absolute()) for n, p in places.items() if p not in known
     }
     data_spec = spec.data.model_copy(update=absolute)
-    return spec.model_copy(update={"objectives": kept, "data": data_spec}), data, dropped
+    earlier = tuple(str(Path(p).expanduser().absolute()) for p in spec.search.warm_start)
+    search = spec.search.model_copy(update={"warm_start": earlier})
+    found = {"objectives": kept, "data": data_spec, "search": search}
+    return spec.model_copy(update=found), data, dropped
 
 
 def _odd(facts: DataFacts) -> str:

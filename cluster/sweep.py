@@ -22,11 +22,13 @@ from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
 from cluster.preparing import prepared
 from cluster.reference import metric_versions, reference_point, versions
+from cluster.retention import Retention
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
 from cluster.store import Store, take_back
 from cluster.wanted import Wanted
+from cluster.warm_start import described, gather, load, save
 from search_spaces.data_facts import DataFacts
 from search_spaces.data_terms import read_terms
 from search_spaces.errors import BadInput
@@ -135,7 +137,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         finished = any(log.of("finished")) and not log.unfinished
         if finished and not accept_changes:
             return _finished(log)
-        spec = parse_spec(read_yaml(folder / SPEC_FILE), str(folder / SPEC_FILE))
+        spec = _as_begun(folder / SPEC_FILE)
         _load_plugins(spec)
         check_tracker(spec.run.track)
         check_reachable(spec.run.address)
@@ -165,6 +167,13 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         _some_configuration_works(spec, data.facts)
         bounds = _bounds(data)
         return _from_scratch(spec, data, bounds, said, beside, [beside], console, codec, **origin)
+
+
+def _as_begun(place: Path) -> SweepSpec:
+    """The spec of a sweep; one from before retention keeps everything, as it did."""
+    document = read_yaml(place)
+    document["run"] = {"retain": "all", **(document.get("run") or {})}
+    return parse_spec(document, str(place))
 
 
 def _finished(log: Log) -> Outcome:
@@ -213,6 +222,7 @@ def _begin(
 
     keep_preparation(data, store.folder / PREPARATION_FOLDER)
     terms = read_terms(spec.data.path).model_dump(mode="json")
+    save(gather(spec, objectives(spec.objectives), data.facts), store.folder)
     store.append("data", facts=data.facts.model_dump(mode="json"), terms=terms)
     store.append("bounds", rows=bounds)
 
@@ -226,9 +236,11 @@ def _run(
 ) -> Outcome:
     goals = objectives(spec.objectives)
     reference = store.read().sweep["reference_point"]
-    searcher = make_searcher(spec, goals, data.facts, reference)
+    search, earlier = spec.search, load(store.folder)
+    for taken in earlier:
+        console.print(described(taken, search.sampler), highlight=False, soft_wrap=True)
+    searcher = make_searcher(spec, goals, data.facts, reference, earlier)
     finds = Inputs(store.folder)
-    search = spec.search
     rule = make_rule(search.stopping, searcher, seed=search.seed, rungs=search.rungs)
     proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds, rule)
     try:
@@ -237,7 +249,8 @@ def _run(
         raise BadInput(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
-    books = Books(store, proposer, Enough(search, goals, reference))
+    retention = Retention(spec, goals, store.folder, store.append)
+    books = Books(store, proposer, Enough(search, goals, reference), retention)
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")

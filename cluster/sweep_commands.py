@@ -45,6 +45,10 @@ def sweep(
         tuple[float, float] | None,
         typer.Option(metavar="BPS BPS", help="Search between two total rates alone."),
     ] = None,
+    warm_start: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Learn from an earlier sweep; may be given again."),
+    ] = None,
     settings: Settings = None,
     size: Size = None,
     concurrency: Annotated[
@@ -85,7 +89,14 @@ def sweep(
 
     overrides = {
         "data": _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model),
-        "search": _given(trials=trials, seeds=seeds, seed=seed, at=at, between=between),
+        "search": _given(
+            trials=trials,
+            seeds=seeds,
+            seed=seed,
+            at=at,
+            between=between,
+            warm_start=[str(place) for place in warm_start] if warm_start else None,
+        ),
         "run": _given(
             concurrency=concurrency,
             placement=placement,

@@ -74,6 +74,9 @@ class SearchSpec(Section):
             raise ValueError(f"rungs must be different shares between 0 and 1, got {rungs}")
         return tuple(sorted(rungs))
 
+    warm_start: tuple[str, ...] = ()
+    """Folders of earlier sweeps that the search learns from."""
+
     at: float = Field(default=0.0, ge=0)
     """Search for this total rate, bits/s: what costs more is refused; 0: for every rate."""
     between: tuple[float, float] | None = None

@@ -109,6 +109,8 @@ def _laid_on_section(document: dict[str, Any], key: str, texts: list[str]) -> bo
         document[key] = texts
     elif key in ("between", "rungs"):
         document["search"] = {**document["search"], key: [typed(text) for text in texts]}
+    elif key == "warm_start":
+        document["search"] = {**document["search"], key: texts}
     elif key == "shares":
         if len(texts) != 3:
             raise BadInput(f"--set shares needs train,val,test, as in 0.7,0.15,0.15; got {texts}")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from cluster.searchers.earlier import EarlierSweep
+from cluster.searchers.rate_aware.earlier import EarlierTrial
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
 from cluster.searchers.rate_aware.targets import Target, Targets
 from cluster.wanted import Wanted
@@ -21,7 +23,7 @@ from search_spaces.families import codecs_of, family_of
 from search_spaces.limits import BOUNDED
 from search_spaces.objectives import RATE_STREAM, Direction, Objective, Scope
 from search_spaces.rate import nominal_rate
-from search_spaces.space import Config, base_key
+from search_spaces.space import Config, Space, base_key
 from search_spaces.spec import SweepSpec
 
 SAMPLER = "rate_aware"
@@ -31,6 +33,8 @@ FLOOR = 1e-3
 """Share of its reference below which nothing counts: a perfect score has no logarithm."""
 SINGLE = 0.01
 """Width of the window of a single measured rate, in its logarithm."""
+FEW_STARTS = 2
+"""Proposals of the start where earlier sweeps were learnt from."""
 Coordinate = Callable[[float], float]
 
 
@@ -62,6 +66,11 @@ class NominalRate:
         return np.log(np.maximum(rows, LOWEST))
 
     @property
+    def columns(self) -> list[str]:
+        """Columns of a record that hold the same: the total, then parts."""
+        return ["rate_nominal_bps", *(f"rate_nominal_{part}_bps" for part in self._parts)]
+
+    @property
     def most_levels(self) -> int:
         """Points at most of one trial."""
         proposals = self._spec.space.projected(set(self._names) | {"codec"})
@@ -85,8 +94,9 @@ class NominalRateSearcher:
         facts: DataFacts,
         reference: Mapping[str, float],
         settings: Settings | None = None,
+        earlier: Sequence[EarlierSweep] = (),
     ) -> None:
-        """Starts with nothing known.
+        """Starts with nothing known but what earlier sweeps measured.
 
         Args:
             spec: of the sweep.
@@ -94,6 +104,7 @@ class NominalRateSearcher:
             facts: of its data.
             reference: worst value of each that counts.
             settings: what to switch off.
+            earlier: sweeps to learn from.
         """
         wanted = Wanted(spec, facts)
         order = _ordered(goals, wanted.window.rate)
@@ -129,8 +140,22 @@ class NominalRateSearcher:
             window=(low, high),
             works=lambda config: wanted.refusal(spec.configuration(config)) is None,
             most_levels=known.most_levels,
-            settings=settings or _settings(spec),
+            settings=settings or _settings(spec, bool(earlier)),
+            earlier=[self._taken(sweep, spec.space, known.columns) for sweep in earlier],
         )
+
+    def _taken(
+        self, sweep: EarlierSweep, space: Space, columns: Sequence[str]
+    ) -> list[EarlierTrial]:
+        """A sweep's trials in the coordinates of the model."""
+        names = {p.name for p in space.parameters}
+        found = []
+        for trial in sweep.trials:
+            config = {name: value for name, value in trial.config.items() if name in names}
+            rates = np.array([[row.get(c) or 0.0 for c in columns] for row in trial.rates], float)
+            known = np.log(np.maximum(rates, LOWEST))
+            found.append(EarlierTrial(config, known, self.coordinates(trial.points)))
+        return found
 
     def ask(self) -> Config | None:
         """The next proposal; None where the space is exhausted."""
@@ -183,9 +208,10 @@ class NominalRateSearcher:
         return np.array(rows, float)
 
 
-def _settings(spec: SweepSpec) -> Settings:
+def _settings(spec: SweepSpec, earlier: bool) -> Settings:
     """A stopped trial leaves no codec, so the front that counts is that of finished ones."""
-    return Settings(startup=spec.search.startup, short_start=False, finished_front=True)
+    startup = min(spec.search.startup, FEW_STARTS) if earlier else spec.search.startup
+    return Settings(startup=startup, short_start=False, finished_front=True)
 
 
 def rate_aware_searcher(
@@ -193,8 +219,9 @@ def rate_aware_searcher(
     goals: Sequence[Objective],
     facts: DataFacts,
     reference: Mapping[str, float],
+    earlier: Sequence[EarlierSweep] = (),
 ) -> NominalRateSearcher:
-    """The searcher of a sweep.
+    """The searcher of a sweep, which learns from `earlier` ones.
 
     Raises:
         BadInput: none of the objectives is measured.
@@ -205,7 +232,7 @@ def rate_aware_searcher(
             "known before launch; add a distortion, as in --set "
             "objectives=rate_nominal_bps,rmse_full_cm"
         )
-    return NominalRateSearcher(spec, goals, facts, reference)
+    return NominalRateSearcher(spec, goals, facts, reference, earlier=earlier)
 
 
 def _rate_like(goal: Objective) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import optuna
 
+from cluster.searchers.earlier import Earlier
 from search_spaces.distributions import suggest, to_trial
 from search_spaces.limits import Limit
 from search_spaces.space import Config, Space, Value, canonical
@@ -86,6 +87,23 @@ class OptunaSearcher:
         self._tries: Counter[Value] = Counter()
         self._seen: set[str] = set()
         self._fruitless: list[bool] = []
+
+    def add(self, trial: Earlier) -> None:
+        """An earlier sweep's trial, where the space holds it and it keeps the limits."""
+        space, values = self._space, trial.points[-1]
+        active = space.active({**space.start(), **trial.config})
+        if not all(p.name in trial.config and p.contains(trial.config[p.name]) for p in active):
+            return
+        limited = zip(self._limits, values[self._objectives :], strict=True)
+        if not all(limit.kept(value) for limit, value in limited):
+            return
+        config = {p.name: trial.config[p.name] for p in active}
+        params, distributions = to_trial(space, config)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, values=list(values[: self._objectives])
+            )
+        )
 
     def ask(self) -> Config | None:
         """The sampler's next proposal; the first ones name each codec in turn."""

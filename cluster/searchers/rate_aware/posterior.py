@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cluster.searchers.rate_aware.earlier import EarlierSweeps
 from cluster.searchers.rate_aware.encoding import Encoding
 from cluster.searchers.rate_aware.gaussian_process import (
     GaussianProcess,
@@ -83,16 +84,22 @@ class Model:
     """Fits a posterior again as trials come in, seldom once there are many."""
 
     def __init__(
-        self, encoding: Encoding, targets: Sequence[Target], ceilings: Sequence[float]
+        self,
+        encoding: Encoding,
+        targets: Sequence[Target],
+        ceilings: Sequence[float],
+        earlier: EarlierSweeps | None = None,
     ) -> None:
-        """Without data.
+        """Without data of its own.
 
         Args:
             encoding: of the space.
             targets: of each measured value.
             ceilings: value of each above which differences count for little.
+            earlier: what was measured before.
         """
         self._encoding = encoding
+        self._earlier = earlier
         self._targets = tuple(targets)
         self._ceilings = [
             LOOSE if t.bound is not None else c for t, c in zip(targets, ceilings, strict=True)
@@ -111,6 +118,10 @@ class Model:
         inputs, values, total = rows(
             seen, self._encoding, self._ceilings[i], column=i, bound=target.bound
         )
+        if self._earlier is not None:
+            inputs, values = self._earlier.joined(
+                inputs, values, self._ceilings[i], i, target.bound
+            )
         if len(values) < FEWEST_ROWS:
             return None
         # A rate keeps to its bound by itself; the trend is for distortions.

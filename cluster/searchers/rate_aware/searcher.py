@@ -16,7 +16,9 @@ import numpy as np
 
 from cluster.searchers.rate_aware.acquisition import Acquisition, Front, Known
 from cluster.searchers.rate_aware.boxes import boxes
+from cluster.searchers.rate_aware.earlier import EarlierSweeps, EarlierTrial
 from cluster.searchers.rate_aware.encoding import Encoding, sobol
+from cluster.searchers.rate_aware.family_turns import below_floor
 from cluster.searchers.rate_aware.known import KnownObjective, known_values, rate_grid
 from cluster.searchers.rate_aware.maximum import maximised
 from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
@@ -88,8 +90,9 @@ class RateAwareSearcher:
         works: Callable[[Config], bool] = lambda config: True,
         most_levels: int = 1,
         settings: Settings = Settings(),
+        earlier: Sequence[Sequence[EarlierTrial]] = (),
     ) -> None:
-        """Starts with nothing known.
+        """Starts with nothing known but what earlier sweeps measured.
 
         Args:
             space: what may be proposed.
@@ -101,6 +104,7 @@ class RateAwareSearcher:
             works: False where a trial could not run; such a configuration is not proposed.
             most_levels: points at most of one trial.
             settings: what to switch off.
+            earlier: finished trials of other sweeps, each a data set of its own.
         """
         self._space = space
         self._known = known
@@ -108,7 +112,7 @@ class RateAwareSearcher:
         self._works = works
         self._settings = settings
         self._targets = targets
-        self._encoding = Encoding(space, most_levels, self._range_of_rates())
+        self._encoding = Encoding(space, most_levels, self._range_of_rates(), len(earlier))
         self._start_rate = window[0]
         self._reference = np.array(reference, float)
         self._reference[0] = min(reference[0], _open_above(window[1]))
@@ -117,7 +121,8 @@ class RateAwareSearcher:
         self._remembered: dict[tuple[object, ...], Known] = {}
         # The window says which rates count, not which ones the model may learn from.
         ceilings = [reference[i] for i in targets.measured] + list(targets.limits)
-        self._model = Model(self._encoding, targets.models, ceilings)
+        before = EarlierSweeps(earlier, self._encoding) if earlier else None
+        self._model = Model(self._encoding, targets.models, ceilings, before)
         self._cost = Model(self._encoding, (Target(),), (math.inf,))
         start = sobol(self._encoding.labels, 4 * settings.startup, seed)
         self._start, self._second = np.split(start, [2 * settings.startup])
@@ -279,7 +284,18 @@ class RateAwareSearcher:
             self._expected_cost(), self._settings.cost_share,
         )  # fmt: skip
         anchors = self._anchors(posterior)
-        return maximised(acquisition, anchors, rng, self._allowed, self._settings.gradients)
+        gradients = self._settings.gradients
+        turn = below_floor(self._space, [s.config for s in self._seen])
+        if turn is not None:
+            key, value = turn
+
+            def of_turn(config: Config) -> bool:
+                return config.get(key) == value and self._allowed(config)
+
+            found = maximised(acquisition, anchors, rng, of_turn, gradients)
+            if found is not None and of_turn(found):
+                return found
+        return maximised(acquisition, anchors, rng, self._allowed, gradients)
 
     def _expected_cost(self) -> Posterior | None:
         """Of the logarithm of the seconds of a whole trial."""
