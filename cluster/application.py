@@ -30,7 +30,7 @@ Data = Annotated[
     str | None,
     typer.Option(
         help="Folder or file of motion (.bvh, .npz), or 'embedded' for the procedural signer; "
-        "'embedded:2d' is that in two dimensions."
+        "'embedded:2d' is that in two dimensions, 'embedded:speaking' gestures to generated speech."
     ),
 ]
 RestSkeleton = Annotated[

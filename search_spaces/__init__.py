@@ -1,6 +1,6 @@
 """What may be tried, and the words that all rooms share. Knows no torch, no Ray, no motion file."""
 
 # Names of codecs and metrics of heatmaps are known wherever any name is asked for.
-from search_spaces import heatmap_families, heatmap_metrics
+from search_spaces import feature_families, heatmap_families, heatmap_metrics
 
-__all__ = ["heatmap_families", "heatmap_metrics"]
+__all__ = ["feature_families", "heatmap_families", "heatmap_metrics"]

@@ -15,6 +15,7 @@ _CLASSES: dict[str, str | type[Codec]] = {
     "kmeans": "trainables.codecs.kmeans:KMeansCodec",
     "rqvae": "trainables.codecs.rqvae:RQVAECodec",
     "eg_vqvae": "trainables.codecs.eg_vqvae:EGVQVAECodec",
+    "feature_autoencoder": "trainables.codecs.feature_autoencoder:FeatureAutoencoder",
     "temporal_rvq": "trainables.codecs.temporal_rvq:TemporalRVQCodec",
 }
 
