@@ -18,7 +18,7 @@ from cluster.searchers.rate_aware.acquisition import Acquisition, Front, Known
 from cluster.searchers.rate_aware.boxes import boxes
 from cluster.searchers.rate_aware.earlier import EarlierSweeps, EarlierTrial
 from cluster.searchers.rate_aware.encoding import Encoding, sobol
-from cluster.searchers.rate_aware.family_turns import below_floor
+from cluster.searchers.rate_aware.family_turns import in_turn
 from cluster.searchers.rate_aware.known import KnownObjective, known_values, rate_grid
 from cluster.searchers.rate_aware.maximum import maximised
 from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
@@ -284,18 +284,11 @@ class RateAwareSearcher:
             self._expected_cost(), self._settings.cost_share,
         )  # fmt: skip
         anchors = self._anchors(posterior)
-        gradients = self._settings.gradients
-        turn = below_floor(self._space, [s.config for s in self._seen])
-        if turn is not None:
-            key, value = turn
-
-            def of_turn(config: Config) -> bool:
-                return config.get(key) == value and self._allowed(config)
-
-            found = maximised(acquisition, anchors, rng, of_turn, gradients)
-            if found is not None and of_turn(found):
+        for allowed in in_turn(self._space, [s.config for s in self._seen], self._allowed):
+            found = maximised(acquisition, anchors, rng, allowed, self._settings.gradients)
+            if found is not None:
                 return found
-        return maximised(acquisition, anchors, rng, self._allowed, gradients)
+        return None
 
     def _expected_cost(self) -> Posterior | None:
         """Of the logarithm of the seconds of a whole trial."""

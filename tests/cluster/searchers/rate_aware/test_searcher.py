@@ -98,6 +98,20 @@ def test_the_start_names_every_codec_and_prefers_low_rates() -> None:
     assert mean_rate(True) < mean_rate(False) - 0.1
 
 
+def test_a_family_that_began_badly_is_not_given_up() -> None:
+    """Of `residual` the first trial is as bad as can be, and what follows would be the best."""
+    one, configs = searcher(), []
+    for number in range(20):
+        config = one.ask()
+        assert config is not None
+        configs.append(str(config["codec"]))
+        bad = config["codec"] == "residual" and configs.count("residual") <= 3
+        values = np.full(len(Rate()(config)), math.log(29.0)) if bad else measured(config)
+        one.tell(number, values.tolist())
+    for number in range(8, 20):
+        assert configs[: number + 1].count("residual") >= number // 4, configs
+
+
 def told(seed: int = 0, asks: int = 10) -> RateAwareSearcher:
     one = searcher(seed)
     for number in range(asks):
