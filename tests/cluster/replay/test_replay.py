@@ -150,6 +150,7 @@ def test_a_sweep_in_which_nothing_finished_cannot_be_replayed(tmp_path: Path) ->
         Replay(read_log(folder))
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> None:
     """The bridge: a real sweep, one trial at a time, against a replay of its own log."""
@@ -158,7 +159,7 @@ def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> No
         "rate_distortion",
         size="debug",
         settings=(
-            "codec=rqvae", "codebook_size=8,16,32", "quantizer_depth=1,2", "max_steps=27",
+            "codec=rqvae", "codebook_size=8,16,32", "quantizer_depth=1,2", "max_steps=30",
             "latent_dim=16", "hidden_dim=16", "loss.position=0", "stopping=halving",
         ),
         overrides={
