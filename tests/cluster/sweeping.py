@@ -16,7 +16,7 @@ from search_spaces.record import LOG_FILE, POINTS_TABLE
 Event = dict[str, Any]
 SMALL = (
     "--size", "debug", "--set", "codebook_size=8,64,4096", "--set", "quantizer_depth=2,3",
-    "--set", "latent_dim=16", "--set", "max_steps=12",
+    "--set", "latent_dim=16", "--set", "max_steps=12", "--set", "retain=all",
 )  # fmt: skip
 
 
