@@ -75,6 +75,7 @@ def recordings(data: MotionData, split: str) -> list[Mapping[str, np.ndarray]]:
 
 
 def test_features_are_few_and_of_whole_windows(data: MotionData, source: Resolved) -> None:
+    assert data.facts.synthetic and data.facts.name == "embedded:speaking"
     encode = MotionFeatures(source, data)
     motion = recordings(data, "val")[0]
     found = encode(motion)
