@@ -172,7 +172,7 @@ def test_files_without_a_required_part(refused: Refused, tmp_path: Path) -> None
 SETTINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # name: options, what the line says
     "unknown parameter": (("--set", "codebok_size=8"), ("codebok_size", "codebook_size")),
-    "unknown codec": (("--set", "codec=vqgan"), ("vqgan", "rqvae")),
+    "unknown codec": (("--set", "codec=vqagn"), ("vqagn", "rqvae")),
     "unknown metric": (("--set", "objectives=rate_nominal_bps,beauty"), ("beauty", "rmse")),
     "one objective": (("--set", "objectives=rmse_full_cm"), ("rmse_full_cm", "two")),
     "unknown sampler": (("--set", "sampler=luck"), ("sampler", "luck", "tpe")),

@@ -104,7 +104,7 @@ def test_an_unknown_preset_is_answered_with_the_presets(
     ("settings", "words"),
     [
         (["codebok_size=8"], ["codebok_size", "codebook_size"]),
-        (["codec=vqgan"], ["vqgan", "kmeans", "rqvae"]),
+        (["codec=vqagn"], ["vqagn", "kmeans", "rqvae"]),
         (["codec"], ["KEY=VALUE"]),
         (["codebook_size=0"], ["codebook_size", "0"]),
         (["learning_rate=fast"], ["learning_rate", "fast"]),
