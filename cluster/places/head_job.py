@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster.places.head_job")
     parser.add_argument("command", choices=("submit", "status", "logs", "follow", "stop"))
     parser.add_argument("name")
-    parser.add_argument("entrypoint", nargs="*")
+    parser.add_argument("--entrypoint", default="", help="shell command of a submission")
     parser.add_argument("--dashboard", default=DASHBOARD)
     given = parser.parse_args(argv)
     from ray.job_submission import JobSubmissionClient
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         client = JobSubmissionClient(given.dashboard)
         if given.command == "submit":
-            said = submit(client, given.name, " ".join(given.entrypoint))
+            said = submit(client, given.name, given.entrypoint)
         elif given.command == "status":
             said = state(client, given.name)
         elif given.command == "stop":

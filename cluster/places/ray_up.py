@@ -90,7 +90,7 @@ def submit(submission: Submission, folder: Path) -> str:
         "--out", submission.out,
     ]  # fmt: skip
     words = f"{shlex.join(entrypoint)} --spec {REMOTE}/{ledger.SPEC_FILE}"
-    said = _on_head(submission, folder, "submit", f"-- {shlex.quote(words)}")
+    said = _on_head(submission, folder, "submit", f"--entrypoint={shlex.quote(words)}")
     return said or "is queued"
 
 

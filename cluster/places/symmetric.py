@@ -150,7 +150,8 @@ def follow(place: Meeting, resources: list[str], wait: float) -> int:
 def new_scratch(theirs: Path | None = None) -> Iterator[Path]:
     """A folder that goes at the end, and the head's with it, which Ray makes on every node."""
     # Socket paths are limited to about 100 characters, hence /tmp.
-    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir="/tmp"))
+    prefix = f"{_SCRATCH_PREFIX}{os.environ.get('SLURM_JOB_ID', '')}-"
+    scratch = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
     try:
         yield scratch
     finally:

@@ -112,7 +112,7 @@ def test_a_sweep_outlives_its_job(slurm: SlurmOnOneMachine, tmp_path: Path) -> N
     kept = [p for p in (*out.rglob("*"), *folder.iterdir()) if p.is_file()]
     tell = [p for p in kept if any(s in p.read_bytes() for s in secrets)]
     assert tell == [folder / TOKEN_FILE]
-    assert not list(Path("/tmp").glob("rfray-*"))
+    assert not [p for job in (1, 2) for p in Path("/tmp").glob(f"rfray-{job}-*")]
 
 
 def test_a_start_that_fails_is_a_failure(slurm: SlurmOnOneMachine, tmp_path: Path) -> None:

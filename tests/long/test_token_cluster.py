@@ -120,8 +120,8 @@ def test_the_head_runs_a_submission_once(cluster: Cluster, tmp_path: Path) -> No
         return ran.stdout
 
     assert head("status") == "ratefront: NONE\n"
-    assert head("submit", "--", entrypoint) == "ratefront: is queued\n"
-    assert head("submit", "--", entrypoint) in (
+    assert head("submit", "--entrypoint", entrypoint) == "ratefront: is queued\n"
+    assert head("submit", "--entrypoint", entrypoint) in (
         "ratefront: is pending already\n", "ratefront: is running already\n",
     )  # fmt: skip
     until = time.monotonic() + 200
@@ -131,6 +131,6 @@ def test_the_head_runs_a_submission_once(cluster: Cluster, tmp_path: Path) -> No
     logs = head("logs")
     assert said == "ratefront: SUCCEEDED\n", logs
     assert "report: " in logs and cluster.token.read_text() not in logs
-    assert head("submit", "--", entrypoint) == "ratefront: is succeeded already\n"
+    assert head("submit", "--entrypoint", entrypoint) == "ratefront: is succeeded already\n"
     assert head("stop") == "ratefront: is not under way\n"
     assert len(events(out, "done")) == 2
