@@ -43,7 +43,7 @@ def test_a_point_is_set_beside_the_best_of_its_dominators() -> None:
     last = found[-1]
     assert (last.codec, last.on_front, last.dominated_by) == ("vqgan", 0, {"rqvae": 1})
     assert last.sentences[0].startswith(
-        "vqgan is nowhere on the front: its only point is dominated"
+        "VQ-GAN is nowhere on the front: its only point is dominated"
     )
 
 

@@ -77,7 +77,7 @@ def test_a_codec_that_was_not_kept(removed: Swept, refused: Refused, tmp_path: P
     (kept / TOKEN_MODELS_FILE).write_bytes(b"torn")
     refused("export", other, "--trial", trial, "-o", refused.out, words=(kept,))
     shutil.rmtree(kept)
-    words = (kept, "not kept", "ratefront trial")
+    words = (kept, "not kept", "ratefront rerun")
     refused("export", other, "--trial", trial, "-o", refused.out, words=words)
 
 

@@ -25,6 +25,7 @@ from cluster.jobs import Job
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.proposer import Proposal, Proposer
 from cluster.store import Store
+from cluster.tune_scheduler import BookedStopping
 from search_spaces.errors import BadInput
 from search_spaces.objectives import objectives
 from search_spaces.presets import load_spec
@@ -351,7 +352,8 @@ def test_r13_nothing_is_kept_by_the_score_of_a_checkpoint(monkeypatch: pytest.Mo
     asked, run = configs
     kept = run.checkpoint_config or tune.CheckpointConfig()
     assert kept.checkpoint_score_attribute is None and kept.num_to_keep is None
-    assert asked.metric is None and asked.mode is None and asked.scheduler is None
+    assert asked.metric is None and asked.mode is None
+    assert isinstance(asked.scheduler, BookedStopping)  # asks our rule, which has every objective
 
 
 def test_r14_a_conditional_space_is_warm_started() -> None:
