@@ -97,6 +97,8 @@ def column_of(objective: str, split: str, *, known: bool) -> str:
 
 
 _REGISTRY: dict[str, Metric] = {}
+LISTED = 32
+"""Metrics at most that a refusal names: Fréchet distances have a name for every encoder."""
 
 
 def register_metric(metric: Metric) -> Metric:
@@ -117,7 +119,7 @@ def find_metric(objective: str) -> tuple[Metric, str]:
     """The metric of an objective or column name, and the scope named in it ("" for the total).
 
     Raises:
-        BadInput: no metric has that name; the message lists those that exist.
+        BadInput: no metric has that name; the message lists those that exist, the first `LISTED`.
     """
     head, _, tail = objective.partition("_")
     name = tail if head in SPLITS else objective
@@ -132,9 +134,12 @@ def find_metric(objective: str) -> tuple[Metric, str]:
     known = [_example_name(m) for m in _REGISTRY.values()]
     near = get_close_matches(name, known, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
+    listed = ", ".join(known[:LISTED]) + (
+        f" and {len(known) - LISTED} more" if known[LISTED:] else ""
+    )
     raise BadInput(
-        f"no metric {objective!r}; {guess}there are {', '.join(known)} (of a part: its name in "
-        "place of full or body)"
+        f"no metric {objective!r}; {guess}there are {listed} (of a part: its name in place of full "
+        "or body)"
     )
 
 

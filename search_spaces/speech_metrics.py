@@ -8,7 +8,7 @@ both. A Fréchet distance is of the encoder that it is measured with, so its nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_spaces.errors import BadInput
 from search_spaces.objectives import Direction, Metric, Scope, register_metric
@@ -19,7 +19,24 @@ DIVERSITY_CLIPS = 40
 CLIPS_PER_DIMENSION = 10
 """Feature vectors per dimension that a Fréchet distance needs on either side."""
 
-BEAT_ALIGNMENT_GESTURE = register_metric(
+
+def _against_the_original(metric: Metric) -> Metric:
+    """Registers a metric that is read against the original's, and the error that can be searched.
+
+    The error is the absolute difference from the original's value on the same clips.
+    """
+    error = replace(
+        metric,
+        stem=f"{metric.stem}_error",
+        direction=Direction.MIN,
+        source=f"absolute difference from the original's; {metric.source}",
+        title=f"{metric.title}, error",
+    )
+    register_metric(error)
+    return register_metric(metric)
+
+
+BEAT_ALIGNMENT_GESTURE = _against_the_original(
     Metric(
         "beat_alignment_gesture", "index", Direction.REFERENCE, Scope.TOTAL,
         _PAPER + "equation 13: mean over gesture beats of exp(-d^2 / 2 sigma^2), d to the nearest "
@@ -27,7 +44,7 @@ BEAT_ALIGNMENT_GESTURE = register_metric(
         "beat alignment of gestures",
     )
 )  # fmt: skip
-BEAT_ALIGNMENT_AUDIO = register_metric(
+BEAT_ALIGNMENT_AUDIO = _against_the_original(
     Metric(
         "beat_alignment_audio", "index", Direction.REFERENCE, Scope.TOTAL,
         "EMAGE, TalkSHOW and BEAT code: mean over audio onsets of exp(-d^2 / 2 sigma^2), d to the "
@@ -35,7 +52,7 @@ BEAT_ALIGNMENT_AUDIO = register_metric(
         "beat alignment of onsets",
     )
 )  # fmt: skip
-DIVERSITY_PAIRWISE = register_metric(
+DIVERSITY_PAIRWISE = _against_the_original(
     Metric(
         "l1div_pairwise_half", "cm", Direction.REFERENCE, Scope.TOTAL,
         _PAPER + "equation 14 over clips: half the mean over pairs of the L1 distance, summed over "
@@ -43,7 +60,7 @@ DIVERSITY_PAIRWISE = register_metric(
         "L1 diversity between clips", pooling=f"over {DIVERSITY_CLIPS} clips",
     )
 )  # fmt: skip
-DIVERSITY_WITHIN = register_metric(
+DIVERSITY_WITHIN = _against_the_original(
     Metric(
         "l1div_frame_mean", "cm", Direction.REFERENCE, Scope.TOTAL,
         "BEAT and EMAGE code: mean over frames of the L1 distance to the clip's mean pose, summed "
