@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import colormaps
 from matplotlib.animation import FFMpegWriter, PillowWriter
 from matplotlib.collections import LineCollection
@@ -24,6 +23,7 @@ from analysis.deciding import Question, decide
 from analysis.figures import FAINT, INK
 from analysis.fronts import DEFAULT_RATE
 from analysis.labels import number, part_label, point_label
+from analysis.limited import keeping
 from analysis.log import Log, read_log
 from analysis.motion_shown import kept_here
 from analysis.points import points_frame
@@ -82,7 +82,7 @@ def render_clip(
     if why := kept_here(log):
         # Such a file is made to be shown elsewhere; the page stays where the sweep is.
         raise BadInput(f"{folder}: no clip is drawn. {why}")
-    rows = chosen_rows(points_frame(log), choice)
+    rows = chosen_rows(log, choice)
     shown = [_shown(log, str(row["trial"])) for row in rows]
     recording = recording_of(shown[0], clip, str(rows[0]["trial"]))
     takes = [_take(each, row, recording) for each, row in zip(shown, rows, strict=True)]
@@ -115,13 +115,17 @@ def writer_of(out: Path) -> type[PillowWriter] | type[FFMpegWriter]:
     return FFMpegWriter
 
 
-def chosen_rows(points: pd.DataFrame, choice: Choice) -> list[dict[str, Any]]:
+def chosen_rows(log: Log, choice: Choice) -> list[dict[str, Any]]:
     """Rows of the points that were asked for, in the order points, trials, rates.
+
+    What is asked for by name is drawn whatever it is; a rate is answered as `best` does, by points
+    that keep the limits of the sweep.
 
     Raises:
         BadInput: none or too many were asked for, or one is not there.
         NoAnswer: no point at or under a rate.
     """
+    points = points_frame(log)
     asked = len(choice.points) + len(choice.trials) + len(choice.rates)
     if not 1 <= asked <= MOST_POINTS:
         raise BadInput(
@@ -141,7 +145,7 @@ def chosen_rows(points: pd.DataFrame, choice: Choice) -> list[dict[str, Any]]:
             raise BadInput(f"no point {name}; see the report's table of points, or points.csv")
         rows.append({str(k): v for k, v in by_name.loc[name].items()})
     for most in choice.rates:
-        found = decide(points, Question(at=most, rate=choice.rate)).row
+        found = decide(keeping(points, log), Question(at=most, rate=choice.rate)).row
         rows.append({str(k): v for k, v in found.items()})
     return rows
 

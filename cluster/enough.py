@@ -18,6 +18,7 @@ import numpy as np
 from analysis.bd_rate import bd
 from analysis.indicators import hypervolume, nondominated
 from search_spaces.budget import HYPERVOLUME, StopWhen, curve_of, parse_stop_when
+from search_spaces.limits import Limit, keeps_all
 from search_spaces.objectives import Objective
 from search_spaces.spec import SearchSpec
 
@@ -45,7 +46,11 @@ class Enough:
     """Follows the ends of trials."""
 
     def __init__(
-        self, search: SearchSpec, goals: Sequence[Objective], reference: Mapping[str, float]
+        self,
+        search: SearchSpec,
+        goals: Sequence[Objective],
+        reference: Mapping[str, float],
+        wanted: Sequence[Limit] = (),
     ) -> None:
         """Nothing has ended yet.
 
@@ -53,17 +58,20 @@ class Enough:
             search: with the rule, its window and the least number of trials.
             goals: objectives of the sweep.
             reference: corner of hypervolume by objective.
+            wanted: limits on results, which points must keep to count.
         """
         self._rule: StopWhen | None = parse_stop_when(search.stop_when)
         self._window, self._least = search.stop_window, search.stop_after
         self._goals = tuple(goals)
         self._reference = reference
+        self._wanted = tuple(wanted)
         self._seconds: list[float] = []
         self._points: list[np.ndarray] = []
 
     def ended(self, seconds: float, rows: Sequence[Row] = ()) -> None:
         """A trial ended, after device-seconds; without rows where it was stopped or failed."""
-        table = np.array([[_number(row.get(g.column("val"))) for g in self._goals] for row in rows])
+        kept = [row for row in rows if keeps_all(row, self._wanted)]
+        table = np.array([[_number(row.get(g.column("val"))) for g in self._goals] for row in kept])
         table = table.reshape(-1, len(self._goals)) * [g.sign for g in self._goals]
         self._seconds.append(max(0.0, seconds))
         self._points.append(table)

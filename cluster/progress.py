@@ -12,6 +12,7 @@ from rich.text import Text
 
 from analysis.fronts import hypervolume, nondominated, signed_reference
 from cluster.books import Books
+from search_spaces.limits import keeps_all
 from search_spaces.objectives import Objective
 
 STATUSES = ("queued", "running", "done", "stopped", "refused", "failed")
@@ -83,8 +84,7 @@ class Progress:
             import numpy as np
 
             table = np.array(values)
-            kept = [all(w.kept(_number(r.get(w.column()))) for w in self._limits) for r in rows]
-            table[~np.array(kept)] = np.nan
+            table[[not keeps_all(row, self._limits) for row in rows]] = np.nan
             self._front = int(nondominated(table).sum())
             self._volume = hypervolume(table, self._corner).value
 

@@ -3,10 +3,11 @@
 A point is near a front while its distortion is within some percent of the lowest at or under its
 own rate, as in `best --at RATE --within 5%`. The fronts are those that pages, `best`, `export` and
 `allocate` read: the sweep's objectives, the full pose under each total rate, each part under its
-own (there the front alone); of single seeds and of means over them. Only weights go (`codec/`):
-tokens, scores and reconstructions stay. What goes is written down first, so a kill between two
-removals loses nothing else and is made up for on resume. A sweep with generators keeps every codec,
-since one that is proposed later may ask for it.
+own (there the front alone); of single seeds and of means over them. Points that break a declared
+limit count in no front but those of parts. Only weights go (`codec/`): tokens, scores and
+reconstructions stay. What goes is written down first, so a kill between two removals loses nothing
+else and is made up for on resume. A sweep with generators keeps every codec, since one that is
+proposed later may ask for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from analysis.fronts import RATES, full_pose_of
 from analysis.indicators import nondominated
 from search_spaces.budget import is_rate
 from search_spaces.families import codecs_of, generators
+from search_spaces.limits import Limit, keeps_all, limits
 from search_spaces.objectives import Objective
 from search_spaces.record import CODEC_FOLDER, TRIALS_FOLDER
 from search_spaces.spec import SweepSpec
@@ -41,29 +43,29 @@ class _Front:
 
     Attributes:
         goals: objectives.
+        wanted: limits on results; the front is of points that keep them all.
         values: (front, objectives), signed so that lower is better.
         own: trial -> (points, objectives) of it.
         seeds: (configuration, depth) -> values of its seeds.
     """
 
     goals: tuple[Objective, ...]
+    wanted: tuple[Limit, ...]
     values: np.ndarray
     own: dict[str, np.ndarray] = field(default_factory=dict)
     seeds: dict[tuple[str, int], dict[str, np.ndarray]] = field(default_factory=dict)
-
-    @property
-    def of_part(self) -> bool:
-        """Whether its rate is that of one part."""
-        return any(is_rate(g) and g.scope for g in self.goals)
+    """Objectives, then the limited metrics, that means over seeds are to keep."""
 
     def add(self, trial: str, rows: Sequence[Row]) -> None:
         found = []
         for row in rows:
             point = np.array([g.sign * _number(row.get(g.column("val"))) for g in self.goals])
             if np.isfinite(point).all():
-                found.append(point)
+                if keeps_all(row, self.wanted):
+                    found.append(point)
+                limited = [_number(row.get(limit.column())) for limit in self.wanted]
                 key = (str(row.get("config_hash", trial)), int(row.get("depth", 0)))
-                self.seeds.setdefault(key, {})[trial] = point
+                self.seeds.setdefault(key, {})[trial] = np.concatenate([point, limited])
         self.own[trial] = np.array(found).reshape(-1, len(self.goals))
         every = np.concatenate([self.values, self.own[trial]])
         self.values = every[nondominated(every)]
@@ -74,11 +76,16 @@ class _Front:
         kept = {t for t, v in self.own.items() if near_front(v, self.values, rates, within).any()}
         if all(len(found) == 1 for found in self.seeds.values()):
             return kept
-        means = np.array([np.mean(list(found.values()), axis=0) for found in self.seeds.values()])
+        every = [(np.mean(list(v.values()), axis=0), set(v)) for v in self.seeds.values()]
+        count = len(self.goals)
+        good = [(mean[:count], trials) for mean, trials in every if self._keeps(mean[count:])]
+        means = np.array([mean for mean, _ in good]).reshape(-1, count)
         close = near_front(means, means[nondominated(means)], rates, within)
-        for found, on_it in zip(self.seeds.values(), close, strict=True):
-            kept |= set(found) if on_it else set()
-        return kept
+        return kept.union(*(trials for (_, trials), near in zip(good, close, strict=True) if near))
+
+    def _keeps(self, limited: np.ndarray) -> bool:
+        pairs = zip(self.wanted, limited.tolist(), strict=True)
+        return all(limit.kept(value) for limit, value in pairs)
 
 
 def near_front(
@@ -112,6 +119,7 @@ class Retention:
         if {g.name for g in generators()} & set(codecs_of(spec.space)):
             self._retain = ALL
         self._goals = tuple(goals)
+        self._wanted = limits(spec.constraints)
         self._trials = folder / TRIALS_FOLDER
         self._record = record
         self._fronts: list[_Front] = []
@@ -146,7 +154,9 @@ class Retention:
     def _enter(self, trial: str, rows: Sequence[Row]) -> None:
         if not self._fronts and rows:
             self._fronts = [
-                _Front(goals, np.empty((0, len(goals)))) for goals in fronts_of(rows, self._goals)
+                # What `allocate` composes of parts keeps limits or not as a whole.
+                _Front(goals, () if _of_part(goals) else self._wanted, np.empty((0, len(goals))))
+                for goals in fronts_of(rows, self._goals)
             ]
         self._kept.add(trial)
         for one in self._fronts:
@@ -158,7 +168,7 @@ class Retention:
         near: set[str] = set()
         if self._retain == FRONT:
             near = near.union(
-                *(one.near(0.0 if one.of_part else self._within) for one in self._fronts)
+                *(one.near(0.0 if _of_part(one.goals) else self._within) for one in self._fronts)
             )
         for trial in sorted(self._kept - near - self._pinned):
             self._record("pruned", trial=trial)
@@ -189,6 +199,11 @@ def fronts_of(rows: Sequence[Row], goals: Sequence[Objective]) -> list[tuple[Obj
     found = [tuple(Objective(name) for name in pair) for pair in pairs]
     there = [pair for pair in found if all(o.column("val") in columns for o in pair)]
     return list(dict.fromkeys([tuple(goals), *there]))
+
+
+def _of_part(goals: Sequence[Objective]) -> bool:
+    """Whether a front's rate is that of one part."""
+    return any(is_rate(g) and g.scope for g in goals)
 
 
 def _number(value: Any) -> float:

@@ -250,7 +250,7 @@ def _run(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
     retention = Retention(spec, goals, store.folder, store.append)
-    books = Books(store, proposer, Enough(search, goals, reference), retention)
+    books = Books(store, proposer, Enough(search, goals, reference, proposer.limits), retention)
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")

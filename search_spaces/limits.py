@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
@@ -118,6 +118,18 @@ def parse_limit(text: str) -> Limit:
 def limits(texts: Iterable[str]) -> tuple[Limit, ...]:
     """Limits from their texts, in order."""
     return tuple(parse_limit(text) for text in texts)
+
+
+def keeps_all(row: Mapping[str, Any], wanted: Iterable[Limit]) -> bool:
+    """Whether an operating point keeps every limit on validation; what is missing keeps none.
+
+    >>> keeps_all({"val_rmse_full_cm": 3.0}, limits(["rmse_full_cm<=4"]))
+    True
+    >>> keeps_all({}, limits(["rmse_full_cm<=4"]))
+    False
+    """
+    found = [(limit, row.get(limit.column())) for limit in wanted]
+    return all(value is not None and limit.kept(float(value)) for limit, value in found)
 
 
 @dataclass(frozen=True)

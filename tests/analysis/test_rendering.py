@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from analysis.fronts import NoAnswer
 from analysis.points import points_frame, read_log
-from analysis.rendering import UNDER, Choice, render_clip
+from analysis.rendering import UNDER, Choice, chosen_rows, render_clip
 from search_spaces.errors import BadInput
 from tests.analysis.make_sweep import FakeSweep
 
@@ -53,6 +54,21 @@ def test_a_gif_has_every_frame_and_moves(swept: Path, tmp_path: Path) -> None:
     body = slice(0, int(0.9 * len(first)))
     assert not colour[body, :wide].any() and colour[body, wide:].any()
     assert greys(first) < 1000
+
+
+def test_a_rate_is_answered_by_what_keeps_the_limits(tmp_path: Path) -> None:
+    sweep = FakeSweep(trials=4, failures=False, clips=False)
+    sweep.write(tmp_path / "free", np.random.default_rng(8))
+    free = read_log(tmp_path / "free")
+    asked = Choice(rates=(4000.0,), rate="nominal")
+    (best,) = chosen_rows(free, asked)
+    limit = f"rmse_full_cm>={float(best['val_rmse_full_cm']) + 1e-6!r}"
+    replace(sweep, constraints=(limit,)).write(tmp_path / "bound", np.random.default_rng(8))
+    bound = read_log(tmp_path / "bound")
+    (kept,) = chosen_rows(bound, asked)
+    assert kept["val_rmse_full_cm"] > best["val_rmse_full_cm"]
+    (named,) = chosen_rows(bound, Choice(points=(str(best["point"]),)))
+    assert named["point"] == best["point"], "by name anything is drawn"
 
 
 @pytest.mark.parametrize(

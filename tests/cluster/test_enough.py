@@ -12,6 +12,7 @@ from cluster.enough import Enough, device_seconds
 from cluster.searchers.proposer import Proposal, Proposer, make_searcher
 from cluster.store import Store
 from search_spaces.errors import BadInput
+from search_spaces.limits import limits
 from search_spaces.objectives import objectives
 from search_spaces.presets import load_spec
 from search_spaces.search_spec import SearchSpec
@@ -42,6 +43,18 @@ def test_volume_is_measured_by_the_second() -> None:
     said = enough.verdict()
     assert said is not None and said.gain == pytest.approx(100 * (8000 / 2) / (88000 / 12))
     assert said.window == 2 and said.seconds == 2 and "under 55 %" in said.reason
+
+
+def test_what_breaks_a_limit_adds_nothing() -> None:
+    wanted = limits(["rmse_hands_cm<=4"])
+    search = SearchSpec.model_validate(
+        {"stop_after": 2, "stop_when": "hypervolume<5%", "stop_window": 1}
+    )
+    for hands, enough_now in ((5.0, True), (3.0, False)):
+        enough = Enough(search, GOALS, REFERENCE, wanted)
+        enough.ended(1.0, [{**row(1000, 15), "val_rmse_hands_cm": 2.0}])
+        enough.ended(1.0, [{**row(500, 5), "val_rmse_hands_cm": hands}])
+        assert (enough.verdict() is not None) == enough_now
 
 
 def test_nothing_ends_before_the_least_number_of_trials() -> None:

@@ -41,7 +41,8 @@ class Shelf:
         self.folder = folder
         self.log: list[dict[str, Any]] = []
         preset = str(run.pop("preset", "rate_distortion"))
-        self.spec: SweepSpec = load_spec(preset, overrides={"run": run})
+        limits = [f"constraints={run.pop('constraints')}"] if "constraints" in run else []
+        self.spec: SweepSpec = load_spec(preset, settings=limits, overrides={"run": run})
         self.retention = Retention(self.spec, GOALS, folder, self.record)
 
     def record(self, event: str, **fields: Any) -> None:
@@ -77,6 +78,39 @@ def test_weights_go_as_the_front_moves_and_nothing_else_does(tmp_path: Path) -> 
     assert shelf.kept == {"d", "e"}, "one prefix near the front keeps a trial"
     assert all((tmp_path / TRIALS_FOLDER / t / TOKENS_FILE).is_file() for t in "abcde")
     assert [e["trial"] for e in shelf.log if e["event"] == "pruned"] == ["b", "a", "c"]
+
+
+def test_what_breaks_a_limit_is_on_no_front(tmp_path: Path) -> None:
+    def hands(trial: str, rate: float, rmse: float, value: float, **more: Any) -> dict[str, Any]:
+        return row(trial, rate, rmse, val_rmse_hands_cm=value, **more)
+
+    shelf = Shelf(tmp_path / "single", constraints="rmse_hands_cm<=4")
+    shelf.done(hands("bad", 100, 5.0, 4.1))
+    shelf.done(row("unknown", 100, 5.0))
+    shelf.done(hands("good", 100, 9.0, 4.0))
+    shelf.done(hands("worse", 100, 9.6, 3.0))
+    assert shelf.kept == {"good"}, "within 5 % of the best that keeps it is `good` alone"
+    shelf = Shelf(tmp_path / "means", constraints="rmse_hands_cm<=4")
+    shelf.done(hands("a0", 100, 5.0, 4.5, config_hash="a"))
+    shelf.done(hands("b0", 100, 9.0, 3.0, config_hash="b"))
+    assert shelf.kept == {"b0"}
+    shelf = Shelf(tmp_path / "mean", constraints="rmse_hands_cm<=4")
+    shelf.done(
+        hands("a0", 100, 5.0, 3.9, config_hash="a"), hands("a0", 90, 5.5, 3.9, config_hash="a")
+    )
+    shelf.done(hands("a1", 100, 5.0, 4.05, config_hash="a"))
+    assert shelf.kept == {"a0", "a1"}, "a mean that keeps it keeps its seeds"
+
+
+def test_fronts_of_parts_know_no_limit(tmp_path: Path) -> None:
+    def part(trial: str, rmse: float) -> dict[str, Any]:
+        more = {"rate_nominal_body_bps": 60.0, "val_rmse_body_cm": rmse, "val_rmse_hands_cm": rmse}
+        return row(trial, 100, rmse, **more)
+
+    shelf = Shelf(tmp_path, constraints="rmse_hands_cm>=4")
+    shelf.done(part("keeps", 5.0))
+    shelf.done(part("breaks", 3.0))
+    assert shelf.kept == {"keeps", "breaks"}, "allocate may compose the body of either"
 
 
 def test_all_and_none(tmp_path: Path) -> None:
