@@ -7,10 +7,8 @@ at the end; test is scored once, at the end, into `test_` columns.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,8 +37,9 @@ from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
 from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
+from trainables.half_trained import forget, keep, kept
 from trainables.motion.dataset import MotionData
-from trainables.plain_rows import plain, unplain
+from trainables.plain_rows import plain
 from trainables.rungs import RUNGS, reported, rung_data, rung_scores, scored
 from trainables.runtime import Runtime
 from trainables.token_rates import (
@@ -50,7 +49,7 @@ from trainables.token_rates import (
     fit_token_models,
     split_sizes,
 )
-from trainables.trial_folder import sole_writer, whole
+from trainables.trial_folder import bytes_under, sole_writer, whole
 
 if TYPE_CHECKING:
     from trainables.heatmaps.motion import HeatmapMotion
@@ -135,7 +134,11 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
     family = family_of(task.config)
     curve: list[dict[str, float]] = []
     # What a process that died may have had no time to say is said again; the books count it once.
-    told = _resume(codecs, curve, runtime)
+    told: list[dict[str, Any]] = []
+    if (state := kept(runtime, STATE_NAME)) is not None:
+        for part, codec in codecs.items():
+            codec.load_training_state(state["codecs"][part])
+        curve, told = state["curve"], state["told"]
     for each in told:
         runtime.report(each if runtime.rank == 0 else {})
     spent = curve[-1]["train_seconds"] if curve else 0.0
@@ -159,7 +162,8 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
                     row |= {k: v for k, v in rung.items() if k != "rung"}
                 curve.append(row)
                 told.append({**row, **rung})
-                _keep(codecs, curve, told, runtime)
+                states = {p: c.training_state() for p, c in codecs.items()}
+                keep(runtime, STATE_NAME, {"codecs": states}, curve, told)
             # Every worker reports: a worker group waits for all of them.
             runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
@@ -172,7 +176,7 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
         curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
         rows = _score(task, codecs, data, curve)
     runtime.report({"share": 1.0, "points": rows, **end})
-    _forget(runtime)
+    forget(runtime)
     return rows
 
 
@@ -337,61 +341,8 @@ def save_artefacts(
         _save_arrays(folder / SHOWN_FILE, shown)
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
         (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
-    files = (task.folder / CODEC_FOLDER).rglob("*")
-    return sum(f.stat().st_size for f in files if f.is_file())
+    return bytes_under(task.folder / CODEC_FOLDER)
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]
-
-
-def _keep(
-    codecs: Codecs,
-    curve: list[dict[str, float]],
-    told: list[dict[str, Any]],
-    runtime: Runtime,
-) -> None:
-    """Keeps a half-trained trial, so that it can go on after its process died."""
-    folder = runtime.checkpoint_folder()
-    if folder is None:
-        return
-    import torch
-
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "codecs": {p: c.training_state() for p, c in codecs.items()},
-        "curve": json.dumps(plain(curve)),
-        "told": json.dumps([_with_points(r, plain) for r in plain(told)]),
-    }
-    part = folder / f"{STATE_NAME}.part-{os.getpid()}"
-    torch.save(state, part)
-    part.replace(folder / STATE_NAME)
-
-
-def _forget(runtime: Runtime) -> None:
-    """A finished trial needs no half-trained state."""
-    folder = runtime.checkpoint_folder()
-    if folder is not None and runtime.rank == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _resume(
-    codecs: Codecs, curve: list[dict[str, float]], runtime: Runtime
-) -> list[dict[str, Any]]:
-    """Takes up a kept state where there is one; returns what was reported before."""
-    folder = runtime.checkpoint_folder()
-    if folder is None or not (folder / STATE_NAME).is_file():
-        return []
-    import torch
-
-    state = torch.load(folder / STATE_NAME, weights_only=True)
-    for part, codec in codecs.items():
-        codec.load_training_state(state["codecs"][part])
-    curve.extend(map(unplain, json.loads(state["curve"])))
-    # A state of an earlier release has no points to say again.
-    told = map(unplain, json.loads(state.get("told", "[]")))
-    return [_with_points(row, lambda points: [*map(unplain, points)]) for row in told]
-
-
-def _with_points(row: dict[str, Any], written: Callable[[Any], Any]) -> dict[str, Any]:
-    return {**row, "rung": written(row["rung"])} if "rung" in row else row

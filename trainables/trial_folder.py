@@ -73,3 +73,8 @@ def whole(folder: Path) -> Iterator[Path]:
             made.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def bytes_under(folder: Path) -> int:
+    """Bytes of all files in a folder and below it."""
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())

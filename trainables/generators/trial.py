@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces.errors import BadInput
-from search_spaces.inputs import Resolved
 from search_spaces.objectives import JERK, Scope, find_metric
 from search_spaces.record import (
     CURVE_FILE,
@@ -34,9 +31,11 @@ from trainables.evaluate import pair_of
 from trainables.generators.conditioning import decoded, joined, load_conditioning, parted
 from trainables.generators.flow_matching import FlowMatching, TrainingMotion
 from trainables.generators.folder import generator_class, save_generator
+from trainables.half_trained import forget, keep, kept
 from trainables.metrics.clip_pair import score_clip
 from trainables.motion.dataset import MotionData
 from trainables.motion.preparation import SplitClip
+from trainables.plain_rows import plain
 from trainables.runtime import Runtime
 from trainables.token_rates import (
     Codecs,
@@ -46,7 +45,7 @@ from trainables.token_rates import (
     split_sizes,
     token_metrics,
 )
-from trainables.trial_folder import whole
+from trainables.trial_folder import bytes_under, whole
 
 if TYPE_CHECKING:
     from trainables.trial import TrialTask
@@ -92,7 +91,11 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
     make = generator_class(str(task.config["codec"]))
     generator = make(task.config, motion.motion.shape[1], task.seed)
     curve: list[dict[str, float]] = []
-    spent = _resume(generator, curve, runtime, task.input)
+    spent = 0.0
+    state = kept(runtime, STATE_NAME)
+    if state is not None and state["input"] == task.input.sha256:  # it saw the same codec
+        generator.load_training_state(state["generator"])
+        curve, spent = state["curve"], float(state["spent"])
     losses: dict[str, float] = {}
     for share in (*RUNGS, 1.0):
         if share <= generator.trained_share:
@@ -105,7 +108,8 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
             if runtime.rank == 0:
                 scores = synthesise(generator, codecs, data, encoded["val"], 1, RUNG_FRAMES)
                 curve.append({"share": share, "train_seconds": spent, **scores.row, **told})
-                _keep(generator, curve, spent, runtime, task.input)
+                half = {"generator": generator.training_state(), "spent": spent}
+                keep(runtime, STATE_NAME, {**half, "input": task.input.sha256}, curve)
             runtime.report(curve[-1] if runtime.rank == 0 else {})
         elif runtime.rank == 0:
             curve.append({"share": 1.0, "train_seconds": spent, **told})
@@ -113,8 +117,7 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
     if runtime.rank == 0:
         rows = [_scored(task, generator, codecs, data, encoded, curve)]
     runtime.report({"share": 1.0, "points": rows})
-    if runtime.rank == 0 and (folder := runtime.checkpoint_folder()) is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+    forget(runtime)
     return rows
 
 
@@ -315,53 +318,5 @@ def _saved(
         np.savez_compressed(folder / RECONSTRUCTIONS_FILE, **dict(rebuilt))  # type: ignore[arg-type]
         np.savez_compressed(folder / SHOWN_FILE, **dict(shown))  # type: ignore[arg-type]
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
-        (folder / CURVE_FILE).write_text(json.dumps(_plain(curve), indent=1) + "\n")
-    files = (task.folder / GENERATOR_FOLDER).rglob("*")
-    return sum(f.stat().st_size for f in files if f.is_file())
-
-
-def _plain(rows: list[dict[str, float]]) -> list[dict[str, float | None]]:
-    return [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
-
-
-def _keep(
-    generator: FlowMatching,
-    curve: list[dict[str, float]],
-    spent: float,
-    runtime: Runtime,
-    source: Resolved,
-) -> None:
-    """Keeps a half-trained generator, so that it can go on after its process died."""
-    folder = runtime.checkpoint_folder()
-    if folder is None:
-        return
-    import torch
-
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "generator": generator.training_state(),
-        "curve": json.dumps(_plain(curve)),
-        "spent": spent,
-        "input": source.sha256,
-    }
-    part = folder / f"{STATE_NAME}.part-{os.getpid()}"
-    torch.save(state, part)
-    part.replace(folder / STATE_NAME)
-
-
-def _resume(
-    generator: FlowMatching, curve: list[dict[str, float]], runtime: Runtime, source: Resolved
-) -> float:
-    """Takes up a kept state that saw the same codec; returns the seconds spent before."""
-    folder = runtime.checkpoint_folder()
-    if folder is None or not (folder / STATE_NAME).is_file():
-        return 0.0
-    import torch
-
-    state = torch.load(folder / STATE_NAME, weights_only=True)
-    if state["input"] != source.sha256:
-        return 0.0
-    generator.load_training_state(state["generator"])
-    kept = json.loads(state["curve"])
-    curve.extend({k: math.nan if v is None else v for k, v in row.items()} for row in kept)
-    return float(state["spent"])
+        (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
+    return bytes_under(task.folder / GENERATOR_FOLDER)

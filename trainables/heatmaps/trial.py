@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,20 +20,28 @@ from search_spaces.heatmap_families import PART
 from search_spaces.heatmap_rate import heatmap_rate
 from search_spaces.objectives import CODE_ENTROPY, PERPLEXITY, RATE_ENTROPY, UTILISATION
 from search_spaces.rate import nominal_rate
-from search_spaces.record import CODEC_FOLDER, CURVE_FILE, TOKENS_FILE, TRIAL_CLIPS_FILE
+from search_spaces.record import (
+    CODEC_FOLDER,
+    CURVE_FILE,
+    SHOWN_HEATMAPS_FILE,
+    TOKENS_FILE,
+    TRIAL_CLIPS_FILE,
+)
+from trainables.half_trained import forget, keep, kept
 from trainables.heatmaps.codec import HeatmapCodec
 from trainables.heatmaps.dataset import HeatmapData, drawn
 from trainables.heatmaps.dvae import DVAECodec
 from trainables.heatmaps.latents import q_error, q_loss
 from trainables.heatmaps.motion import HeatmapMotion, drawing
-from trainables.heatmaps.scores import floors, mean_scores, score_window
+from trainables.heatmaps.scores import known_floors, mean_scores, score_window
+from trainables.heatmaps.shown import shown_heatmaps
 from trainables.heatmaps.vqgan import VQGANCodec
 from trainables.heatmaps.windows import Window
 from trainables.metrics.codebook import codebook_use
-from trainables.plain_rows import plain, unplain
-from trainables.rungs import reported
+from trainables.plain_rows import plain
+from trainables.rungs import reported, scored
 from trainables.runtime import Runtime
-from trainables.trial_folder import whole
+from trainables.trial_folder import bytes_under, whole
 
 if TYPE_CHECKING:
     from trainables.trial import TrialTask
@@ -79,12 +85,16 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
     codec = new_codec(task, data)
     stated = codec.stated()  # weights that cannot be read are said before anything is trained
     curve: list[dict[str, float]] = []
-    told = _resume(codec, curve, runtime)
+    told: list[dict[str, Any]] = []
+    if (state := kept(runtime, STATE_NAME)) is not None:
+        codec.load_training_state(state["codec"])
+        curve, told = state["curve"], state["told"]
     for each in told:
         runtime.report(each if runtime.rank == 0 else {})
     spent = curve[-1]["train_seconds"] if curve else 0.0
     losses: dict[str, float] = {}
-    for share in (*reported(task.rungs), 1.0):
+    rungs = scored(task.rungs, codec.whole("max_steps"))
+    for share in (*reported(rungs), 1.0):
         if share <= codec.trained_share:
             continue
         began = time.perf_counter()
@@ -97,34 +107,42 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
         if share < 1.0:
             if runtime.rank == 0:
                 rung: dict[str, Any] = {}
-                if share in task.rungs:
-                    rung = {"rung": [_rung_point(task, codec, motion, data, runtime.device)]}
+                if share in rungs:
+                    rung = _rung(task, codec, motion, data, curve, runtime.device)
+                    row["rung_seconds"] = rung["rung_seconds"]
                     row |= {k: v for k, v in rung["rung"][0].items() if k.startswith("val_")}
                 told.append({**row, **rung})
-                _keep(codec, curve, told, runtime)
+                keep(runtime, STATE_NAME, {"codec": codec.training_state()}, curve, told)
             runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
     end: dict[str, Any] = {}
     if runtime.rank == 0:
         if task.rungs and len(data.windows["val"]) > RUNG_WINDOWS:
             # What rungs see of a finished trial, so that a stopping rule compares like with like.
-            point = _rung_point(task, codec, motion, data, runtime.device)
-            end = {"train_seconds": spent, "rung_seconds": 0.0, "rung": [point]}
+            end = {"train_seconds": spent}
+            end |= _rung(task, codec, motion, data, curve, runtime.device)
         rows = [{**_scored(task, codec, motion, data, curve, runtime.device), **stated}]
     runtime.report({"share": 1.0, "points": rows, **end})
-    if runtime.rank == 0 and (folder := runtime.checkpoint_folder()) is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+    forget(runtime)
     return rows
 
 
-def _rung_point(
-    task: TrialTask, codec: HeatmapCodec, motion: HeatmapMotion, data: HeatmapData, device: str
+def _rung(
+    task: TrialTask,
+    codec: HeatmapCodec,
+    motion: HeatmapMotion,
+    data: HeatmapData,
+    curve: Sequence[Mapping[str, float]],
+    device: str,
 ) -> dict[str, Any]:
-    """The operating point where a codec stands, scored on some windows of validation."""
+    """`rung`: the operating point on some windows of validation; seconds of all scoring so far."""
+    began = time.perf_counter()
     found = score_windows(codec, data, rung_windows(data.windows["val"]), device)
     rate = nominal_rate(task.config, motion.facts).total
     scores = {f"val_{name}": value for name, value in found.row.items()}
-    return {"depth": 1, "levels": 1, "rate_nominal_bps": rate, **scores}
+    before = max((row.get("rung_seconds", 0.0) for row in curve), default=0.0)
+    point = {"depth": 1, "levels": 1, "rate_nominal_bps": rate, **scores}
+    return {"rung_seconds": before + time.perf_counter() - began, "rung": [point]}
 
 
 def rung_windows(windows: Sequence[Window]) -> list[Window]:
@@ -157,7 +175,7 @@ def score_windows(
         name = f"{window.recording}@{window.start}"
         found.tokens[name] = coded.indices.cpu().numpy().astype(np.int32)
         found.clips += [_clip_row(name, m, v, window.frames) for m, v in values.items()]
-        for floor, scores in (floors(data, window, device) if with_floors else {}).items():
+        for floor, scores in (known_floors(data, window, device) if with_floors else {}).items():
             beside.setdefault(floor, []).append(scores)
     found.row = mean_scores(each)
     if found.tokens:
@@ -220,13 +238,33 @@ def _scored(
         clips += [{**ids, **clip} for clip in found.clips]
         tokens |= {f"{split}/{PART}/{name}": t for name, t in found.tokens.items()}
     curve[-1].update({k: v for k, v in row.items() if k.startswith("val_")})
+    shown = _shown(task, codec, data, clips, device)
     row.update(
         train_seconds=curve[-1]["train_seconds"],
         parameters=codec.parameters(),
-        codec_bytes=_saved(task, codec, clips, tokens, curve),
+        codec_bytes=_saved(task, codec, clips, tokens, shown, curve),
         evaluate_seconds=time.perf_counter() - began,
     )
     return row
+
+
+def _shown(
+    task: TrialTask,
+    codec: HeatmapCodec,
+    data: HeatmapData,
+    clips: list[dict[str, object]],
+    device: str,
+) -> dict[str, np.ndarray]:
+    """Windows of validation to look at; nothing where nothing is kept."""
+    if task.folder is None:
+        return {}
+    iou = names.IOU.objective()
+    scores = {
+        str(clip["recording"]): float(str(clip["value"]))
+        for clip in clips
+        if clip["split"] == "val" and clip["metric"] == iou
+    }
+    return shown_heatmaps(codec, data, data.windows["val"], scores, device)
 
 
 def _saved(
@@ -234,6 +272,7 @@ def _saved(
     codec: HeatmapCodec,
     clips: list[dict[str, object]],
     tokens: Mapping[str, np.ndarray],
+    shown: Mapping[str, np.ndarray],
     curve: list[dict[str, float]],
 ) -> int:
     """Writes a trial's folder; returns the bytes of the codec (0 where nothing is kept)."""
@@ -244,53 +283,7 @@ def _saved(
     with whole(task.folder) as folder:
         codec.save(folder / CODEC_FOLDER / PART)
         np.savez_compressed(folder / TOKENS_FILE, **dict(tokens))  # type: ignore[arg-type]
+        np.savez_compressed(folder / SHOWN_HEATMAPS_FILE, **dict(shown))  # type: ignore[arg-type]
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
         (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
-    files = (task.folder / CODEC_FOLDER).rglob("*")
-    return sum(f.stat().st_size for f in files if f.is_file())
-
-
-def _keep(
-    codec: HeatmapCodec,
-    curve: list[dict[str, float]],
-    told: list[dict[str, Any]],
-    runtime: Runtime,
-) -> None:
-    """Keeps a half-trained codec, so that it can go on after its process died."""
-    folder = runtime.checkpoint_folder()
-    if folder is None:
-        return
-    import torch
-
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "codec": codec.training_state(),
-        "curve": json.dumps(plain(curve)),
-        "told": json.dumps([{**r, "rung": plain(r.get("rung", []))} for r in plain(told)]),
-    }
-    part = folder / f"{STATE_NAME}.part-{os.getpid()}"
-    torch.save(state, part)
-    part.replace(folder / STATE_NAME)
-
-
-def _resume(
-    codec: HeatmapCodec, curve: list[dict[str, float]], runtime: Runtime
-) -> list[dict[str, Any]]:
-    """Takes up a kept state where there is one; returns what was reported before."""
-    folder = runtime.checkpoint_folder()
-    if folder is None or not (folder / STATE_NAME).is_file():
-        return []
-    import torch
-
-    state = torch.load(folder / STATE_NAME, weights_only=True, map_location=runtime.device)
-    codec.load_training_state(state["codec"])
-    curve.extend(map(unplain, json.loads(state["curve"])))
-    told = map(unplain, json.loads(state["told"]))
-    return [
-        {**row, "rung": [*map(unplain, row["rung"])]} if row["rung"] else _without_rung(row)
-        for row in told
-    ]
-
-
-def _without_rung(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in row.items() if k != "rung"}
+    return bytes_under(task.folder / CODEC_FOLDER)

@@ -26,6 +26,8 @@ class Browser:
     """One Chromium; speaks the DevTools protocol, messages that end in a zero byte."""
 
     def __init__(self, path: str, profile: Path) -> None:
+        # With 3 and 4 free, subprocess would put an end of its own there, which `ends` overwrites.
+        held = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]
         told, self._write = os.pipe()
         self._read, said = os.pipe()
 
@@ -37,10 +39,11 @@ class Browser:
 
         self._process = subprocess.Popen(
             [path, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(3, 4), preexec_fn=ends, stderr=subprocess.DEVNULL,
+            # Not `pass_fds`: matplotlib holds fonts open and closes them at a fork, 3 and 4 with them.
+            close_fds=False, preexec_fn=ends, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        os.close(told)
-        os.close(said)
+        for end in (told, said, *held):
+            os.close(end)
         self._left, self._number = b"", 0
         self.events: list[dict[str, Any]] = []
 

@@ -87,17 +87,19 @@ def test_a_folder_has_codec_tokens_rows_per_window_and_a_curve(done: Any) -> Non
     assert sum(tokens[n].size for n in tokens if n.startswith("val/")) == row["val_tokens"]
     assert row["codec_bytes"] == sum(p.stat().st_size for p in (folder / "codec").rglob("*.*"))
     curve = json.loads((folder / "curve.json").read_text())
-    assert [c["share"] for c in curve] == [0.25, 0.5, pytest.approx(2 / 3), 1.0]
+    # A rung of a trial this short falls away, as those of motion codecs do.
+    assert [c["share"] for c in curve] == [0.5, pytest.approx(2 / 3), 1.0]
     assert curve[-1]["val_iou_index"] == pytest.approx(row["val_iou_index"])
 
 
 def test_rungs_tell_of_validation_alone(done: Any) -> None:
     _, row, reports = done
-    assert [r["share"] for r in reports] == [0.25, 0.5, pytest.approx(2 / 3), 1.0]
-    for report in reports[:2]:
-        assert [p["rate_nominal_bps"] for p in report["rung"]] == [row["rate_nominal_bps"]]
-        assert "val_iou_index" in report and "val_iou_index" in report["rung"][0]
-    assert "rung" not in reports[2]
+    assert [r["share"] for r in reports] == [0.5, pytest.approx(2 / 3), 1.0]
+    report = reports[0]
+    assert [p["rate_nominal_bps"] for p in report["rung"]] == [row["rate_nominal_bps"]]
+    assert "val_iou_index" in report and "val_iou_index" in report["rung"][0]
+    assert report["rung_seconds"] > 0
+    assert "rung" not in reports[1]
     for report in reports[:-1]:
         assert not [k for k in report if "test" in k]
     assert reports[-1]["points"][0]["point"] == row["point"]
@@ -112,7 +114,7 @@ def test_a_trial_that_died_goes_on_as_if_it_had_not(codec: str, tmp_path: Path) 
     assert (tmp_path / "state").is_dir()
     again = PlainRuntime(checkpoints=tmp_path / "state")
     resumed = run_trial(task(None, codec), on, again)[0]
-    assert [r["share"] for r in again.reports] == [0.25, 0.5, pytest.approx(2 / 3), 1.0]
+    assert [r["share"] for r in again.reports] == [0.5, pytest.approx(2 / 3), 1.0]
     assert not (tmp_path / "state").exists()
     for name, value in whole.items():
         if name not in TIMED:
