@@ -39,7 +39,7 @@ class Browser:
 
         self._process = subprocess.Popen(
             [path, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-            # Not `pass_fds`: matplotlib closes the fonts that it holds at a fork, 3 and 4 with them.
+            # Not `pass_fds`: at a fork matplotlib closes fonts that it holds open, even as 3 or 4.
             close_fds=False, preexec_fn=ends, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         for end in (told, said, *held):
