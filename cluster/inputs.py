@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,13 @@ from cluster.schedulers.decisions import FollowsCurves
 from cluster.searchers.searcher import Searcher
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.families import INPUT, codecs_of, generators, is_generator
+from search_spaces.families import INPUT, awaits_codec, codecs_of, generators, is_generator
+from search_spaces.feature_families import FEATURE_AUTOENCODER
 from search_spaces.inputs import (
+    Awaited,
     CodecInput,
     Resolved,
-    codec_of,
+    awaited_of,
     codec_trial,
     folder_hash,
     matches,
@@ -30,11 +34,14 @@ from search_spaces.inputs import (
 from search_spaces.record import CODEC_FOLDER, INPUTS_FOLDER, TRIALS_FOLDER
 from search_spaces.space import Config, canonical
 from search_spaces.spec import SweepSpec
+from search_spaces.speech_families import FEATURES_INPUT, FEATURES_SEED, feature_codec
 
 if TYPE_CHECKING:
     from analysis.log import Log
 
 Configuration = Callable[[Config], Config]
+_SLOTS = ("codec", "features")
+"""Of `inputs:` in a spec."""
 SAME = {
     "unit": "another unit", "fps": "another rate", "features": "other features",
     "root": "another root", "mirrored": "other mirroring", "data_hash": "other motion",
@@ -44,40 +51,47 @@ SAME = {
 
 
 class InputsFirst:
-    """A searcher whose generators' codecs are proposed before them, each once.
+    """A searcher whose generators' codecs and encoders are proposed before them, each once.
 
     Attributes:
         implied: numbers of the proposals that the searcher behind did not make.
+        seeds: number of a proposal -> its only seed, of those that have one for all who wait.
     """
 
     def __init__(self, inner: Searcher, configuration: Configuration) -> None:
         """Asks `inner`; `configuration` completes its proposals."""
         self._inner = inner
         self._configuration = configuration
-        self._held: Config | None = None
+        self._held: deque[tuple[Config, Awaited | None]] = deque()
         self._known: set[str] = set()
         self._numbers: list[int | None] = []
         self._asked = 0
         self.implied: set[int] = set()
+        self.seeds: dict[int, int] = {}
 
     def ask(self) -> Config | None:
         """The next proposal: a codec that is asked for, or the searcher's own."""
-        proposed, self._held = self._held, None
-        if proposed is None:
+        if not self._held:
             proposed = self._inner.ask()
             if proposed is None:
                 return None
             config = self._configuration(proposed)
-            wanted = codec_of(config) if is_generator(config) and not config[INPUT] else config
-            new = canonical(wanted) not in self._known
-            self._known.add(canonical(wanted))
-            if wanted is not config and new:
-                self._held = proposed
-                self.implied.add(len(self._numbers))
-                self._numbers.append(None)
-                return wanted
-        self._numbers.append(self._asked)
-        self._asked += 1
+            for each in awaited_of(config):
+                if canonical(each.config) not in self._known:
+                    self._known.add(canonical(each.config))
+                    self._held.append((each.config, each))
+            self._known.add(canonical(config))
+            self._held.append((proposed, None))
+        proposed, awaited = self._held.popleft()
+        if awaited is None:
+            self._numbers.append(self._asked)
+            self._asked += 1
+            return proposed
+        number = len(self._numbers)
+        self.implied.add(number)
+        if awaited.seed is not None:
+            self.seeds[number] = awaited.seed
+        self._numbers.append(None)
         return proposed
 
     def tell(
@@ -114,10 +128,25 @@ def implied_codecs(spec: SweepSpec) -> int:
     """Codecs that a finite space's generators ask for beyond those that it lists."""
     if not {g.name for g in generators()} & set(codecs_of(spec.space)):
         return 0
+    return len([a for a in _implied(spec) if a.seed is None])
+
+
+def implied_encoders(spec: SweepSpec) -> int:
+    """Trials that a finite space's generators ask for with one seed, however many seeds it has."""
+    if not {g.name for g in generators()} & set(codecs_of(spec.space)):
+        return 0
+    return len([a for a in _implied(spec) if a.seed is not None])
+
+
+def _implied(spec: SweepSpec) -> list[Awaited]:
     configs = [spec.configuration(proposal) for proposal in spec.space.grid()]
-    listed = {canonical(c) for c in configs if not is_generator(c)}
-    asked = {canonical(codec_of(c)) for c in configs if is_generator(c) and not c[INPUT]}
-    return len(asked - listed)
+    known = {canonical(c) for c in configs if not is_generator(c)}
+    found = []
+    for awaited in (a for config in configs for a in awaited_of(config)):
+        if canonical(awaited.config) not in known:
+            known.add(canonical(awaited.config))
+            found.append(awaited)
+    return found
 
 
 class Inputs:
@@ -128,21 +157,31 @@ class Inputs:
         self._folder = folder
 
     def __call__(self, config: Config, seed: int) -> Resolved | None:
-        """The codec of a generator's trial, ready to be used; None for a codec's own trial.
+        """What a generator's trial is given, ready to be used; None for a codec's own trial.
 
         Raises:
             BadInput: it is not there, or no longer the one that the sweep began with.
         """
-        if not is_generator(config):
-            return None
-        trial, named = codec_trial(config, seed), str(config[INPUT])
+        codec = encoder = None
+        if awaits_codec(config):
+            codec = self._at(str(config[INPUT]), codec_trial(config, seed), "codec")
+        if (autoencoder := feature_codec(config)) is not None:
+            trial = Awaited(autoencoder, int(config[FEATURES_SEED])).trial(seed)
+            encoder = self._at(str(config[FEATURES_INPUT]), trial, "feature autoencoder")
+        if encoder is None:
+            return codec
+        beside = (encoder.place, encoder.sha256, encoder.trial)
+        return replace(codec or Resolved("", ""), features=beside)
+
+    def _at(self, named: str, trial: str, what: str) -> Resolved:
+        """What was trained elsewhere and is named by its hash, or what a trial of ours left."""
         place = self._folder / (
             Path(INPUTS_FOLDER) / named if named else Path(TRIALS_FOLDER) / trial / CODEC_FOLDER
         )
         found = folder_hash(place)
         if named and found != named:
-            raise BadInput(f"{place}: is {found} by now; put back the codec that it was")
-        return Resolved(str(place), found, trial)
+            raise BadInput(f"{place}: is {found} by now; put back the {what} that it was")
+        return Resolved(str(place), found, "" if named else trial)
 
 
 @contextlib.contextmanager
@@ -155,33 +194,41 @@ def staged(spec: SweepSpec, facts: DataFacts) -> Iterator[tuple[SweepSpec, Path 
     Raises:
         BadInput: nothing there that fits, or it was trained on other motion.
     """
-    named = spec.inputs.codec
-    if named is None:
+    named = {k: v for k in _SLOTS if (v := getattr(spec.inputs, k)) is not None}
+    if not named:
         yield spec, None
         return
     with tempfile.TemporaryDirectory(prefix="ratefront-input-") as scratch:
-        place = Path(scratch) / CODEC_FOLDER
-        found = spec.inputs.model_copy(update={"codec": stage(named, facts, place)})
-        yield spec.model_copy(update={"inputs": found}), place
+        places = {slot: Path(scratch) / slot for slot in named}
+        found = {slot: stage(named[slot], facts, places[slot], slot) for slot in named}
+        inputs = spec.inputs.model_copy(update=found)
+        yield spec.model_copy(update={"inputs": inputs}), Path(scratch)
 
 
 def take_in(spec: SweepSpec, place: Path | None, folder: Path) -> None:
-    """Copies a staged codec into the folder of a sweep, where its hash is its name."""
-    if place is not None and spec.inputs.codec is not None:
-        shutil.copytree(place, folder / INPUTS_FOLDER / spec.inputs.codec.sha256)
+    """Copies what was staged into the folder of a sweep, where its hash is its name."""
+    for slot in _SLOTS if place is not None else ():
+        if (found := getattr(spec.inputs, slot)) is not None and place is not None:
+            shutil.copytree(place / slot, folder / INPUTS_FOLDER / found.sha256)
 
 
-def stage(codec: CodecInput, facts: DataFacts, into: Path) -> CodecInput:
+def stage(codec: CodecInput, facts: DataFacts, into: Path, slot: str = "codec") -> CodecInput:
     """Copies a codec that was trained elsewhere into a new folder; returns what it is.
 
     Args:
         codec: as a spec names it.
         facts: of the data that it is to be used on.
         into: a folder that is not there yet.
+        slot: of inputs; `features` takes a feature autoencoder alone.
 
     Raises:
         BadInput: nothing there that fits, or it was trained on other motion.
     """
+    if slot == "features" and codec.sweep:
+        asked = f"codec={FEATURE_AUTOENCODER.name}"
+        codec = codec.model_copy(
+            update={"choose": " ".join({asked: 0, **dict.fromkeys(codec.choose.split())})}
+        )
     if codec.folder:
         config = _exported(Path(codec.folder), facts, into)
         trial, place = "", {"folder": str(Path(codec.folder).absolute())}
@@ -189,6 +236,11 @@ def stage(codec: CodecInput, facts: DataFacts, into: Path) -> CodecInput:
         trial, config, source = _chosen(codec, facts)
         shutil.copytree(source, into)
         place = {"sweep": str(Path(codec.sweep).absolute())}
+    if slot == "features" and config.get("codec") != FEATURE_AUTOENCODER.name:
+        raise BadInput(
+            f"inputs.features: {codec.described()} is a codec {config.get('codec')}; name one of "
+            f"codec={FEATURE_AUTOENCODER.name}"
+        )
     found = {**place, "trial": trial, "config": config, "sha256": folder_hash(into)}
     return codec.model_copy(update=found)
 

@@ -128,11 +128,15 @@ class Generator:
         name: value of the key `codec`.
         keys: its own; their names must be no codec's.
         title: for legends.
+        joint_key: the switch with which its trial trains the codec itself; "" for none.
+        second_input: key of the hash of another input beside the codec; "" for none.
     """
 
     name: str
     keys: tuple[Key, ...]
     title: str
+    joint_key: str = ""
+    second_input: str = ""
 
 
 _GENERATORS: dict[str, Generator] = {}
@@ -170,6 +174,12 @@ def is_generator(config: Mapping[str, Value]) -> bool:
     return config.get("codec") in _GENERATORS
 
 
+def awaits_codec(config: Mapping[str, Value]) -> bool:
+    """Whether a configuration is of a generator that is given a codec of another trial."""
+    generator = _GENERATORS.get(str(config.get("codec")))
+    return generator is not None and not (generator.joint_key and config[generator.joint_key])
+
+
 def family_of(config: Mapping[str, Value]) -> CodecFamily:
     """The family that a configuration names; BadInput that lists the families otherwise.
 
@@ -193,6 +203,11 @@ def _conditioned(generator: Generator, conditioning: Value | None) -> CodecFamil
     inner = [_FAMILIES[name] for name in usable_codecs if conditioning in (None, name)]
     own = (key(CONDITIONING, None, "codec whose tokens it is given",
                choices=tuple(f.name for f in inner)), _INPUT, *generator.keys)  # fmt: skip
+    if generator.second_input:
+        own = (
+            *own,
+            replace(_INPUT, parameter=Fingerprint(name=generator.second_input, choices=("",))),
+        )
     theirs: dict[str, Key] = {}
     for k in (k for family in inner for k in family.keys):
         everywhere = all(k.name in family.required for family in inner)
@@ -232,7 +247,8 @@ def complete(config: Mapping[str, Value]) -> Config:
 
 def known_keys() -> set[str]:
     """Every configuration key that some family or generator has."""
-    own = {CONDITIONING, INPUT} if _GENERATORS else set()
+    own = {CONDITIONING, INPUT, *(g.second_input for g in generators())} - {""}
+    own = own if _GENERATORS else set()
     keys = [s.keys for s in _FAMILIES.values()] + [s.keys for s in _GENERATORS.values()]
     return {"codec", *own, *(k.name for each in keys for k in each)}
 

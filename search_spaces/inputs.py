@@ -20,12 +20,14 @@ from search_spaces.errors import BadInput
 from search_spaces.families import (
     CONDITIONING,
     INPUT,
+    awaits_codec,
     conditioning_codec,
     family_of,
     is_generator,
     there_are,
 )
 from search_spaces.space import Config, Value, canonical, trial_id
+from search_spaces.speech_families import FEATURES_INPUT, FEATURES_SEED, feature_codec, is_speech
 
 HASH_DIGITS = 16
 
@@ -85,6 +87,8 @@ class InputsSpec(BaseModel):
 
     codec: CodecInput | None = None
     """Whose tokens generators are given; where left out, the sweep trains what they ask for."""
+    features: CodecInput | None = None
+    """The feature autoencoder that Fréchet distances are taken in; trained too where left out."""
 
     def laid_under(self, proposal: Config) -> Config:
         """A generator's proposal with the codec that was found for it; others as they are.
@@ -92,6 +96,9 @@ class InputsSpec(BaseModel):
         Raises:
             BadInput: the proposal asks for another codec than was named.
         """
+        features = self.features
+        if features is not None and features.sha256 and is_speech(proposal):
+            proposal = {FEATURES_INPUT: features.sha256, **proposal}
         codec = self.codec
         if codec is None or not codec.sha256 or not is_generator(proposal):
             return proposal
@@ -114,16 +121,56 @@ class Resolved:
         place: folder with a codec's folder for every part.
         sha256: of its files.
         trial: that trained it; "" where it came from elsewhere.
+        features: place, hash and trial of the autoencoder that Fréchet distances are taken in, as
+            a second input; empty where none is.
     """
 
     place: str
     sha256: str
     trial: str = ""
+    features: tuple[str, ...] = ()
+
+    @property
+    def autoencoder(self) -> Resolved | None:
+        """The second input; None where there is none."""
+        if not self.features:
+            return None
+        place, sha256, trial = self.features
+        return Resolved(place, sha256, trial)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A trial of the same sweep that another waits for.
+
+    Attributes:
+        config: its complete configuration.
+        seed: its seed where it has one of its own, whatever seed the other has; else None.
+    """
+
+    config: Config
+    seed: int | None = None
+
+    def trial(self, seed: int) -> str:
+        """Its identity, for the one that waits with this seed."""
+        return trial_id(self.config, seed if self.seed is None else self.seed)
+
+
+def awaited_of(config: Config) -> tuple[Awaited, ...]:
+    """What a configuration's trials wait for: a codec, and what Fréchet distances are taken in."""
+    found = []
+    if awaits_codec(config) and not config.get(INPUT):
+        found.append(Awaited(codec_of(config)))
+    autoencoder = feature_codec(config)
+    if autoencoder is not None and not config.get(FEATURES_INPUT):
+        # One for all seeds: distances in two encoders are not comparable.
+        found.append(Awaited(autoencoder, int(config[FEATURES_SEED])))
+    return tuple(found)
 
 
 def codec_trial(config: Config, seed: int) -> str:
     """The trial of the same sweep whose codec a generator's trial waits for; "" for any other."""
-    if not is_generator(config) or config.get(INPUT):
+    if not awaits_codec(config) or config.get(INPUT):
         return ""
     return trial_id(codec_of(config), seed)
 

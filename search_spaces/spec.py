@@ -27,6 +27,7 @@ from search_spaces.objectives import Objective, find_metric, in_unit
 from search_spaces.search_spec import SearchSpec as SearchSpec
 from search_spaces.search_spec import Section
 from search_spaces.space import Config, Parameter, Space, Value
+from search_spaces.speech_families import SPEECH_TO_CODES
 from search_spaces.stopping import check_stopping
 from search_spaces.units import UNIT_WORDS, Yardstick
 
@@ -201,6 +202,8 @@ def check_spec(spec: SweepSpec) -> None:
     systems = codecs_of(spec.space)
     if spec.inputs.codec is not None and not {g.name for g in generators()} & set(systems):
         raise BadInput("inputs.codec is for generators, and the space has none; leave it out")
+    if spec.inputs.features is not None and SPEECH_TO_CODES not in systems:
+        raise BadInput(f"inputs.features is for {SPEECH_TO_CODES}; leave it out of this space")
     # What an input fills in is known when it was found.
     if spec.inputs.codec is None or spec.inputs.codec.sha256:
         check_space(_with_inputs(spec), parts)

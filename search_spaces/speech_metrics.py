@@ -69,6 +69,52 @@ DIVERSITY_WITHIN = _against_the_original(
     )
 )  # fmt: skip
 
+ACCURACY = register_metric(
+    Metric(
+        "accuracy", "pct", Direction.MAX, Scope.TOTAL,
+        "share of tokens whose code is the one that the codec gives the real motion, from speech "
+        "alone, without given motion; mean over parts and levels",
+        "accuracy of codes", pooling="pooled over recordings",
+    )
+)  # fmt: skip
+PART_ACCURACY = register_metric(
+    Metric(
+        "code_accuracy", "pct", Direction.MAX, Scope.PARTS,
+        "share of a part's tokens whose code is right; mean over levels",
+        "accuracy of codes", pooling="pooled over recordings",
+    )
+)  # fmt: skip
+BALANCED_ACCURACY = register_metric(
+    Metric(
+        "balanced_accuracy", "pct", Direction.MAX, Scope.TOTAL,
+        "mean over codes that occur of the share of their tokens that is right; mean over parts "
+        "and levels",
+        "balanced accuracy of codes", pooling="pooled over recordings",
+    )
+)  # fmt: skip
+MADE_UTILISATION = register_metric(
+    Metric(
+        "made_utilisation", "pct", Direction.MAX, Scope.TOTAL,
+        "share of codes that are said at least once; mean over parts and levels",
+        "codes in use in what is made", pooling="pooled over recordings",
+    )
+)  # fmt: skip
+CODEC_RMSE = register_metric(
+    Metric(
+        "codec_rmse", "cm", Direction.MIN, Scope.POSE,
+        "RMSE of the real motion through the codec alone: what the codes themselves lose",
+        "RMSE of the codec",
+    )
+)  # fmt: skip
+FRECHET = register_metric(
+    Metric(
+        "fid", "squared", Direction.MIN, Scope.TOTAL,
+        "Fréchet distance in the feature autoencoder of the trial's own inputs, to be compared "
+        "within a sweep alone; fid_HASH_nN_dD_squared is the same value under its whole name",
+        "Fréchet gesture distance", pooling="over all feature vectors",
+    )
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class FeatureSpace:

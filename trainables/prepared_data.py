@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.errors import BadInput
 from search_spaces.families import family_of
 from search_spaces.spec import DataSpec
+from search_spaces.speech_families import SPEECH_TO_CODES
 
 if TYPE_CHECKING:
     from trainables.heatmaps.motion import HeatmapMotion
@@ -37,7 +38,7 @@ def prepare_data(spec: DataSpec, codecs: Sequence[str]) -> Data:
     """Data as the codecs of a sweep need them.
 
     Raises:
-        BadInput: nothing that can be read, or codecs of two media.
+        BadInput: nothing that can be read, codecs of two media, or no speech for one that needs it.
     """
     if of_heatmaps(codecs):
         from trainables.heatmaps.motion import read_motion, reading_of
@@ -45,7 +46,12 @@ def prepare_data(spec: DataSpec, codecs: Sequence[str]) -> Data:
         return read_motion(reading_of(spec))
     from trainables.motion.dataset import prepare
 
-    return prepare(spec)
+    data = prepare(spec)
+    if SPEECH_TO_CODES not in codecs:
+        return data
+    from trainables.speech.spoken_data import with_speech
+
+    return with_speech(data, spec)
 
 
 def bounds_of(data: Data) -> list[dict[str, Any]]:

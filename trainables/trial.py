@@ -32,6 +32,7 @@ from search_spaces.record import (
     point_id,
 )
 from search_spaces.space import Config, Value, config_hash, trial_id
+from search_spaces.speech_families import is_speech
 from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
@@ -118,6 +119,10 @@ def run_trial(
     """
     limit_threads(task.threads)
     with sole_writer(task.folder if runtime.rank == 0 else None):
+        if is_speech(task.config):
+            from trainables.generators.speech_trial import run_speech
+
+            return run_speech(task, cast(MotionData, data), runtime)
         if is_generator(task.config):
             from trainables.generators.trial import run_generator
 

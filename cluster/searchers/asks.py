@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from search_spaces.inputs import Resolved
+from search_spaces.limits import Limit
+from search_spaces.objectives import Objective
 from search_spaces.space import Config, config_hash
 
 
@@ -66,3 +70,19 @@ def said(proposal: Proposal) -> dict[str, Any]:
         "codec": proposal.config["codec"],
         "ask": proposal.ask,
     }
+
+
+def signed(
+    rows: Sequence[Mapping[str, Any]], objectives: Sequence[Objective | Limit]
+) -> list[list[float]]:
+    """Validation values of each point by ascending depth, all to be minimised; missing ones inf."""
+    points = []
+    for row in sorted(rows, key=lambda row: row["depth"]):
+        found = [row.get(o.column("val")) for o in objectives]
+        points.append(
+            [
+                math.inf if v is None or not math.isfinite(v) else o.sign * float(v)
+                for o, v in zip(objectives, found, strict=True)
+            ]
+        )
+    return points

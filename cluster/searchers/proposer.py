@@ -8,7 +8,6 @@ the old one.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from cluster.inputs import InputsFirst, implied_codecs
+from cluster.inputs import InputsFirst, implied_codecs, implied_encoders
 from cluster.schedulers.decisions import Decisions
 from cluster.schedulers.rule import Decision, StoppingRule
-from cluster.searchers.asks import Ask, said
+from cluster.searchers.asks import Ask, said, signed
 from cluster.searchers.asks import Proposal as Proposal
 from cluster.searchers.named import make_searcher as make_searcher
 from cluster.searchers.repeats import MOST_OF_BUDGET, Repeats
@@ -28,7 +27,7 @@ from cluster.wanted import Wanted
 from search_spaces.constraints import cautions
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
-from search_spaces.inputs import Resolved, codec_trial
+from search_spaces.inputs import Resolved, awaited_of
 from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
 from search_spaces.space import Config, trial_id
@@ -103,7 +102,8 @@ class Proposer:
         """Trials that will be run if none is refused: configurations times seeds."""
         search = self._spec.search
         if self._listed:
-            return (int(self._spec.space.size()) + implied_codecs(self._spec)) * search.seeds
+            whole = int(self._spec.space.size()) + implied_codecs(self._spec)
+            return whole * search.seeds + implied_encoders(self._spec)
         return search.trials * search.seeds
 
     def next(self) -> Proposal | None:
@@ -184,15 +184,15 @@ class Proposer:
         ready = None
         while self._queue and ready is None:
             proposal = self._queue.popleft()
-            awaited = codec_trial(proposal.config, proposal.seed)
+            awaited = [a.trial(proposal.seed) for a in awaited_of(proposal.config)]
             if proposal.trial in self.closed:
                 continue
-            if self._under_way(awaited):
+            if any(self._under_way(trial) for trial in awaited):
                 waiting.append(proposal)
                 continue
             try:
-                if awaited and awaited not in self.rows:
-                    raise BadInput(f"its codec {awaited} did not end well")
+                if missed := [trial for trial in awaited if trial not in self.rows]:
+                    raise BadInput(f"its codec {missed[0]} did not end well")
                 source = self._find_input(proposal.config, proposal.seed)
             except BadInput as error:
                 self.refused += 1
@@ -230,7 +230,7 @@ class Proposer:
             return Decision(True)  # of the front it is to be known in full
         ask = self._ask_of[trial]
         follower = self._searcher if self._spec.search.seeds == 1 else None
-        points = np.array(self._signed(rows), float)
+        points = np.array(signed(rows, self._objectives), float)
         return self.decisions.made(trial, self._number(trial), share, points, follower, ask)
 
     def _number(self, trial: str) -> int:
@@ -303,7 +303,7 @@ class Proposer:
         """Seeds of the last configuration that a crash kept out of the log."""
         known = self.closed | logged
         return [
-            Proposal(trial, ask.config, self._spec.search.seed + s, number)
+            Proposal(trial, ask.config, self._first_seed(number) + s, number)
             for number, ask in enumerate(self._asks)
             for s, trial in enumerate(ask.trials)
             if ask.accepted and trial not in known
@@ -312,8 +312,8 @@ class Proposer:
     def _take(self, proposed: Config, *, recording: bool) -> None:
         number = len(self._asks)
         config = self._spec.configuration(proposed)
-        first = self._spec.search.seed
-        seeds = range(first, first + self._spec.search.seeds)
+        first, only = self._first_seed(number), number in self._searcher.seeds
+        seeds = range(first, first + (1 if only else self._spec.search.seeds))
         trials = [trial_id(config, seed) for seed in seeds]
         self._asks.append(Ask(config, trials))
         reason = self._wanted.refusal(config)
@@ -337,6 +337,9 @@ class Proposer:
             if recording:
                 self._record("proposed", **said(proposal), warnings=warned)
 
+    def _first_seed(self, number: int) -> int:
+        return self._searcher.seeds.get(number, self._spec.search.seed)
+
     def _refuse(self, number: int, reason: str, recording: bool) -> None:
         ask = self._asks[number]
         self._idle += 1
@@ -345,7 +348,7 @@ class Proposer:
         self.refused += 0 if known else 1
         self._searcher.tell(number, None, refused=True)
         if recording:
-            proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
+            proposal = Proposal(ask.trials[0], ask.config, self._first_seed(number), number)
             self._record("refused", **said(proposal), reason=reason)
 
     def _repeat(self, number: int, recording: bool) -> None:
@@ -358,7 +361,7 @@ class Proposer:
         else:
             earlier.repeats.append(number)
         if recording:
-            proposal = Proposal(ask.trials[0], ask.config, self._spec.search.seed, number)
+            proposal = Proposal(ask.trials[0], ask.config, self._first_seed(number), number)
             self._record("repeated", **said(proposal))
 
     def _end(self, trial: str, points: list[list[float]] | None) -> None:
@@ -385,16 +388,5 @@ class Proposer:
 
         A prefix that diverged keeps its place, as infinitely bad.
         """
-        points = self._signed(rows)
+        points = signed(rows, self._objectives)
         return points if points and np.isfinite(points[-1]).all() else None
-
-    def _signed(self, rows: Sequence[Row]) -> list[list[float]]:
-        points = []
-        for row in sorted(rows, key=lambda row: row["depth"]):
-            found = [row.get(o.column("val")) for o in self._objectives]
-            signed = [
-                math.inf if v is None or not math.isfinite(v) else o.sign * float(v)
-                for o, v in zip(self._objectives, found, strict=True)
-            ]
-            points.append(signed)
-        return points

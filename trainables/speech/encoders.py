@@ -77,6 +77,17 @@ class AudioEncoder:
             pieces.append(at_frames(hidden, len(hidden) / seconds, wanted, fps))
         return _exactly(np.concatenate(pieces), frames)
 
+    def hidden(self, waves: Any) -> Any:
+        """(batch, steps, dimensions) torch tensor of waveforms (batch, samples) of one length.
+
+        It has a gradient where the model's weights have one; each waveform goes in with mean 0 and
+        deviation 1 where the model wants that.
+        """
+        if getattr(self._prepare, "do_normalize", False):
+            centred = waves - waves.mean(dim=1, keepdim=True)
+            waves = centred / (centred.var(dim=1, keepdim=True, correction=0) + 1e-7).sqrt()
+        return self.model(waves).last_hidden_state
+
 
 class TextEncoder:
     """A model from words to features, such as BERT or CLIP's text encoder.
@@ -130,17 +141,28 @@ class TextEncoder:
         """Number of a word -> (dimensions,)."""
         import torch
 
+        with torch.no_grad():
+            found = self.vectors(texts).cpu().numpy()
+        return dict(enumerate(found))
+
+    def vectors(self, texts: list[str]) -> Any:
+        """(words, dimensions) torch tensor of words that stand beside each other.
+
+        It has a gradient where the model's weights have one. Words behind the model's longest text
+        have zeros.
+        """
+        import torch
+
         limit = int(getattr(self.model.config, "max_position_embeddings", 512))
         given = self._split(
             texts, is_split_into_words=True, return_tensors="pt", truncation=True, max_length=limit
         )
-        with torch.no_grad():
-            hidden = self.model(**given).last_hidden_state[0].cpu().numpy()
-        pieces: dict[int, list[np.ndarray]] = {}
-        for row, word in zip(hidden, given.word_ids(0), strict=True):
-            if word is not None:
-                pieces.setdefault(int(word), []).append(row)
-        return {i: np.mean(rows, axis=0) for i, rows in pieces.items()}
+        numbers = [-1 if word is None else int(word) for word in given.word_ids(0)]
+        hidden = self.model(**given.to(self.model.device)).last_hidden_state[0]
+        at = torch.tensor(numbers, device=hidden.device)
+        kept, at = hidden[at >= 0], at[at >= 0]
+        sums = hidden.new_zeros(len(texts), hidden.shape[1]).index_add(0, at, kept)
+        return sums / torch.bincount(at, minlength=len(texts)).clamp(min=1)[:, None]
 
 
 def _library() -> Any:

@@ -10,47 +10,22 @@ import pytest
 
 from search_spaces.errors import BadInput, Refused
 from search_spaces.pretrained import weights_missing
+from tests.trainables.speech.tiny_encoders import PIECES, tiny_bert, tiny_wav2vec2
 from trainables.speech.encoders import AudioEncoder, TextEncoder
 from trainables.speech.speech import Speech, Word
 
 transformers = pytest.importorskip("transformers")
 WORDS = [Word("so", 0.0, 0.4), Word("somewhat", 0.4, 1.0), Word("so", 1.2, 1.5)]
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "so", "some", "##what"]
 
 
 @pytest.fixture(scope="module")
 def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wav2vec2")
-    config = transformers.Wav2Vec2Config(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        conv_dim=(8, 8), conv_stride=(16, 20), conv_kernel=(16, 20), num_conv_pos_embeddings=4,
-        num_conv_pos_embedding_groups=2, num_feat_extract_layers=2,
-    )  # fmt: skip
-    transformers.Wav2Vec2Model(config).save_pretrained(folder)
-    transformers.Wav2Vec2FeatureExtractor(sampling_rate=16_000).save_pretrained(folder)
-    return folder
+    return tiny_wav2vec2(tmp_path_factory.mktemp("wav2vec2"))
 
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    folder = tmp_path_factory.mktemp("bert")
-    vocabulary = {piece: i for i, piece in enumerate(PIECES)}
-    split = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    split.pre_tokenizer = pre_tokenizers.Whitespace()
-    split.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=split, unk_token="[UNK]", pad_token="[PAD]"
-    ).save_pretrained(folder)
-    config = transformers.BertConfig(
-        vocab_size=len(PIECES), hidden_size=12, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=80,
-    )  # fmt: skip
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+    return tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 def test_audio_features_stand_at_the_frames_of_the_clip(wav2vec2: Path) -> None:
