@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,24 @@ from analysis.deciding import Question, decide
 from analysis.fronts import DEFAULT_RATE, RATES
 from analysis.labels import number, objective_label, point_label, quantity
 from analysis.limited import keeping
-from analysis.log import read_log
+from analysis.log import Log, read_log
+from analysis.media import asked_rate, of_heatmaps
 from analysis.points import configuration_columns, points_frame
 from analysis.rates import header_share
+from search_spaces.heatmap_metrics import FLICKER, IOU, KEYPOINT, SSIM_FG
 from search_spaces.objectives import Objective, Scope, find_metric
 from search_spaces.record import (
     CODEC_FOLDER,
+    DRAWING_FILE,
     TOKEN_MODELS_FILE,
     TOKENS_FILE,
     TRIALS_FOLDER,
 )
+
+HEATMAP_SCORES = tuple(m.column("val") for m in (IOU, SSIM_FG, KEYPOINT, FLICKER))
+FLOOR_WORDS = (
+    ("black", "all_zero"), ("first frame", "repeat_frame"), ("noise ceiling", "noise_ceiling"),
+)  # fmt: skip
 
 
 def describe_best(folder: Path | str, rate: float, which: str = DEFAULT_RATE) -> str:
@@ -52,6 +61,7 @@ def describe_answer(folder: Path | str, question: Question) -> str:
     """
     question.check()
     log = read_log(folder)
+    question = replace(question, rate=asked_rate(log, question.rate))
     answer = decide(keeping(points_frame(log), log), question)
     row = answer.row
     place = log.folder / TRIALS_FOLDER / str(row["trial"]) / CODEC_FOLDER
@@ -60,12 +70,13 @@ def describe_answer(folder: Path | str, question: Question) -> str:
         f"{point_label(row.to_dict())} (point {row['point']}, seed {row['seed']})",
         f"  is           the {answer.why}",
         f"  rate         {_rates(row)}",
-        f"  validation   {_scores(row)}{seeds}",
+        f"  validation   {_scores(row, log)}{seeds}",
+        *([f"  needs none   {_floors(row)}"] if of_heatmaps(log) else []),
         f"  config       {_configuration(row)}",
         f"  codec        {place if place.is_dir() else f'{place} (not there)'}, "
         f"decode {row['depth']} of {row['levels']} levels",
     ]
-    if (place / TOKEN_MODELS_FILE).is_file():
+    if (place / TOKEN_MODELS_FILE).is_file() or any(place.glob(f"*/{DRAWING_FILE}")):
         lines.append(f"  to take it   {_export(log.folder, row)}")
     elif not place.is_dir() and (place.parent / TOKENS_FILE).is_file():
         lines.append(f"  not kept     {rerun_command(log.folder, str(row['trial']))}")
@@ -97,14 +108,28 @@ def _rates(row: pd.Series) -> str:
     return ", ".join(said)
 
 
-def _scores(row: pd.Series) -> str:
+def _scores(row: pd.Series, log: Log) -> str:
     found = []
+    if of_heatmaps(log):
+        columns = [c for c in HEATMAP_SCORES if c in row.index and not pd.isna(row[c])]
+        return ", ".join(f"{objective_label(c)} {quantity(float(row[c]), c)}" for c in columns)
     for column in row.index:
         if not str(column).startswith("val_rmse_") or str(column).endswith("_se"):
             continue
         if find_metric(str(column))[0].scope is Scope.POSE:
             found.append(f"{objective_label(column)} {quantity(float(row[column]), column)}")
     return ", ".join(found)
+
+
+def _floors(row: pd.Series) -> str:
+    """What no codec at all scores, beside the scores of one."""
+    said = []
+    for words, floor in FLOOR_WORDS:
+        names = [(c, c.replace("val_", f"val_floor_{floor}_", 1)) for c in HEATMAP_SCORES]
+        there = [(c, f) for c, f in names if f in row.index and not pd.isna(row[f])]
+        found = (f"{objective_label(c)} {quantity(float(row[f]), c)}" for c, f in there)
+        said += [f"{words}: {', '.join(found)}"] if there else []
+    return "; ".join(said)
 
 
 def _configuration(row: pd.Series) -> str:

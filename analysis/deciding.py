@@ -18,6 +18,7 @@ from analysis.knee import knee
 from analysis.labels import objective_label, point_label, quantity, unit_label
 from analysis.statistics import is_rate
 from search_spaces.errors import BadInput
+from search_spaces.heatmap_metrics import IOU
 from search_spaces.objectives import RMSE, Direction, Objective, find_metric, metrics
 
 _QUANTITY = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s]\S*)?\s*")
@@ -34,7 +35,8 @@ class Question:
         within: how much worse than the lowest distortion, as typed (`2%`); the lowest rate is
             wanted. With `at`, than the lowest at or under that rate.
         rate: a key of `RATES`.
-        objective: the distortion; RMSE of the full pose where left out.
+        objective: the distortion, or a score of which more is better; RMSE of the full pose (of
+            heatmaps, foreground IoU) where left out.
     """
 
     at: float | None = None
@@ -87,28 +89,33 @@ def decide(points: pd.DataFrame, question: Question) -> Answer:
     if question.within is not None:
         return _within(points, question.rate, objective, _percent(question.within), question.at)
     row = best_at(points, float(question.at or 0.0), question.rate, objective.name)
-    return Answer(row, f"lowest {in_words(objective)} at or under "
+    return Answer(row, f"{extreme(objective)} {in_words(objective)} at or under "
                        f"{question.at:g} bits/s ({question.rate})")  # fmt: skip
 
 
 def distortion_of(points: pd.DataFrame, name: str | None = None) -> Objective:
-    """A distortion of points by name, in the data's own unit; full-pose RMSE where left out.
+    """What points are judged by: by name, in the data's own unit; full-pose RMSE where left out.
+
+    Scores of which more is better serve too; of heatmaps, which have no pose, it is foreground IoU
+    where left out.
 
     Raises:
-        BadInput: there is no such metric, it is a rate or not minimised, or the points lack it.
+        BadInput: there is no such metric, it is a rate or has no better or worse, or the points
+            lack it.
     """
     columns = [str(c) for c in points.columns]
     if name is None:
         stem = RMSE.column("val", "full").removesuffix(RMSE.unit)
         found = [c for c in columns if c.startswith(stem) and not c.endswith("_se")]
+        found += [IOU.objective()] if IOU.column("val") in columns else []
         name = found[0].removeprefix("val_") if found else RMSE.objective("full")
     objective = Objective(name)
-    if is_rate(name) or objective.metric.direction is not Direction.MIN:
+    if is_rate(name) or objective.metric.direction not in (Direction.MIN, Direction.MAX):
         others = [m.objective("full" if m.stem in ("rmse", "mpjpe") else "") for m in metrics()
                   if m.direction is Direction.MIN and m.unit != "bps"]  # fmt: skip
         raise BadInput(f"{name} is no distortion; there are {', '.join(others)}")
     if objective.column("val") not in columns and len(points):
-        there = [c.removeprefix("val_") for c in columns if _minimised(c)]
+        there = [c.removeprefix("val_") for c in columns if _judges(c)]
         raise BadInput(f"the points have no {name}; they have {', '.join(there)}")
     return objective
 
@@ -123,31 +130,40 @@ def in_words(objective: Objective) -> str:
     return label if label[1:2].isupper() else label[0].lower() + label[1:]
 
 
-def _minimised(column: str) -> bool:
+def extreme(objective: Objective) -> str:
+    """Which end of an objective's values is the good one: `lowest` or `highest`."""
+    return "lowest" if objective.sign > 0 else "highest"
+
+
+def _bounded(objective: Objective) -> str:
+    return "at or under" if objective.sign > 0 else "at or above"
+
+
+def _judges(column: str) -> bool:
     if not column.startswith("val_") or column.endswith("_se"):
         return False
     try:
         metric = find_metric(column)[0]
     except BadInput:
         return False
-    return metric.direction is Direction.MIN and metric.unit != "bps"
+    return metric.direction in (Direction.MIN, Direction.MAX) and metric.unit != "bps"
 
 
 def _under(points: pd.DataFrame, which: str, objective: Objective, limit: float) -> Answer:
     rows, values = judged(points, which, objective)
-    good = np.isfinite(values).all(axis=1) & (values[:, 1] <= limit)
-    said = quantity(limit, objective.name)
+    good = np.isfinite(values).all(axis=1) & (values[:, 1] <= objective.sign * limit)
+    said = f"{_bounded(objective)} {quantity(limit, objective.name)}"
     if not good.any():
         nearest = rows.iloc[int(np.nanargmin(np.where(np.isfinite(values).all(axis=1),
                                                       values[:, 1], np.nan)))]  # fmt: skip
         value = float(nearest[objective.column("val")])
         raise NoAnswer(
-            f"no operating point has {in_words(objective)} at or under {said}; the "
+            f"no operating point has {in_words(objective)} {said}; the "
             f"nearest is {nearest['point']} ({nearest['codec']}) at "
-            f"{quantity(math.ceil(value * 1000) / 1000, objective.name)}",
+            f"{quantity(_outward(value, objective), objective.name)}",
             nearest,
         )
-    why = f"lowest {which} rate with {in_words(objective)} at or under {said}"
+    why = f"lowest {which} rate with {in_words(objective)} {said}"
     return Answer(rows.iloc[_first(values, good)], why)
 
 
@@ -162,10 +178,10 @@ def _within(
         allowed &= values[:, 0] <= most
         where = f" at or under {most:g} bits/s"
     least = float(values[allowed, 1].min())
-    good = allowed & (values[:, 1] <= least * (1 + percent / 100))
+    good = allowed & (values[:, 1] <= least + abs(least) * percent / 100)
     why = (
-        f"lowest {which} rate within {percent:g} % of the lowest "
-        f"{in_words(objective)}{where} ({quantity(least, objective.name)})"
+        f"lowest {which} rate within {percent:g} % of the {extreme(objective)} "
+        f"{in_words(objective)}{where} ({quantity(objective.sign * least, objective.name)})"
     )
     return Answer(rows.iloc[_first(values, good)], why)
 
@@ -185,6 +201,11 @@ def _knee(points: pd.DataFrame, which: str, objective: Objective) -> Answer:
         f"{100 * found.depth:.0f} % below the line between its ends"
     )
     return Answer(rows.iloc[found.index], why)
+
+
+def _outward(value: float, objective: Objective) -> float:
+    """A value in three digits, rounded so that asking for it finds the point."""
+    return objective.sign * math.ceil(objective.sign * value * 1000) / 1000
 
 
 def _first(values: np.ndarray, good: np.ndarray) -> int:

@@ -64,7 +64,8 @@ def quantity(value: float, objective: str) -> str:
     ('1,234 bits/s', '2.35 cm')
     """
     unit = unit_label(objective)
-    return f"{number(value)} %" if unit == "%" else f"{number(value)} {unit}"
+    # SSIM and IoU are of no unit, and nobody says "an IoU of 0.6 index"
+    return number(value) if unit == "index" else f"{number(value)} {unit}"
 
 
 def number(value: float) -> str:

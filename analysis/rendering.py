@@ -21,10 +21,11 @@ from matplotlib.figure import Figure
 
 from analysis.deciding import Question, decide
 from analysis.figures import FAINT, INK
-from analysis.fronts import DEFAULT_RATE
+from analysis.heatmap_rendering import render_windows
 from analysis.labels import number, part_label, point_label
 from analysis.limited import keeping
 from analysis.log import Log, read_log
+from analysis.media import asked_rate, of_heatmaps
 from analysis.motion_shown import kept_here
 from analysis.points import points_frame
 from analysis.shown_clips import ShownClips, read_shown
@@ -50,14 +51,15 @@ class Choice:
         trials: by name, each at its full depth, or at `depth`.
         rates: bits/s; of each the best point at or under it.
         depth: levels decoded of `trials`.
-        rate: which rate is meant; a key of `analysis.fronts.RATES`.
+        rate: which rate is meant; a key of `analysis.fronts.RATES`, or "" for that of files (of
+            heatmaps, the nominal one).
     """
 
     points: Sequence[str] = ()
     trials: Sequence[str] = ()
     rates: Sequence[float] = ()
     depth: int | None = None
-    rate: str = DEFAULT_RATE
+    rate: str = ""
 
 
 def render_clip(
@@ -83,6 +85,10 @@ def render_clip(
         # Such a file is made to be shown elsewhere; the page stays where the sweep is.
         raise BadInput(f"{folder}: no clip is drawn. {why}")
     rows = chosen_rows(log, choice)
+    if of_heatmaps(log):
+        if overlay:
+            raise BadInput("--overlay: heatmaps stand side by side; leave it out")
+        return render_windows(log, rows, clip, out, writer_of(out))
     shown = [_shown(log, str(row["trial"])) for row in rows]
     recording = recording_of(shown[0], clip, str(rows[0]["trial"]))
     takes = [_take(each, row, recording) for each, row in zip(shown, rows, strict=True)]
@@ -145,7 +151,9 @@ def chosen_rows(log: Log, choice: Choice) -> list[dict[str, Any]]:
             raise BadInput(f"no point {name}; see the report's table of points, or points.csv")
         rows.append({str(k): v for k, v in by_name.loc[name].items()})
     for most in choice.rates:
-        found = decide(keeping(points, log), Question(at=most, rate=choice.rate)).row
+        found = decide(
+            keeping(points, log), Question(at=most, rate=asked_rate(log, choice.rate))
+        ).row
         rows.append({str(k): v for k, v in found.items()})
     return rows
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.deciding import extreme
 from analysis.fronts import RATES, judged
 from analysis.indicators import nondominated
 from analysis.labels import objective_label, point_label
@@ -134,7 +135,7 @@ def front_table(
     caption = (
         f"{name}: "
         + (f"the front of {rate.lower()} and {lowest}" if rows == "front" else
-           f"each codec's lowest {lowest} at or under a {rate.lower()}")
+           f"each codec's {extreme(distortion)} {lowest} at or under a {rate.lower()}")
         + f", scores on {words}, {source}."
         + (" † Fewer than three seeds." if few else "")
     )  # fmt: skip

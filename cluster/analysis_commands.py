@@ -44,10 +44,10 @@ def best(
     rate: Annotated[
         str,
         typer.Option(
-            help="Which rate: stream (bytes of files), nominal (closed form), model (the coder's "
-            "tables) or entropy."
+            help="Which rate: stream (bytes of files; the default), nominal (closed form; that of "
+            "heatmaps), model (the coder's tables) or entropy."
         ),
-    ] = "stream",
+    ] = "",
     objective: Distortion = None,
 ) -> None:
     """The operating point to take for a rate, for a distortion, or at the knee, by validation.

@@ -32,6 +32,7 @@ from search_spaces.units import UNIT_WORDS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cluster.heatmap_evaluation import OtherHeatmaps
     from trainables.bitstream.token_model import TokenModel
     from trainables.codecs.codec import Codec
     from trainables.exported.evaluation import OtherMotion
@@ -80,6 +81,13 @@ def evaluate(
         find_metric(name)
     if points not in ("front", "all"):
         raise BadInput(f"--points {points}: must be front or all")
+    if _of_heatmaps(folder):
+        from cluster.heatmap_evaluation import print_heatmap_scores, score_heatmap_codecs
+
+        seen, rows, clips = score_heatmap_codecs(folder, data, metrics, points, console, bones)
+        place = _written(folder, seen, rows, clips, metrics)
+        print_heatmap_scores(rows, seen, place, console)
+        return place
     from trainables.exported.evaluation import other_motion, score
 
     sweep = (folder / LOG_FILE).is_file()
@@ -93,8 +101,7 @@ def evaluate(
             )
     for said in motion.notes:
         console.print(f"  note: {said}", highlight=False, style="dim", soft_wrap=True)
-    rows: list[dict[str, Any]] = []
-    clips: list[dict[str, Any]] = []
+    rows, clips = [], []
     for target in targets:
         for row, scored in score(motion, target.codecs, target.models, sorted(target.keys)):
             known = target.keys[row["depth"]]
@@ -106,6 +113,17 @@ def evaluate(
     place = _written(folder, motion, rows, clips, metrics)
     _print(rows, motion, place, console)
     return place
+
+
+def _of_heatmaps(folder: Path) -> bool:
+    """Whether a sweep's codecs, or an exported one, are of heatmaps."""
+    from analysis.log import read_log
+    from analysis.media import of_heatmaps
+    from trainables.exported.heatmap_folder import is_heatmap_codec
+
+    if (folder / LOG_FILE).is_file():
+        return of_heatmaps(read_log(folder))
+    return is_heatmap_codec(folder)
 
 
 def _of_sweep(folder: Path, points: str, console: Console) -> tuple[Preparation, Iterator[Target]]:
@@ -186,7 +204,7 @@ def _kept(row: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:
 
 def _written(
     folder: Path,
-    motion: OtherMotion,
+    motion: OtherMotion | OtherHeatmaps,
     rows: list[dict[str, Any]],
     clips: list[dict[str, Any]],
     metrics: tuple[str, ...],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from analysis.best import rerun_command
+from analysis.media import asked_rate, of_heatmaps
 from cluster.composed import (
     ComposedPoint,
     composed_point,
@@ -87,6 +88,12 @@ def export(folder: Path, out: Path, choice: Choice, root: str, console: Console)
         raise BadInput(f"{out} exists and is not empty; give -o a new folder")
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
+    if of_heatmaps(log):
+        from cluster.heatmap_codecs import export_heatmaps
+
+        if choice.composed:
+            raise BadInput(f"{folder}: heatmaps are one part, so nothing of them is composed")
+        return export_heatmaps(log, chosen_point(log, choice), out, console)
     composed = _composed(log, choice) if choice.composed else None
     prepared = load_prepared(log.folder / PREPARATION_FOLDER)
     names = prepared.preparation.part_names
@@ -131,7 +138,8 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
         NoAnswer: every point costs more.
         BadInput: no such trial or depth; the message names those that exist.
     """
-    from analysis.fronts import DEFAULT_RATE, best_at
+    from analysis.deciding import distortion_of
+    from analysis.fronts import best_at
     from analysis.limited import keeping
     from analysis.points import points_frame
 
@@ -154,7 +162,9 @@ def chosen_point(log: Log, choice: Choice) -> dict[str, Any]:
             "export needs --at BITS_PER_SECOND or --trial ID; 'best' shows what is there"
         )
     else:
-        best = best_at(keeping(frame, log), choice.at, choice.rate or DEFAULT_RATE)
+        objective = distortion_of(frame).name if len(frame) else ""
+        rate = asked_rate(log, choice.rate)
+        best = best_at(keeping(frame, log), choice.at, rate, objective)
         identity = str(best["point"])
     row = frame[frame["point"] == identity].iloc[0].to_dict()
     return {str(k): v for k, v in row.items() if not (isinstance(v, float) and math.isnan(v))}

@@ -32,8 +32,12 @@ def render(
         str, typer.Option(help="best, median or worst of the first point, or a recording's name.")
     ] = "median",
     rate: Annotated[
-        str, typer.Option(help="Which rate --at means: stream, nominal, model or entropy.")
-    ] = "stream",
+        str,
+        typer.Option(
+            help="Which rate --at means: stream (the default; nominal of heatmaps), nominal, model "
+            "or entropy."
+        ),
+    ] = "",
     overlay: Annotated[
         bool, typer.Option("--overlay", help="The original in grey under each codec, not beside.")
     ] = False,

@@ -42,8 +42,8 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
         BadInput: no such finished trial, its codec is there, what its numbers depend on changed,
             or other numbers came out than were recorded.
     """
-    from trainables.motion.dataset import prepare
     from trainables.plugins import load_plugins
+    from trainables.prepared_data import prepare_data
     from trainables.runtime import PlainRuntime
     from trainables.trial import TrialTask, run_trial
 
@@ -56,7 +56,7 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
             raise BadInput(f"{place.parent}: its weights are there; nothing is to be run again")
         spec = parse_spec(log.sweep["spec"], str(folder))
         load_plugins(spec.plugins)
-        data = prepare(spec.data)
+        data = prepare_data(spec.data, [str(proposed["config"]["codec"])])
         if changed := changes(log, data.facts):
             raise BadInput(f"{folder}: {'; '.join(changed)}; rerun needs what the sweep began with")
         again = folder / AGAIN / trial

@@ -52,19 +52,25 @@ def encode(
         bones: whose bones SMPL-X rotations are put on.
     """
     from trainables.exported.codec_folder import load_exported
+    from trainables.exported.heatmap_folder import is_heatmap_codec
     from trainables.exported.token_lines import token_line
     from trainables.exported.transcode import encode_clip
     from trainables.motion.readers import find_recordings, read_clip
 
     if tokens not in ("", "jsonl"):
         raise BadInput(f"--tokens {tokens}: only jsonl is known")
+    if is_heatmap_codec(codec_folder):
+        from cluster.heatmap_codecs import encode_heatmaps
+
+        encode_heatmaps(codec_folder, source, out, console, bones)
+        return
     codec = load_exported(codec_folder)
-    tasks = _tasks(source, out, find_recordings(source), STREAM_SUFFIX, single=bool(tokens))
+    tasks = needed_tasks(source, out, find_recordings(source), STREAM_SUFFIX, single=bool(tokens))
     if tokens and out.is_dir():
         raise BadInput(f"{out}: is a folder, and tokens are one file; name it *{TOKENS_SUFFIX}")
     lines = []
     size, seconds, averaged = 0, 0.0, 0
-    for task in _progress(tasks, console):
+    for task in progress(tasks, console):
         clip = read_clip(
             task.source,
             task.name,
@@ -78,10 +84,10 @@ def encode(
             lines.append(json.dumps(token_line(codec, recording, task.name)))
             continue
         data = recording.pack(codec)
-        _write(task.target, data)
+        write_whole(task.target, data)
         size, seconds = size + len(data), seconds + recording.header.seconds
     if tokens:
-        _write(out, "".join(f"{line}\n" for line in lines).encode())
+        write_whole(out, "".join(f"{line}\n" for line in lines).encode())
         said = f"{len(tasks)} recording(s) as tokens: {out}"
     else:
         said = (
@@ -114,6 +120,7 @@ def decode(
     from trainables.bitstream.container import ContainerReader
     from trainables.bitstream.recording import unpack
     from trainables.exported.codec_folder import load_exported
+    from trainables.exported.heatmap_folder import is_heatmap_codec
     from trainables.exported.transcode import (
         CodedRecording,
         check_fits,
@@ -122,15 +129,20 @@ def decode(
         write_motion,
     )
 
+    if is_heatmap_codec(codec_folder):
+        from cluster.heatmap_codecs import decode_heatmaps
+
+        decode_heatmaps(codec_folder, source, out, max_seconds, console)
+        return
     codec = load_exported(codec_folder)
     suffix = motion_suffix(codec)
     if source.suffix.lower() == TOKENS_SUFFIX:
         written = _decode_lines(codec, source, out, suffix, max_seconds, console)
         console.print(f"{written} recording(s): {out}", highlight=False, soft_wrap=True)
         return
-    tasks = _tasks(source, out, streams(source), suffix)
+    tasks = needed_tasks(source, out, streams(source), suffix)
     check_suffix(codec, tasks[0].target)
-    for task in _progress(tasks, console):
+    for task in progress(tasks, console):
         with task.source.open("rb") as file:
             reader = ContainerReader(file, str(task.source), max_seconds)
             with _named(task.source):
@@ -165,7 +177,7 @@ def _decode_lines(
         for (name, _), target in zip(recordings, targets, strict=True):
             if not target.resolve().is_relative_to(out.resolve()):
                 raise BadInput(f"{source}: recording {name!r} would be written outside {out}")
-    for target, (_, recording) in _progress(list(zip(targets, recordings, strict=True)), console):
+    for target, (_, recording) in progress(list(zip(targets, recordings, strict=True)), console):
         _made(target.parent)
         write_motion(codec, recording, target)
     return len(recordings)
@@ -192,7 +204,7 @@ def streams(source: Path) -> list[Path]:
     return [source]
 
 
-def _tasks(
+def needed_tasks(
     source: Path, out: Path, files: Sequence[Path], suffix: str, *, single: bool = False
 ) -> list[Task]:
     """What is made of what; the tree of a folder is kept."""
@@ -228,7 +240,8 @@ def _named(file: Path) -> Iterator[None]:
         raise BadInput(f"{file}: {error}") from None
 
 
-def _progress(tasks: Sequence[Any], console: Console) -> Iterator[Any]:
+def progress(tasks: Sequence[Any], console: Console) -> Iterator[Any]:
+    """Tasks one after another, with a bar where somebody watches and there are several."""
     yield from track(tasks, "", console=console, disable=len(tasks) < 2 or not console.is_terminal)
 
 
@@ -239,7 +252,7 @@ def _made(folder: Path) -> None:
         raise BadInput(f"{folder}: cannot be made ({error.strerror}); give -o another") from None
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """A file that is there whole or not at all."""
     _made(path.parent)
     part = path.with_name(f"{path.name}.part")

@@ -61,6 +61,14 @@ SHOWN_FILE = "shown.npz"
 from frame `<recording>/start` on; `recordings` with `why`; `joints`, `parents`, `parts/<part>`."""
 SHOWN_STEPS = 32_000
 MISSING = -32_768
+DRAWING_FILE = "drawing.json"
+"""In the folder of a codec of heatmaps: how motion is drawn for it, and the joints it knows."""
+SHOWN_HEATMAPS_FILE = "shown_heatmaps.npz"
+"""Of codecs of heatmaps: `<window>/original` and `<window>/reconstruction` -> uint8 (pictures,
+frames, size, size), 255 being 1, of some `windows` (`<recording>@<start>`) of validation; `why`,
+names of the `pictures`, `fps`. Where each channel shows one keypoint also `…_points` float32
+(pictures, frames, joints, 2) pixels, NaN where lost, with `joints` and `limbs` (pairs of them)."""
+MOST_SHOWN_FRAMES = 64
 TRIAL_CLIPS_FILE = "clips.parquet"
 CURVE_FILE = "curve.json"
 """List of {share, seconds, loss, val_...} at each rung of a trained codec."""

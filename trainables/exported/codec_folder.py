@@ -166,10 +166,10 @@ def save_exported(codec: ExportedCodec, folder: Path, page: str) -> bytes:
             },
         )
         _write(place / VOCABULARY_NAME, codec.vocabulary.described())
-        identity = _identity({name: _sum(place / name) for name in IDENTITY})
+        identity = identity_of({name: file_sum(place / name) for name in IDENTITY})
         _write(place / CARD_NAME, {**codec.card, "codec": identity.hex()})
         (place / CARD_PAGE).write_text(page.replace("{codec}", identity.hex()), encoding="utf-8")
-        sums = {f.name: _sum(f) for f in sorted(place.iterdir())}
+        sums = {f.name: file_sum(f) for f in sorted(place.iterdir())}
         lines = "".join(f"{value}  {name}\n" for name, value in sums.items())
         (place / SUMS_NAME).write_text(lines, encoding="utf-8")
     return identity
@@ -185,7 +185,7 @@ def load_exported(folder: Path) -> ExportedCodec:
     from safetensors import SafetensorError
 
     folder = Path(folder)
-    sums = _checked_sums(folder)
+    sums = checked_sums(folder)
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         schema = config.get("schema") if isinstance(config, dict) else None
@@ -203,7 +203,7 @@ def load_exported(folder: Path) -> ExportedCodec:
             raise
         remedy = "" if ";" in said else "; export it again"
         raise BadInput(f"{folder}: {said}{remedy}") from None
-    return replace(codec, identity=_identity({name: sums[name] for name in IDENTITY}))
+    return replace(codec, identity=identity_of({name: sums[name] for name in IDENTITY}))
 
 
 def _loaded(folder: Path, config: Mapping[str, Any]) -> ExportedCodec:
@@ -295,8 +295,12 @@ def _check_storable(codec: ExportedCodec) -> None:
     Header(bytes(8), bytes(4), fps, fps, source_frames=1, frames=1, parts=parts)
 
 
-def _checked_sums(folder: Path) -> dict[str, str]:
-    """Sums of all files, each as `SHA256SUMS` says."""
+def checked_sums(folder: Path, named: Iterable[str] = (*IDENTITY, CARD_NAME)) -> dict[str, str]:
+    """Sums of all files, each as `SHA256SUMS` says; some of them must be named there.
+
+    Raises:
+        BadInput: a file is missing, was changed, or is not named.
+    """
     place = folder / SUMS_NAME
     if not place.is_file():
         raise BadInput(
@@ -307,7 +311,7 @@ def _checked_sums(folder: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise BadInput(f"{place}: cannot be read ({error}); export the codec again") from None
     said = {name: value for value, _, name in (line.partition("  ") for line in lines) if value}
-    for name in (*IDENTITY, CARD_NAME):
+    for name in named:
         if name not in said:
             raise BadInput(f"{place}: says nothing of {name}; export the codec again")
     for name, value in said.items():
@@ -319,7 +323,7 @@ def _checked_sums(folder: Path) -> dict[str, str]:
             )
         if not file.is_file():
             raise BadInput(f"{file}: is missing; export the codec again")
-        if _sum(file) != value:
+        if file_sum(file) != value:
             raise BadInput(
                 f"{file}: is not the file that was exported (its SHA-256 differs); get the codec "
                 "again from where it came from"
@@ -327,8 +331,9 @@ def _checked_sums(folder: Path) -> dict[str, str]:
     return said
 
 
-def _identity(sums: Mapping[str, str]) -> bytes:
-    text = "".join(f"{sums[name]}  {name}\n" for name in IDENTITY)
+def identity_of(sums: Mapping[str, str], files: Iterable[str] = IDENTITY) -> bytes:
+    """8 bytes that say which codec it is, from the sums of the files that decide."""
+    text = "".join(f"{sums[name]}  {name}\n" for name in files)
     return hashlib.sha256(text.encode()).digest()[:8]
 
 
@@ -337,7 +342,8 @@ def _of(arrays: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
-def _sum(file: Path) -> str:
+def file_sum(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as opened:
         while block := opened.read(1 << 20):

@@ -122,10 +122,13 @@ class HeatmapData:
         intensities may reach at best. None where intensities are not random."""
         if self.spec.intensity != "random":
             return None
-        clip = self.clip(window)
-        bright = strengths(clip, self.layout.joints, "constant")
-        bright = bright * expected_strength(self.spec.heatmap)
-        return self._drawn(clip, bright, PAIRS[self.spec.pair][1], device)
+        return self._at_mean(window, PAIRS[self.spec.pair][1], device)
+
+    def expected_input(self, window: Window, device: torch.device | str = "cpu") -> torch.Tensor:
+        """A window drawn as input without chance: random intensities at their mean."""
+        if self.spec.intensity == "random":
+            return self._at_mean(window, PAIRS[self.spec.pair][0], device)
+        return self.pair(window, device).input
 
     def second_draw(self, window: Window, device: torch.device | str = "cpu") -> torch.Tensor:
         """The target with other random intensities (the same picture where they are not)."""
@@ -158,6 +161,14 @@ class HeatmapData:
             if not visible.any() or visible.sum() < self.spec.least_visible * seen.sum():
                 return False
         return True
+
+    def _at_mean(
+        self, window: Window, picture: Picture, device: torch.device | str
+    ) -> torch.Tensor:
+        clip = self.clip(window)
+        bright = strengths(clip, self.layout.joints, "constant")
+        bright = bright * expected_strength(self.spec.heatmap)
+        return self._drawn(clip, bright, picture, device)
 
     def _strengths(self, clip: Clip, window: Window) -> np.ndarray:
         numbers = (window.start, window.draw)

@@ -29,13 +29,13 @@ from search_spaces.record import (
 )
 from trainables.half_trained import forget, keep, kept
 from trainables.heatmaps.codec import HeatmapCodec
+from trainables.heatmaps.codec_files import heatmap_codec_class
 from trainables.heatmaps.dataset import HeatmapData, drawn
-from trainables.heatmaps.dvae import DVAECodec
+from trainables.heatmaps.drawing import drawing_of
 from trainables.heatmaps.latents import q_error, q_loss
 from trainables.heatmaps.motion import HeatmapMotion, drawing
 from trainables.heatmaps.scores import known_floors, mean_scores, score_window
 from trainables.heatmaps.shown import shown_heatmaps
-from trainables.heatmaps.vqgan import VQGANCodec
 from trainables.heatmaps.windows import Window
 from trainables.metrics.codebook import codebook_use
 from trainables.plain_rows import plain
@@ -49,10 +49,6 @@ if TYPE_CHECKING:
 STATE_NAME = "heatmaps.pt"
 RUNG_WINDOWS = 4
 """Windows of validation that are scored on the way, evenly among all."""
-_CLASSES: dict[str, type[HeatmapCodec]] = {
-    VQGANCodec.family: VQGANCodec,
-    DVAECodec.family: DVAECodec,
-}
 
 
 @dataclass(eq=False)
@@ -72,7 +68,7 @@ class WindowScores:
 
 def new_codec(task: TrialTask, data: HeatmapData) -> HeatmapCodec:
     """The untrained codec of a task."""
-    make = _CLASSES[str(task.config["codec"])]
+    make = heatmap_codec_class(str(task.config["codec"]))
     return make(task.config, data.input_channels, data.target_channels, task.seed)
 
 
@@ -242,7 +238,7 @@ def _scored(
     row.update(
         train_seconds=curve[-1]["train_seconds"],
         parameters=codec.parameters(),
-        codec_bytes=_saved(task, codec, clips, tokens, shown, curve),
+        codec_bytes=_saved(task, codec, data, clips, tokens, shown, curve),
         evaluate_seconds=time.perf_counter() - began,
     )
     return row
@@ -270,6 +266,7 @@ def _shown(
 def _saved(
     task: TrialTask,
     codec: HeatmapCodec,
+    data: HeatmapData,
     clips: list[dict[str, object]],
     tokens: Mapping[str, np.ndarray],
     shown: Mapping[str, np.ndarray],
@@ -282,6 +279,7 @@ def _saved(
 
     with whole(task.folder) as folder:
         codec.save(folder / CODEC_FOLDER / PART)
+        drawing_of(data).save(folder / CODEC_FOLDER / PART)
         np.savez_compressed(folder / TOKENS_FILE, **dict(tokens))  # type: ignore[arg-type]
         np.savez_compressed(folder / SHOWN_HEATMAPS_FILE, **dict(shown))  # type: ignore[arg-type]
         pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
