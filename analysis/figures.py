@@ -27,7 +27,7 @@ from search_spaces.record import MEAN_POSE
 from search_spaces.units import APPROX_SKELETON, UNIT_WORDS
 
 INK, FAINT = "#1b2430", "#8b95a1"
-MOST_POINTS = 4_000
+MOST_POINTS = 2_500
 """Points that a picture shows one by one."""
 STYLE = {
     "font.family": "sans-serif",
@@ -36,8 +36,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
+    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.grid": True,
     "grid.color": "#e6e9ed",

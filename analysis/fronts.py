@@ -34,6 +34,8 @@ RATES = {
     "model": "rate_model_bps",
     "stream": "rate_stream_bps",
 }
+_AHEAD = 512
+"""Points that are compared with a front at once."""
 DEFAULT_RATE = "stream"
 """What a bitrate means where nobody says which: bytes of files on disk."""
 
@@ -125,13 +127,23 @@ def hypervolume_history(values: np.ndarray, reference: Sequence[float] | np.ndar
     values = _table(values)
     history = np.zeros(len(values))
     kept = np.empty((0, values.shape[1]))
-    volume = 0.0
-    for i, row in enumerate(values):
-        # A point that is dominated (or not finite) changes nothing, so most steps cost nothing.
-        if np.isfinite(row).all() and not (kept <= row).all(axis=1).any():
+    volume, start = 0.0, 0
+    while start < len(values):
+        # A point that is dominated (or not finite) changes nothing: the next that does is sought
+        # among many at once.
+        ahead = values[start : start + _AHEAD]
+        free = np.isfinite(ahead).all(axis=1)
+        for row in kept:
+            free &= (ahead < row).any(axis=1)
+        step = int(free.argmax()) if free.any() else len(ahead)
+        history[start : start + step] = volume
+        start += step
+        if step < len(ahead):
+            row = ahead[step]
             kept = np.vstack([kept[~(row <= kept).all(axis=1)], row])
             volume = max(volume, hypervolume(kept, reference).value)
-        history[i] = volume
+            history[start] = volume
+            start += 1
     return history
 
 

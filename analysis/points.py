@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.clip_rows import trial_clips
+from analysis.clips_beside import ClipsBeside
 from analysis.csv_text import write_csv
 from analysis.fronts import FULL_POSE, front, full_pose_of
 from analysis.limited import keeps, limits_of
@@ -33,6 +34,7 @@ from search_spaces.objectives import (
     objectives,
 )
 from search_spaces.record import (
+    CLIP_COLUMNS,
     CLIPS_TABLE,
     COST_COLUMNS,
     FRONT_TABLE,
@@ -143,12 +145,19 @@ def clips_frame(log: Log, only: Collection[str] | None = None) -> pd.DataFrame:
         log: of the sweep.
         only: identities of the points that are wanted; all where left out.
     """
-    points = point_rows(log)
+    trials = trials_of(log)
     if only is not None:
         wanted = set(only)
-        points = {p: row for p, row in points.items() if p in wanted}
-    trials = dict.fromkeys(str(row["trial"]) for row, _ in points.values())
-    clips = trial_clips(log.folder, trials)
+        trials = {p: trial for p, trial in trials.items() if p in wanted}
+    return _of_points(trial_clips(log.folder, dict.fromkeys(trials.values())), trials)
+
+
+def trials_of(log: Log) -> dict[str, str]:
+    """Identity of each logged point and of the trial that it is of."""
+    return {point: str(row["trial"]) for point, (row, _) in point_rows(log).items()}
+
+
+def _of_points(clips: pd.DataFrame, points: Collection[str]) -> pd.DataFrame:
     asked = clips["point"].isin(list(points))
     return clips if asked.all() else clips[asked].reset_index(drop=True)
 
@@ -184,7 +193,17 @@ def write_tables(sweep: Path | str | Log) -> Tables:
         BadInput: `sweep` is no sweep directory, or its log cannot be read.
     """
     log = sweep if isinstance(sweep, Log) else read_log(sweep)
-    points, trials, clips = points_frame(log), trials_frame(log), clips_frame(log)
+    known = trials_of(log)
+    with ClipsBeside(log.folder, [*dict.fromkeys(known.values())]) as beside:
+        tables = _write_points(log)
+        clips = _of_points(beside.frame(), known)
+    _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
+    return replace(tables, clips=clips)
+
+
+def _write_points(log: Log) -> Tables:
+    """Every table but that of the clips, which stays empty."""
+    points, trials = points_frame(log), trials_frame(log)
     means = seed_means(points)
     counted = means[keeps(means, limits_of(log))]
     fronts = {
@@ -195,14 +214,13 @@ def write_tables(sweep: Path | str | Log) -> Tables:
     _write(log.folder / TRIALS_TABLE, partial(write_csv, trials))
     _write(log.folder / POINTS_CSV, partial(write_csv, points))
     _write(log.folder / POINTS_TABLE, partial(_storable(points).to_parquet, index=False))
-    _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
     full_pose = full_pose_of(points.columns)
     full = fronts.get(full_pose, means.iloc[:0])
     _write(log.folder / FRONT_TABLE, partial(write_csv, full))
     for name, rows in fronts.items():
         if name != full_pose:
             _write(log.folder / front_file(name), partial(write_csv, rows))
-    return Tables(trials, points, clips, fronts)
+    return Tables(trials, points, pd.DataFrame(columns=list(CLIP_COLUMNS)), fronts)
 
 
 def front_file(objective: str) -> str:

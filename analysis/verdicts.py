@@ -6,7 +6,7 @@ distortion, which is what the same bits would have bought.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,14 +61,17 @@ def dominators(
     mask = nondominated(values)
     order = [i for i in np.lexsort((values[:, 1], values[:, 0])) if mask[i]]
     codecs = rows["codec"].astype(str).tolist()
+    words = _Words(rows, values, pair, codecs)
+    places: dict[str, list[int]] = defaultdict(list)
+    for i, codec in enumerate(codecs):
+        places[codec].append(i)
     found = []
-    for codec in dict.fromkeys(frame["codec"].astype(str)):
-        own = [i for i, c in enumerate(codecs) if c == codec]
+    for codec in frame["codec"].astype(str).drop_duplicates():
+        own = places[codec]
         beaten = _beaters(values, order, [i for i in own if not mask[i]])
         by = Counter(codecs[j] for j in beaten.values())
         held = [i for i in order if codecs[i] == codec]
         spans = _spans([(codecs[i], values[i, 0]) for i in order], codec)
-        words = _Words(rows, values, pair, codecs)
         sentences = words.of(codec, held, spans, beaten, by, len(order))
         found.append(Standing(codec, len(own), len(held), len(order), spans, dict(by), sentences))
     return sorted(found, key=lambda s: (-s.on_front, s.codec))

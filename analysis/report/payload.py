@@ -76,7 +76,7 @@ def payload(findings: Findings, *, clips: bool = True) -> dict[str, Any]:
         ],
         "rate": next((k for k, n in rates.items() if n == findings.log.rate.name), "nominal"),
         "fronts": {
-            k: {n: _front(findings, n, rate, rows) for n, m in drawn.items() if _optimised(m)}
+            k: {n: _front(findings, n, rate, rows) for n, m in drawn.items() if _has_front(m)}
             for k, rate in rates.items()
         },
         "small": _small_multiples(findings, list(shown)),
@@ -121,8 +121,23 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def plains(values: pd.Series) -> list[Any]:
+    """`plain` of each value; most columns hold few that differ."""
+    if values.dtype == object:  # 1, 1.0 and True are alike to a hash
+        return [*map(plain, values)]
+    codes, known = pd.factorize(values)
+    told = [*map(plain, known.tolist()), None]  # what is missing has the code -1
+    return [told[code] for code in codes.tolist()]
+
+
 def _optimised(metric: Metric) -> bool:
     return metric.direction is Direction.MIN and metric.scope in (Scope.POSE, Scope.TOTAL)
+
+
+def _has_front(metric: Metric) -> bool:
+    """Scores of which more is better have a front too, though no axis that is to be small."""
+    total = metric.direction is Direction.MAX and metric.scope is Scope.TOTAL
+    return _optimised(metric) or total
 
 
 def _metric(name: str, metric: Metric) -> dict[str, Any]:
@@ -135,6 +150,7 @@ def _metric(name: str, metric: Metric) -> dict[str, Any]:
         "unit": unit_label(name),
         "group": part_label(scope).capitalize() if scope else "Wrists and dynamics",
         "optimised": _optimised(metric),
+        "grows": metric.direction is Direction.MAX,
         "source": metric.source,
     }
 
@@ -189,14 +205,18 @@ def _points(findings: Findings, names: list[str], drawn: np.ndarray) -> dict[str
     ]
     columns = list(dict.fromkeys(columns))
     errors = [f"{c}_se" for c in columns if f"{c}_se" in means.columns]
-    config = [c for c in configuration_columns(means) if c != "codec"]
+    config = {c: plains(means[c]) for c in configuration_columns(means) if c != "codec"}
     rows = means.to_dict("records")
+    none = [None] * len(rows)
     return {
         "label": [point_label(r) for r in rows],
-        "config": [{k: plain(r[k]) for k in config if plain(r[k]) is not None} for r in rows],
-        **{k: [plain(r.get(k)) for r in rows] for k in
+        "config": [
+            {k: v for k, v in zip(config, each, strict=True) if v is not None}
+            for each in zip(*config.values(), strict=True)
+        ] if config else [{} for _ in rows],
+        **{k: plains(means[k]) if k in means else none for k in
            ("codec", "trial", "config_hash", "depth", "levels", "is_prefix", "seed", "share")},
-        "seeds": [plain(r.get("seeds", 1)) for r in rows],
+        "seeds": plains(means["seeds"]) if "seeds" in means else [1] * len(rows),
         "point": [str(r["point"]) for r in rows],
         "values": {c: _column(means[c]) for c in [*columns, *errors]},
     }  # fmt: skip
@@ -320,7 +340,7 @@ def _dimensions(findings: Findings, rows: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _dimension(means: pd.DataFrame, column: str) -> dict[str, Any]:
-    values = [plain(v) for v in means[column]]
+    values = plains(means[column])
     given = [v for v in values if v is not None]
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)
     label = f"{objective_label(column)} ({unit_label(column)})" if is_metric(column) else column
