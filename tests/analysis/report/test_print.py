@@ -55,10 +55,14 @@ def test_nothing_leaves_the_paper(browser: Browser, page: str, tmp_path: Path) -
 
 def test_the_widest_table_lies_across_its_page(browser: Browser, page: str, tmp_path: Path) -> None:
     tab = opened(browser, page, tmp_path)
+    width = "document.querySelector('.page').clientWidth"
+    before = tab.run(width)
     boxes = re.findall(rb"/MediaBox ?\[ ?0 0 ([\d.]+) ([\d.]+)", tab.printed())
+    assert tab.run(width) == before
     tab.close()
     across = [float(wide) > float(high) for wide, high in boxes]
     assert 1 <= sum(across) < len(across) / 2
+    assert 4 <= len(across) <= 30
 
 
 def test_the_axis_of_rates_in_bytes_lies_over_its_bars(

@@ -175,21 +175,13 @@ def test_the_mouse_presses_points_and_draws_boxes(
     tab.close()
 
 
-def test_it_prints(browser: Browser, page: str, tmp_path: Path) -> None:
-    tab = opened(browser, page, tmp_path)
-    before = tab.run("document.querySelector('.page').clientWidth")
-    pages = len(re.findall(rb"/Type\s*/Page[^s]", tab.printed()))
-    assert 4 <= pages <= 30
-    assert tab.run("document.querySelector('.page').clientWidth") == before
-    tab.close()
-
-
 def test_it_fits_a_narrow_window(browser: Browser, page: str, tmp_path: Path) -> None:
     tab = opened(browser, page, tmp_path, wide=420)
     assert tab.run("document.documentElement.scrollWidth") <= 420
     tab.close()
 
 
+@pytest.mark.long
 def test_ten_thousand_points_answer_at_once(browser: Browser, tmp_path: Path) -> None:
     sweep = FakeSweep(trials=40, failures=False, clips=False, codecs=("rqvae", "temporal_rvq"))
     folder = sweep.write(tmp_path / "s", np.random.default_rng(3))
