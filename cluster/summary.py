@@ -12,7 +12,7 @@ from rich.table import Table
 
 from analysis.best import describe_best
 from analysis.fronts import DEFAULT_RATE, RATES, NoAnswer, full_pose_of
-from analysis.labels import codec_label, unit_label
+from analysis.labels import codec_label, objective_label, unit_label
 from analysis.log import Log
 from analysis.points import Tables
 from analysis.rates import ratio_column, share_column
@@ -30,8 +30,8 @@ _COLUMNS = (
     ("stream", "val_rate_stream_bps", "{:.0f}"),
     ("÷ nom.", ratio_column("val"), "{:.2f}"),
     ("head %", share_column("val"), "{:.1f}"),
-    ("val", "val_full_pose", "{:.2f}"),
-    ("test", "test_full_pose", "{:.2f}"),
+    ("val", "val_distortion", "{:.2f}"),
+    ("test", "test_distortion", "{:.2f}"),
     ("hull %", "test_hull_pct", "{:.0f}"),
     ("codes", "codebook_size", "{:.0f}"),
     ("levels", "depth", "{:.0f}"),
@@ -52,22 +52,21 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
         score, rows = next(iter(tables.fronts.items()))
         console.print(heatmap_front(rows, score))
         return
-    full_pose = full_pose_of(tables.points.columns)
-    front = tables.fronts.get(full_pose, pd.DataFrame())
+    distortion, front = _leading(tables, log)
     if front.empty:
         said = "no operating point: the report says what was refused or failed and why"
         if CONDITIONING in tables.points:
             said = "no front: what generators make reconstructs nothing; jerk.html tells of it"
         console.print(said, soft_wrap=True, highlight=False)
         return
-    unit = unit_label(full_pose).partition(" on ")[0].replace("shoulder widths", "sw")
+    unit = unit_label(distortion).partition(" on ")[0].replace("shoulder widths", "sw")
     columns = [
         (
             f"{title} {unit}",
-            name.replace("full_pose", full_pose),
+            name.replace("distortion", distortion),
             "{:.3f}" if unit == "sw" else form,
         )
-        if name.endswith("full_pose")
+        if name.endswith("_distortion")
         else (title, name, form)
         for title, name, form in _COLUMNS
     ]
@@ -75,7 +74,8 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
     if front.get("compression", pd.Series(dtype=float)).isna().all():
         shown = [c for c in shown if c[1] != "compression"]
     table = Table(
-        title="rate–distortion front: full-pose RMSE, chosen on validation; rates in bits/s",
+        title=f"rate–distortion front: {_in_words(distortion)}, chosen on validation; "
+        "rates in bits/s",
         title_justify="left",
     )
     for title, name, _ in shown:
@@ -84,9 +84,22 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
         table.add_row(*(_cell(row[name], name, form) for _, name, form in shown))
     console.print(table)
     # The rows above are means over seeds, so the sentences must be too.
-    for standing in dominators(seed_means(tables.points), (log.rate, full_pose)):
+    for standing in dominators(seed_means(tables.points), (log.rate, distortion)):
         for sentence in standing.sentences:
             console.print(sentence, highlight=False)
+
+
+def _leading(tables: Tables, log: Log) -> tuple[str, pd.DataFrame]:
+    """Full pose and its front; where nothing has one, the first searched distortion that has."""
+    full_pose = full_pose_of(tables.points.columns)
+    searched = [o.name for o in log.objectives]
+    fronts = {name: tables.fronts.get(name, pd.DataFrame()) for name in (full_pose, *searched)}
+    return next(((n, f) for n, f in fronts.items() if len(f)), (full_pose, pd.DataFrame()))
+
+
+def _in_words(distortion: str) -> str:
+    words = objective_label(distortion)
+    return words.replace("Full pose ", "full-pose ") if words.startswith("Full pose ") else words
 
 
 def print_answer(log: Log, console: Console) -> None:

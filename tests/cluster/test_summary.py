@@ -86,6 +86,17 @@ def test_a_sweep_of_generators_alone_has_no_front(folder: Path) -> None:
     assert "jerk.html" in out.getvalue() and "refused" not in out.getvalue()
 
 
+def test_without_a_full_pose_the_front_is_of_what_was_searched(tmp_path: Path) -> None:
+    sweep = FakeSweep(trials=6, clips=False, objectives=("rate_nominal_bps", "rmse_body_cm"))
+    folder = sweep.write(tmp_path / "sweep", np.random.default_rng(0))
+    tables = write_tables(folder)
+    fronts = {name: rows for name, rows in tables.fronts.items() if name != "rmse_full_cm"}
+    out = io.StringIO()
+    print_front(replace(tables, fronts=fronts), read_log(folder), Console(file=out, width=WIDTH))
+    assert "front: Body RMSE, chosen" in out.getvalue() and "full-pose" not in out.getvalue()
+    assert "of the front" in out.getvalue()
+
+
 def answered(folder: Path, **spec: object) -> str:
     """What is printed of a sweep with such a spec."""
     log = read_log(folder)
