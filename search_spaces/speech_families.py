@@ -177,7 +177,7 @@ def speech_fits_together(config: Mapping[str, Value], facts: DataFacts) -> str |
         return "speech.seed_tokens must be fewer than speech.window"
     for modality in ("audio", "text"):
         kind = config[f"speech.{modality}"]
-        if config[f"speech.{modality}_finetune"] and kind not in ("encoder", "vectors"):
+        if config[f"speech.{modality}_finetune"] and kind in ("log_mel", "none"):
             return f"speech.{modality}_finetune: {kind} has nothing to be tuned"
     return None
 

@@ -34,7 +34,7 @@ def config(**settings: Any) -> Config:
         ({"speech__system": "regression"}, "speech.joint=false"),
         ({"speech__width": 24, "speech__heads": 5}, "no multiple of speech.heads"),
         ({"speech__window": 8, "speech__seed_tokens": 8}, "fewer than speech.window"),
-        ({"speech__text_finetune": True}, "hashed has nothing to be tuned"),
+        ({"speech__text_finetune": True, "speech__text": "none"}, "none has nothing to be tuned"),
         ({"speech__audio_finetune": True}, "log_mel has nothing"),
         ({"frechet__latent_dim": 30}, "frechet.latent_dim to"),
         ({"compression.body": 8}, "one compression"),
