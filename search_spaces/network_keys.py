@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_spaces.keys import Key, key
-from search_spaces.quantizers import DEAD_CODES, QUANTIZERS
+from search_spaces.quantizers import DEAD_CODES, QUANTIZER_BACKENDS, QUANTIZERS
 
 SCALINGS = ("none", "zscore", "fk_jacobian")
 SCALING_MEANING = (
@@ -24,6 +24,13 @@ def network_keys(
         key("codebook_size", None, "codes per level (the paper's D)", **CODES),
         key("quantizer_depth", None, "levels (the paper's Q)", low=1, high=32, integer=True),
         key("quantizer", QUANTIZERS[0], "how a latent becomes codes", choices=QUANTIZERS),
+        key(
+            "quantizer_backend",
+            QUANTIZER_BACKENDS[0],
+            "who trains residual codebooks: vector-quantize-pytorch, or ours, equal but for "
+            "rounding and faster",
+            choices=QUANTIZER_BACKENDS,
+        ),
         key("groups", 1, "parts of a latent with own codebooks", low=1, high=64, integer=True),
         key("latent_dim", 64, "width of the quantized vector", low=1, high=1024, integer=True),
         key("hidden_dim", 256, "width of hidden layers", low=4, high=4096, integer=True),

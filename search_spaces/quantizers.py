@@ -28,6 +28,9 @@ LEARNED_CODEBOOKS = ("residual_vq", "grouped_residual_vq")
 DEAD_CODES = ("redraw", "none", "cvq_closest", "cvq_random", "cvq_probabilistic")
 """Values of the key `dead_codes`."""
 
+QUANTIZER_BACKENDS = ("library", "fused")
+"""Values of the key `quantizer_backend`: vector-quantize-pytorch, or ours of the same results."""
+
 _PUBLISHED = {
     2**8: (8, 6, 5),
     2**10: (8, 5, 5, 5),

@@ -34,6 +34,8 @@ class Batch:
 
     def share(self, rank: int, world_size: int) -> Batch:
         """One worker's part of the batch."""
+        if world_size == 1:
+            return self
         bounds = np.linspace(0, len(self.rows), world_size + 1).astype(int)
         own = slice(bounds[rank], bounds[rank + 1])
         return Batch(self.rows[own], None if self.valid is None else self.valid[own])

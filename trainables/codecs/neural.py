@@ -28,6 +28,7 @@ from trainables.codecs.batches import Batches
 from trainables.codecs.codec import BLOCK_FRAMES, Codec, Tokens
 from trainables.codecs.segments import Context, Segment, blocks_of, segments
 from trainables.codecs.training_step import StepLosses, cosine
+from trainables.codecs.weight_update import WeightUpdate
 from trainables.losses.reconstruction import ReconstructionLoss
 from trainables.motion.feature_scale import feature_scale
 from trainables.motion.part_data import PartData
@@ -102,6 +103,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
             sums: dict[str, Tensor] = {}
             begun = self._step
             losses_of = self._step_losses(data, model)
+            update = WeightUpdate(optimiser, _GRADIENT_NORM)
             alone = batches.steps * (1 - float(self.option("decoder_share", 0.0)))
             while self._step < goal:
                 generator.seed(self.seed, _STEPS, self._step)
@@ -111,15 +113,13 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
                 # Gradients are averaged over workers; this makes that a mean over the batch.
                 weight = own.frames * runtime.world_size / batch.frames
                 rate = cosine(self._step / batches.steps) * self.number("learning_rate")
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                optimiser.zero_grad()
+                update.forget()
                 (losses["loss"] * weight).backward()
-                runtime.average([p.grad for p in model.parameters() if p.grad is not None])
-                nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
-                optimiser.step()
+                runtime.average(update.gradients())
+                update.apply(rate)
                 for name, value in losses.items():
-                    sums[name] = sums.get(name, torch.zeros_like(value)) + value.detach() * weight
+                    own_part = value.detach() * weight
+                    sums[name] = sums[name] + own_part if name in sums else own_part
                 self._step += 1
         runtime.average(sums.values())
         self.trained_share = self._step / batches.steps

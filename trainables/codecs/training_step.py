@@ -52,8 +52,8 @@ class StepLosses:
             decoder_only: whether encoder and quantizer stay as they are. The commitment is 0 then.
         """
         rows = torch.from_numpy(own.rows).to(self.features.device)
-        wanted = self.features[rows]
-        valid: Tensor | slice = slice(None)
+        wanted = self.features.index_select(0, rows.view(-1)).view(*rows.shape, -1)
+        valid: Tensor | None = None
         real: Tensor | None = None
         if own.valid is not None:
             valid = torch.from_numpy(own.valid).to(self.features.device)
@@ -66,10 +66,12 @@ class StepLosses:
             quantized = quantized.view_as(latents)
         else:
             quantized = latents.new_zeros(latents.shape).index_put((real,), quantized)
-        decoded = self.model.decoder(quantized)[valid].flatten(0, -2)
-        wanted = wanted[valid].flatten(0, -2)
+        decoded = self.model.decoder(quantized)
+        if valid is not None:
+            decoded, wanted, rows = decoded[valid], wanted[valid], rows[valid]
+        decoded, wanted = decoded.flatten(0, -2), wanted.flatten(0, -2)
         every = max(1, batch.frames // SCORED_FRAMES)
-        errors = self.reconstruction.errors(decoded, wanted, rows[valid].reshape(-1), every)
+        errors = self.reconstruction.errors(decoded, wanted, rows.reshape(-1), every)
         total = self.commitment * commitment
         for name, error in errors.items():
             total = total + self.reconstruction.weight(name) * error

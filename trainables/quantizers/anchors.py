@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainables.quantizers.nearest import smallest
+
 POLICIES = ("closest", "random", "probabilistic")
 _SLACK = 1e-3
 _SHARPNESS = 10.0
@@ -28,7 +30,13 @@ def pull(usage: Tensor, decay: float) -> Tensor:
     return torch.exp(-usage * len(usage) * _SHARPNESS / (1 - decay) - _SLACK)
 
 
-def anchors(latents: Tensor, codes: Tensor, policy: str, cosine: bool = False) -> Tensor:
+def anchors(
+    latents: Tensor,
+    codes: Tensor,
+    policy: str,
+    cosine: bool = False,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """A latent for each code: (tokens, dim), (codes, dim) -> (codes, dim).
 
     Args:
@@ -37,9 +45,12 @@ def anchors(latents: Tensor, codes: Tensor, policy: str, cosine: bool = False) -
         policy: `closest` to the code; any (`random`); or drawn by the softmax over tokens of their
             similarity to the code (`probabilistic`).
         cosine: whether similarity is that of directions; both are unit vectors then.
+        generator: of what is drawn; torch's global one where left out.
     """
     if policy == "random":
-        chosen = torch.randint(len(latents), (len(codes),), device=latents.device)
+        chosen = torch.randint(
+            len(latents), (len(codes),), device=latents.device, generator=generator
+        )
         return latents[chosen]
     products = codes @ latents.T
     if cosine:
@@ -47,20 +58,30 @@ def anchors(latents: Tensor, codes: Tensor, policy: str, cosine: bool = False) -
     else:
         similarity = 2 * products - (latents * latents).sum(1) - (codes * codes).sum(1)[:, None]
     if policy == "closest":
-        return latents[similarity.argmax(1)]
+        return latents[smallest(-similarity)]
     if policy == "probabilistic":
-        return latents[torch.multinomial(similarity.softmax(1), 1)[:, 0]]
+        return latents[torch.multinomial(similarity.softmax(1), 1, generator=generator)[:, 0]]
     raise ValueError(f"anchors are {', '.join(POLICIES)}, not {policy!r}")
 
 
 @torch.no_grad()
-def draw_to_anchors(book: Any, latents: Tensor, policy: str) -> None:
-    """Moves a library codebook's unused codes: `latents` (tokens, dim) of the whole batch."""
+def draw_to_anchors(
+    book: Any, latents: Tensor, policy: str, generator: torch.Generator | None = None
+) -> None:
+    """Moves unused codes of a library's codebook, or of a `codebook_level.Level`.
+
+    Args:
+        book: whose codes.
+        latents: (tokens, dim) of the whole batch.
+        policy: as `anchors` has it, and the generator too.
+        generator: of what is drawn.
+    """
     counts, codes = book.cluster_size[0], book.embed.data[0]
     if book.use_cosine_sim:
         latents = functional.normalize(latents, dim=-1)
     share = pull(counts / counts.sum().clamp(min=1e-12), book.decay)[:, None]
-    moved = codes + share * (anchors(latents, codes, policy, book.use_cosine_sim) - codes)
+    found = anchors(latents, codes, policy, book.use_cosine_sim, generator)
+    moved = codes + share * (found - codes)
     if book.use_cosine_sim:
         moved = functional.normalize(moved, dim=-1)
     # The sums behind the codes follow, else the next average would bring the old codes back.

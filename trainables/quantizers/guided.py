@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from trainables.quantizers.fused_residual_vq import FusedResidualQuantizer
 from trainables.quantizers.guidance import EntropyGuidance
 from trainables.quantizers.residual_vq import ResidualQuantizer
 
@@ -27,6 +28,27 @@ class GuidedQuantizer(ResidualQuantizer):
         **options: Any,
     ) -> None:
         """Codebooks that are not initialised yet; `options` as `ResidualQuantizer` has them."""
+        super().__init__(dim, codebook_size, levels, **options)
+        self.guidance = guidance
+
+    def guidance_loss(self, latents: Tensor, indices: Tensor) -> Tensor | None:
+        """The entropy loss of a step's latents (tokens, dim) and their codes (tokens, levels)."""
+        loss: Tensor = self.guidance(latents, self.codebooks, indices)
+        return loss
+
+
+class GuidedFusedQuantizer(FusedResidualQuantizer):
+    """A `FusedResidualQuantizer` that does what a `GuidedQuantizer` does."""
+
+    def __init__(
+        self,
+        dim: int,
+        codebook_size: int,
+        levels: int,
+        guidance: EntropyGuidance,
+        **options: Any,
+    ) -> None:
+        """Codebooks that are not initialised yet; `options` as `FusedResidualQuantizer` has."""
         super().__init__(dim, codebook_size, levels, **options)
         self.guidance = guidance
 

@@ -11,9 +11,10 @@ from trainables.quantizers.finite_scalar import (
     FiniteScalarQuantizer,
     ResidualFiniteScalarQuantizer,
 )
+from trainables.quantizers.fused_residual_vq import FusedResidualQuantizer
 from trainables.quantizers.grouped import GroupedQuantizer
 from trainables.quantizers.guidance import EntropyGuidance
-from trainables.quantizers.guided import GuidedQuantizer
+from trainables.quantizers.guided import GuidedFusedQuantizer, GuidedQuantizer
 from trainables.quantizers.lookup_free import LookupFreeQuantizer
 from trainables.quantizers.quantizer import Quantizer
 from trainables.quantizers.residual_vq import ResidualQuantizer
@@ -52,9 +53,15 @@ def new_quantizer(
             "dropout": dropout,
             "synchronise": synchronise,
         }
+        # A configuration from before there was a choice had the library.
+        fused = option(config, "quantizer_backend", part, "library") == "fused"
         if "guidance.weight" in config:
             guidance = _guidance(config, part, codes, levels, synchronise)
-            return GuidedQuantizer(dim, codes, levels, guidance, **options)
+            guided = GuidedFusedQuantizer if fused else GuidedQuantizer
+            return guided(dim, codes, levels, guidance, **options)
+        if fused:
+            groups = groups_of(config, part)
+            return FusedResidualQuantizer(dim, codes, levels, groups, **options)  # type: ignore[arg-type]
         if name == "residual_vq":
             return ResidualQuantizer(dim, codes, levels, **options)  # type: ignore[arg-type]
         return GroupedQuantizer(dim, codes, levels, groups_of(config, part), **options)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from vector_quantize_pytorch.vector_quantize_pytorch import batched_sample_vecto
 
 from trainables.quantizers.anchors import draw_to_anchors
 from trainables.quantizers.gathering import gather
+from trainables.quantizers.nearest import smallest
 from trainables.quantizers.quantizer import Quantizer, dropout_draw
 
 _INITIAL_WORK = 1 << 24  # vectors x codes of the first k-means: bounds its memory at some 300 MB
@@ -123,7 +124,7 @@ class ResidualQuantizer(Quantizer):
     @property
     def initial_sample(self) -> int:
         """Training vectors that `initialise` wants, over all workers."""
-        return min(max(_INITIAL_WORK // self.codebook_size, 2 * self.codebook_size), 16_384)
+        return most_for_kmeans(self.codebook_size)
 
     @property
     def codebooks(self) -> Tensor:
@@ -201,10 +202,11 @@ class ResidualQuantizer(Quantizer):
         chosen = []
         for codes in self.codebooks:
             if self._cosine:
-                nearest = (functional.normalize(residual, dim=1, eps=1e-6) @ codes.T).argmax(1)
+                near = functional.normalize(residual, dim=1, eps=1e-6) @ codes.T
+                nearest = smallest(near.neg_())
             else:
                 half_norms = 0.5 * (codes * codes).sum(1)
-                nearest = (half_norms - residual @ codes.T).argmin(1)
+                nearest = smallest(half_norms - residual @ codes.T)
             residual = residual - codes[nearest]
             chosen.append(nearest)
         return torch.stack(chosen, 1)
@@ -230,6 +232,11 @@ class ResidualQuantizer(Quantizer):
             book.cluster_size.fill_(self.tokens_per_batch / self.codebook_size)
             book.embed_avg.copy_(book.embed * book.cluster_size[..., None])
             book.initted.fill_(True)
+
+
+def most_for_kmeans(codebook_size: int) -> int:
+    """Vectors that first codes are made of."""
+    return min(max(_INITIAL_WORK // codebook_size, 2 * codebook_size), 16_384)
 
 
 def _nothing(tensor: Tensor) -> None:

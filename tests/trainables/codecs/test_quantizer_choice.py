@@ -36,6 +36,21 @@ class TestGroupedContract(CodecContract):
     }  # fmt: skip
 
 
+class TestFusedContract(CodecContract):
+    config: ClassVar[Config] = {
+        **FRAMES, "quantizer": "grouped_residual_vq", "groups": 2, "quantizer_depth": 2,
+        "quantizer_backend": "fused",
+    }  # fmt: skip
+
+
+@pytest.mark.long  # each contract is some seconds
+class TestFusedGradientContract(CodecContract):
+    config: ClassVar[Config] = {
+        **FRAMES, "codebook_update": "gradient", "rotation_trick": False, "max_steps": 60,
+        "quantizer_backend": "fused", "quantizer_dropout": 0.5,
+    }  # fmt: skip
+
+
 @pytest.mark.long  # each contract is some seconds
 class TestFiniteScalarContract(CodecContract):
     config: ClassVar[Config] = {

@@ -13,6 +13,7 @@ import torch
 
 from search_spaces.errors import BadInput
 from search_spaces.families import complete
+from search_spaces.quantizers import QUANTIZER_BACKENDS
 from search_spaces.space import Config, Value
 from trainables.codecs.contract import (
     CodecContract,
@@ -251,26 +252,27 @@ class _Gloo(PlainRuntime):
             tensor /= 2
 
 
-def _work(rank: int, store: str, folder: str) -> None:
+def _work(rank: int, store: str, folder: str, backend: str) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{store}", rank=rank, world_size=2
     )
     data = _data()
-    codec = _new(data, dead_code_share=0.25)
+    codec = _new(data, dead_code_share=0.25, quantizer_backend=backend)
     codec.fit(data, _Gloo(rank), until=0.5)
     losses = codec.fit(data, _Gloo(rank))
     np.savez(f"{folder}/{rank}.npz", loss=losses["loss"], **codec.arrays())
 
 
-def test_two_workers_train_one_codec(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", QUANTIZER_BACKENDS)
+def test_two_workers_train_one_codec(tmp_path: Path, backend: str) -> None:
     # Forked, so that the library's own memory of "is torch.distributed up?" comes from this process
     # and says no: the codebooks are synchronised all the same.
-    alone = _new(_data(), dead_code_share=0.25)
+    alone = _new(_data(), dead_code_share=0.25, quantizer_backend=backend)
     alone.fit(_data(), PlainRuntime(), until=0.5)
     lone_loss = alone.fit(_data(), PlainRuntime())["loss"]
     context = multiprocessing.get_context("fork")
     workers = [
-        context.Process(target=_work, args=(r, str(tmp_path / "store"), str(tmp_path)))
+        context.Process(target=_work, args=(r, str(tmp_path / "store"), str(tmp_path), backend))
         for r in range(2)
     ]
     for worker in workers:
