@@ -78,6 +78,11 @@ class Log:
         return Objective("rate_nominal_bps")
 
     @cached_property
+    def looked_enough(self) -> str:
+        """Why the sweep ended by itself before its last trial; "" where it did not."""
+        return next((str(e.get("reason", "")) for e in self.of("enough")), "")
+
+    @cached_property
     def unfinished(self) -> tuple[str, ...]:
         """Trials that were proposed or started and have no end yet."""
         begun = [str(e["trial"]) for e in self.of("proposed", "started")]

@@ -129,6 +129,15 @@ def test_the_same_sweep_gives_the_same_bytes(small: Path) -> None:
     }
 
 
+def test_a_sweep_that_ended_by_itself_says_why(small: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small, tmp_path / "sweep"))
+    assert "ended by itself" not in Page(drawn(folder)).text
+    ended = {"event": "enough", "reason": "under 1 % gained in 20 trials", "time": 1.8e9}
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(ended) + "\n")
+    assert "as stop_when asked: under 1 % gained in 20 trials." in Page(drawn(folder)).text
+
+
 def test_a_sweep_without_points_still_has_a_page(tmp_path: Path) -> None:
     events = [
         {"event": "sweep", "name": "young", "versions": {"record": RECORD_VERSION}},
