@@ -27,6 +27,7 @@ from analysis.fronts import (
 from analysis.labels import codec_label, objective_label, part_label, quantity
 from analysis.limited import in_words, keeps, limits_of
 from analysis.log import Log
+from analysis.media import of_heatmaps
 from analysis.points import Tables, front_objectives, point_rows
 from analysis.rates import beside_nominal, few_tokens, is_baseline, is_trivial
 from analysis.statistics import SAME_POINT, seed_means
@@ -327,9 +328,13 @@ class Findings:
             if few:
                 found.append(
                     f"Fewer than {TOKENS_PER_CODE} {word} tokens per code in {_points(few)}: the "
-                    "empirical entropy reads too low there; read the model or stream rate."
+                    f"empirical entropy reads too low there; read the {self._sure_rate} rate."
                 )
         return found
+
+    @property
+    def _sure_rate(self) -> str:
+        return "nominal" if of_heatmaps(self.log) else "model or stream"
 
     def _left_out(self) -> list[str]:
         found = []

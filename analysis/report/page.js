@@ -93,7 +93,7 @@ function caption() {
   const words = [];
   if (data.points_left_out) words.push(`${data.points_left_out.toLocaleString("en")} points that are on no front are not drawn.`);
   const rate = data.rates.find((r) => r.key === state.rate);
-  if (m && m.optimised) {
+  if (m && (m.optimised || front.length)) {
     const searched = data.rates.find((r) => r.searched);
     words.push(`${front.length === 1 ? "1 point is" : `${front.length} points are`} non-dominated in validation over the ${lower(metricOf[xName()].label)} and ${lower(m.short)}.`);
     const few = front.filter((i) => points.seeds[i] < FEW_SEEDS).length;
@@ -166,6 +166,7 @@ function pinned() {
   later(drawRows);
   drawPins();
   if (motion) { fillClips(); loadTakes(); }
+  if (data.windows) { fillWindows(); loadWindows(); }
   later(drawErrors);
   later(drawCodebook);
 }
@@ -201,7 +202,7 @@ function setTheme(name) {
 function redraw() {
   themed = null;
   drawAll();
-  [drawBar, drawPlayer, drawErrors, drawCodebook].forEach(behind());
+  [drawBar, drawPlayer, drawWindows, drawErrors, drawCodebook].forEach(behind());
 }
 
 fillControls();
@@ -210,6 +211,7 @@ fillSmalls();
 fillParallel();
 fillTable();
 fillPlayer();
+fillWindowPlayer();
 fillErrors();
 refilter();
 state.pins = count ? firstPins() : [];
@@ -237,7 +239,7 @@ $("theme").addEventListener("click", () => {
 });
 dark.addEventListener("change", redraw);
 let resized = 0;
-addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { parallelPlot(); drawPlayer(); drawHeatmap(); drawCodebook(); drawCloud($("plot-front")); }, 120); });
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { parallelPlot(); drawPlayer(); drawWindows(); drawHeatmap(); drawCodebook(); drawCloud($("plot-front")); }, 120); });
 /* Paper is light and narrow, whatever the screen was. */
 let before = "";
 function forPaper(on) {

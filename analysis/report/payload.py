@@ -31,7 +31,7 @@ from search_spaces.objectives import (
     in_unit,
     metrics,
 )
-from search_spaces.record import MEAN_POSE, SETTING
+from search_spaces.record import ALL_BLACK, MEAN_POSE, SETTING
 
 SHOWN_SPLITS = ("val", "test")
 MOST_POINTS = 10_000
@@ -249,7 +249,7 @@ def _bounds(findings: Findings, names: list[str]) -> list[dict[str, Any]]:
     facts = findings.log.facts
     bits = f"log₂ {facts.train.frames:,} bits a frame and part" if facts else ""
     for row in findings.bounds:
-        note = "0 bits" if row.get("codec") == MEAN_POSE else bits
+        note = "0 bits" if row.get("codec") in (MEAN_POSE, ALL_BLACK) else bits
         found.append({**_values(row, names), "note": note})
     return found
 

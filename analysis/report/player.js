@@ -136,14 +136,14 @@ function seek(frame) {
 
 /* The best point of a codec at most at so many bits, by the distortion that its points have; -1 where there is none. */
 function bestOf(codec, budget) {
-  const x = valuesOf(rateName(state.rate), "val"), y = valuesOf(data.judged[codec], "val");
+  const x = valuesOf(rateName(state.rate), "val"), name = data.judged[codec], sign = (metricOf[name] || {}).grows ? -1 : 1, y = valuesOf(name, "val").map((v) => (finite(v) ? sign * v : v));
   let best = -1;
   for (let i = 0; i < count; i++) if (points.codec[i] === codec && (!motion || hasMotion(i)) && x[i] <= budget && finite(y[i]) && (best < 0 || y[i] < y[best])) best = i;
   return best;
 }
 /* The best of several codecs, best first; those without the page's distortion come last: nothing ranks them among the others. */
 function bestOfEach(codecs, budget) {
-  const y = valuesOf(data.leading, "val"), rank = (i) => (finite(y[i]) ? y[i] : Number.MAX_VALUE);
+  const y = valuesOf(data.leading, "val"), sign = (metricOf[data.leading] || {}).grows ? -1 : 1, rank = (i) => (finite(y[i]) ? sign * y[i] : Number.MAX_VALUE);
   return codecs.map((c) => bestOf(c.name, budget)).filter((i) => i >= 0).sort((a, b) => rank(a) - rank(b));
 }
 /* A fair comparison of looks. */

@@ -24,6 +24,7 @@ from analysis.report.codebooks import codebooks_payload
 from analysis.report.curves import curves_payload
 from analysis.report.errors import errors_payload
 from analysis.report.evidence import attainment_payload, evidence_section, statistics_of
+from analysis.report.heatmap_player import windows_payload, windows_section
 from analysis.report.motion import looked_at, motion_payload
 from analysis.report.payload import payload
 from analysis.report.rates import rate_bars, rate_table
@@ -33,9 +34,11 @@ from search_spaces.record import FIGURES_FOLDER, REPORT_FILE
 
 __all__ = ["build_report"]
 
-STYLES = ("report.css", "close.css")
-SCRIPTS = ("data.js", "state.js", "cloud.js", "plots.js", "search.js", "parallel.js", "table.js",
-           "scene.js", "player.js", "errors.js", "codebook.js", "page.js")  # fmt: skip
+STYLES = ("report.css", "close.css", "heatmap_player.css")
+SCRIPTS = (
+    "data.js", "state.js", "cloud.js", "plots.js", "search.js", "parallel.js", "table.js",
+    "scene.js", "player.js", "heatmap_player.js", "errors.js", "codebook.js", "page.js",
+)  # fmt: skip
 
 
 def build_report(folder: Path | str, *, clips: bool = True) -> Path:
@@ -85,6 +88,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
     close = looked_at(findings)
     data = payload(findings, clips=clips) | {
         "motion": motion_payload(findings, close) if clips else None,
+        "windows": windows_payload(findings, close) if clips else None,
         "errors": errors_payload(findings, close),
         "codebooks": codebooks_payload(findings, close),
         "curves": curves_payload(findings),
@@ -109,6 +113,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         spec=yaml.safe_dump(findings.log.sweep.get("spec") or {}, sort_keys=False),
         versions=_versions(findings.log.sweep),
         motion=data["motion"],
+        windows=windows_section(data["windows"]),
         errors=data["errors"],
         curves=data["curves"],
         budget=_budget(findings),

@@ -48,8 +48,8 @@ function nondominated(xs, ys) {
 const fronts = new Map();
 function frontOf(metric, x = "", rate = state.rate) {
   const m = metricOf[metric];
+  if (m && !x && (data.fronts[rate] || {})[metric]) return data.fronts[rate][metric];
   if (!m || !m.optimised) return [];
-  if (!x && (data.fronts[rate] || {})[metric]) return data.fronts[rate][metric];
   const across = metricOf[x || rateName(rate)];
   if (!across || !across.optimised || across === m) return [];
   const key = `${across.name} ${metric}`;

@@ -1,6 +1,7 @@
 """What a trial on heatmaps leaves to look at: a few windows, original and reconstruction.
 
-The best, the median and the worst of validation by foreground IoU, as bytes. Channels of one
+The best, the median and the worst of validation by foreground IoU, and one that all trials on the
+same recordings keep, as bytes. Channels of one
 picture (its limbs or keypoints) are laid over one another; where each shows one keypoint, the
 located keypoints are kept beside them, so that a skeleton can be drawn over both.
 """
@@ -21,6 +22,8 @@ from trainables.heatmaps.keypoints import locate
 from trainables.heatmaps.windows import Window
 
 WORDS = ("best", "median", "worst")
+COMMON = "common"
+"""The word of the window that all trials keep, so that they can stand side by side."""
 
 
 def shown_windows(scores: Mapping[str, float]) -> dict[str, tuple[str, ...]]:
@@ -86,6 +89,9 @@ def shown_heatmaps(
     """
     named = {f"{w.recording}@{w.start}": w for w in windows}
     chosen = shown_windows({n: v for n, v in scores.items() if n in named})
+    if named:
+        common = list(named)[len(named) // 2]
+        chosen[common] = (*chosen.get(common, ()), COMMON)
     found: dict[str, np.ndarray] = {
         "fps": np.array(data.fps),
         "windows": np.array(list(chosen), np.str_),
