@@ -256,8 +256,17 @@ def _verdict(
         )
     for pair in pairs:
         said += _words(pair, tests.get((pair["anchor"], pair["test"]), ()), rate, distortion)
-    notes = {s.chosen.reason or (s.chosen.draws.note if s.chosen.draws else "") for s in sides}
-    said += [f"{n[0].upper()}{n[1:]}." for n in sorted(notes - {""})]
+    notes: dict[str, list[str]] = {}
+    for s in sides:
+        notes.setdefault(
+            s.chosen.reason or (s.chosen.draws.note if s.chosen.draws else ""), []
+        ).append(s.name)
+    # One that holds for all needs no names.
+    said += [
+        f"{note[0].upper()}{note[1:]}." if len(of) == len(sides) else f"{', '.join(of)}: {note}."
+        for note, of in sorted(notes.items())
+        if note
+    ]
     few = [s.name for s in sides
            if any(r["few_seeds"] for r in front_rows(s.chosen, s.chosen.values.max(axis=0),
                                                      distortion))]  # fmt: skip

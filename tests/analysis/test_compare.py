@@ -188,3 +188,17 @@ def test_a_rate_that_was_not_measured_is_refused(base: Path, better: Path) -> No
         compare([base, better], which="stream")
     with pytest.raises(BadInput, match="no rate 'zip'"):
         compare([base, better], which="zip")
+
+
+def test_too_few_recordings_are_said_of_the_sweep_that_has_them(
+    base: Path, better: Path, tmp_path: Path
+) -> None:
+    def other(event: dict) -> None:
+        if event["event"] == "data":
+            event["facts"] |= {"split_hash": "sha256:other", "data_hash": "sha256:other"}
+
+    few = changed(write_sweep(tmp_path / "three", recordings=3), tmp_path / "few", other)
+    of_both, of_one = (" ".join(compare([base, each]).verdict) for each in (better, few))
+    assert "Intervals rest on 8 recordings" in of_both
+    assert "base: intervals rest on 8 recordings" in of_one
+    assert "few: intervals rest on 3 recordings" in of_one
