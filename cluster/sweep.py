@@ -318,6 +318,7 @@ def publish(
     Raises:
         BadInput: no sweep there, or a plugin whose metric or codec it speaks of is gone.
     """
+    from analysis.eggesture.gestures_page import build_gestures
     from analysis.eggesture.page import build_codebooks
     from analysis.log import read_log
     from analysis.points import write_tables
@@ -340,6 +341,8 @@ def publish(
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
     if (codebooks := build_codebooks(folder)) is not None:
         console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
+    if (gestures := build_gestures(folder)) is not None:
+        console.print(f"gestures: {gestures}", soft_wrap=True, highlight=False)
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE
