@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib import rc_context
 
@@ -24,6 +21,7 @@ from analysis.eggesture.usage import Cell, CodebookSweep, Estimate
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import unit_label
 from analysis.log import Log, read_log
+from analysis.pages import filled, stylesheet, write_page
 from analysis.points import points_frame, trials_frame
 from analysis.published import published
 from search_spaces.record import CODEBOOKS_FILE
@@ -36,10 +34,7 @@ def build_codebooks(folder: Path | str) -> Path | None:
     if not sweep.cells:
         return None
     target = log.folder / CODEBOOKS_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, sweep), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(target, render(log, sweep))
 
 
 def read_sweep(log: Log) -> CodebookSweep:
@@ -50,18 +45,12 @@ def read_sweep(log: Log) -> CodebookSweep:
 
 def render(log: Log, sweep: CodebookSweep) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("analysis.eggesture", "template"),
-        autoescape=select_autoescape(default=True, default_for_string=True,
-                                     enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     shown = SIZE if SIZE in sweep.sizes else sweep.sizes[len(sweep.sizes) // 2]
     size = str(log.sweep.get("size", ""))
-    return environment.get_template("codebooks.html.j2").render(
-        css=Markup((files("analysis.report") / "report.css").read_text(encoding="utf-8")),
+    return filled(
+        "analysis.eggesture/template",
+        "codebooks.html.j2",
+        css=stylesheet(),
         name=log.name,
         size=size,
         facts=log.facts,

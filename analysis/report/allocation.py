@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -17,6 +15,7 @@ from analysis.figures import FAINT, INK
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import number, part_label, point_label
 from analysis.log import Log
+from analysis.pages import filled
 from analysis.palette import FURTHER
 
 MOST_ROWS = 12
@@ -35,24 +34,19 @@ def allocation_section(log: Log, points: pd.DataFrame) -> Markup:
     found = read_allocation(log.folder, points)
     if found is None or not found.gains:
         return Markup("")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"number": number, "part": part_label}
-    source = (files("analysis.report") / "allocation.html.j2").read_text(encoding="utf-8")
     own = {str(r["point"]): r for r in found.own.to_dict("records")}
     on_front = found.table["on_front"].astype(bool)
     shown = _spread(len(found.gains))
-    return Markup(
-        environment.from_string(source).render(
-            a=found,
-            gains=[(g, _label(own[g.point])) for g in (found.gains[i] for i in shown)],
-            left_out=len(found.gains) - len(shown),
-            composed=int(found.table["composed"].sum()),
-            fronts=int((on_front & found.table["composed"].astype(bool)).sum()),
-            figure=Markup(inline_svg(allocation_figure(found), "allocation",
-                                     "Rate against full-pose RMSE of the sweep's own points and of "
-                                     "composed points, and how composed points share their rate")),
-        )
+    return filled(
+        "analysis.report", "allocation.html.j2", {"number": number, "part": part_label},
+        a=found,
+        gains=[(g, _label(own[g.point])) for g in (found.gains[i] for i in shown)],
+        left_out=len(found.gains) - len(shown),
+        composed=int(found.table["composed"].sum()),
+        fronts=int((on_front & found.table["composed"].astype(bool)).sum()),
+        figure=Markup(inline_svg(allocation_figure(found), "allocation",
+                                 "Rate against full-pose RMSE of the sweep's own points and of "
+                                 "composed points, and how composed points share their rate")),
     )  # fmt: skip
 
 

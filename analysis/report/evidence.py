@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from analysis.findings import Findings
 from analysis.front_statistics import FEW_SEEDS, front_statistics
 from analysis.labels import codec_label, number, objective_label, part_label, unit_label
+from analysis.pages import filled
 
 MOST_DISTORTIONS = 6
 MANY_POINTS = 2_000
@@ -43,23 +42,20 @@ def evidence_section(findings: Findings, found: Mapping[str, Any] | None) -> Mar
     """HTML of the section; nothing where there are no statistics."""
     if not found or not found["distortions"]:
         return Markup("")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"number": number, "part": part_label, "codec": codec_label,
-                            "objective": objective_label, "unit": unit_label,
-                            "percent": percent, "signed": signed, "name": _parameter}  # fmt: skip
-    source = (files("analysis.report") / "evidence.html.j2").read_text(encoding="utf-8")
     importance = next(iter(found["importance"].values()), None)
     target = next((t for t in (importance or {}).get("targets", [])
                    if t["name"] == "hypervolume"), None)  # fmt: skip
-    return Markup(environment.from_string(source).render(
+    return filled(
+        "analysis.report", "evidence.html.j2",
+        {"number": number, "part": part_label, "codec": codec_label, "objective": objective_label,
+         "unit": unit_label, "percent": percent, "signed": signed, "name": _parameter},
         s=found,
         few=FEW_SEEDS,
         bent=[(name, d) for name, d in found["distortions"].items() if d["front"]],
         target=target,
         parameters=(target or {}).get("parameters", [])[:10],
         widest=max((p["importance"] for p in (target or {}).get("parameters", [])), default=1.0),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def attainment_payload(found: Mapping[str, Any] | None) -> dict[str, Any]:

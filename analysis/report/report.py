@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from analysis.evaluations import read_evaluations
@@ -17,6 +15,7 @@ from analysis.findings import Findings, leading_front
 from analysis.labels import codec_label, number, objective_label, part_label, quantity
 from analysis.log import read_log
 from analysis.motion_shown import clips_asked, notice
+from analysis.pages import Filters, filled, write_page
 from analysis.palette import looks
 from analysis.points import write_tables
 from analysis.report.allocation import allocation_section
@@ -64,11 +63,7 @@ def build_report(folder: Path | str, *, clips: bool = True) -> Path:
     log = read_log(folder)
     findings = Findings(log, write_tables(log))
     write_figures(findings, folder / FIGURES_FOLDER)
-    target = folder / REPORT_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(findings, clips=clips), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(folder / REPORT_FILE, render(findings, clips=clips))
 
 
 def render(findings: Findings, *, clips: bool = True) -> str:
@@ -76,12 +71,6 @@ def render(findings: Findings, *, clips: bool = True) -> str:
     # plotly is slow to import, and only this needs it.
     from plotly.offline import get_plotlyjs
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"number": number, "codec": codec_label, "part": part_label,
-                            "objective": objective_label, "duration": duration,
-                            "quantity": quantity}  # fmt: skip
-    template = environment.from_string(_own("template.html.j2"))
     evaluations = read_evaluations(findings.log.folder)
     clips = clips and clips_asked(findings.log)
     said = statistics_of(findings)
@@ -95,7 +84,8 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         "attainment": attainment_payload(said),
         "folder": findings.log.name,
     }
-    return template.render(
+    return filled(
+        "analysis.report", "template.html.j2", FILTERS,
         f=findings,
         log=findings.log,
         facts=findings.log.facts,
@@ -122,7 +112,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         scripts=[Markup(_own(name)) for name in SCRIPTS],
         plotly=Markup(get_plotlyjs()),
         data=Markup(embedded(data)),
-    )
+    )  # fmt: skip
 
 
 def embedded(data: Any) -> str:
@@ -156,6 +146,10 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+FILTERS: Filters = {"number": number, "codec": codec_label, "part": part_label,
+                    "objective": objective_label, "duration": duration, "quantity": quantity}  # fmt: skip
 
 
 def _own(name: str) -> str:

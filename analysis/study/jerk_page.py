@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib import rc_context
 
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import codec_label, unit_label
 from analysis.log import Log, read_log
+from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, points_frame, trials_frame
 from analysis.published import published
 from analysis.study.jerk import (
@@ -43,29 +41,19 @@ def build_jerk(folder: Path | str) -> Path | None:
     if not synthesis:
         return None
     target = log.folder / JERK_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, synthesis), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(target, render(log, synthesis))
 
 
 def render(log: Log, synthesis: Synthesis) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("analysis.study", "template"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = (files("analysis.report") / "report.css").read_text(encoding="utf-8")
     size = str(log.sweep.get("size", ""))
     found = knee(synthesis)
     with rc_context(INLINE_STYLE):
         figure = jerk_figure(synthesis, found)
         plate = inline_svg(figure, "jerk", "Jerk of synthesised motion against codes and rate")
-    return environment.get_template("jerk.html.j2").render(
-        css=Markup(style),
+    return filled(
+        "analysis.study/template", "jerk.html.j2",
+        css=stylesheet(),
         name=log.name,
         size=size,
         facts=log.facts,

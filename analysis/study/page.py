@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.log import Log, read_log
+from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, configuration_columns, points_frame, trials_frame
 from analysis.report.allocation import allocation_section
 from analysis.study.cells import CODECS, HELD_OUT, Comparison
@@ -61,10 +59,7 @@ def build_study(folder: Path | str) -> Path | None:
     figures = _figures(log, comparison)
     _write_figures(figures, log.folder / FIGURES_FOLDER)
     target = log.folder / STUDY_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, comparison, points, figures), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(target, render(log, comparison, points, figures))
 
 
 Drawn = dict[str, tuple[Callable[[], Figure], str]]
@@ -73,18 +68,12 @@ Drawn = dict[str, tuple[Callable[[], Figure], str]]
 
 def render(log: Log, comparison: Comparison, points: pd.DataFrame, figures: Drawn) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("analysis.study", "template"),
-        autoescape=select_autoescape(default=True, default_for_string=True,
-                                     enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     facts = log.facts
     shown = [c for c in COLUMNS if measured(comparison, c[0])]
-    return environment.get_template("study.html.j2").render(
-        css=Markup((files("analysis.report") / "report.css").read_text(encoding="utf-8")),
+    return filled(
+        "analysis.study/template",
+        "study.html.j2",
+        css=stylesheet(),
         name=log.name,
         size=str(log.sweep.get("size", "")),
         facts=facts,
