@@ -148,8 +148,10 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-FILTERS: Filters = {"number": number, "codec": codec_label, "part": part_label,
-                    "objective": objective_label, "duration": duration, "quantity": quantity}  # fmt: skip
+FILTERS: Filters = {
+    "number": number, "codec": codec_label, "part": part_label, "objective": objective_label,
+    "duration": duration, "quantity": quantity,
+}  # fmt: skip
 
 
 def _own(name: str) -> str:
