@@ -45,6 +45,10 @@ def _pictures() -> tuple[Key, ...]:
         key("sigma", 0.75, "of the Gaussians, pixels", low=0.1, high=16.0),
         key("intensity", "constant", "brightness of limbs and joints",
             choices=("constant", "confidence", "random")),
+        key("denoise", False, "whether codecs are scored on jittered, dropped and blurred inputs "
+            "too", choices=SWITCH),
+        key("corrupted_training", False, "whether inputs of training are spoilt so, and targets "
+            "stay clean", choices=SWITCH),
         Key(FreeText(name="views", choices=("",)), "yaw=0",
             "views with + between them, as in yaw=0+yaw=90; pairs of one view have the first"),
     )  # fmt: skip

@@ -21,6 +21,7 @@ from search_spaces.budget import check_budget
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
+from search_spaces.heatmap_families import PART as HEATMAP_PART
 from search_spaces.inputs import InputsSpec
 from search_spaces.limits import limits, searched_as
 from search_spaces.objectives import Objective, find_metric, in_unit
@@ -209,9 +210,10 @@ def check_spec(spec: SweepSpec) -> None:
         check_space(_with_inputs(spec), parts)
     scopes = {name: Objective(searched_as(name)).scope for name in spec.objectives}
     scopes |= {text: find_metric(limits([text])[0].name)[1] for text in spec.constraints}
+    drawn = any(family_of({"codec": name}).medium == "heatmaps" for name in systems)
     for name, scope in scopes.items():
-        if scope not in ("", "full", "hands", "root", *parts):
-            known = ["full", "hands", *parts]
+        known = [HEATMAP_PART] if drawn else ["full", "hands", *parts]
+        if scope not in ("", *known, *(() if drawn else ("root",))):
             raise BadInput(f"objective {name}: no part {scope!r}; {there_are(scope, known)}")
     sampler = spec.search.sampler
     if spec.space.cells and sampler not in ("cells", "grid"):

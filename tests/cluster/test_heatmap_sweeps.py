@@ -17,7 +17,7 @@ from cluster.wanted import Wanted
 from search_spaces.errors import BadInput
 from search_spaces.presets import load_spec
 from search_spaces.record import PREPARATION_FOLDER
-from search_spaces.spec import SweepSpec
+from search_spaces.spec import SweepSpec, check_spec
 from tests.cluster.in_process import sweep_in_process
 from tests.trainables.heatmaps.coding import motion
 from trainables.prepared_data import bounds_of, of_heatmaps, prepare_data
@@ -88,3 +88,16 @@ def test_codecs_of_two_media_are_two_sweeps() -> None:
 def test_what_heatmaps_lack_in_the_data_section_is_said(setting: str) -> None:
     with pytest.raises(BadInput, match="heatmaps have no frame_stride and no mirror"):
         prepare_data(table3(setting).data, ["vqgan"])
+
+
+def test_the_use_of_codes_can_be_searched_and_parts_of_poses_cannot(tmp_path: Path) -> None:
+    objectives = ["rate_nominal_bps", "iou_index", "utilisation_heatmap_pct"]
+    spec = table3(*SMALLEST, "pair=c2d_2d", "compression=16", objectives=objectives)
+    Wanted(spec, motion().facts).check()
+    tables = sweep_in_process(spec, motion(), tmp_path / "sweep")  # type: ignore[arg-type]
+    assert (tables.points.val_utilisation_heatmap_pct > 0).all()
+    assert (
+        reference_point(spec, motion().facts, bounds_of(motion()))["utilisation_heatmap_pct"] == 0
+    )
+    with pytest.raises(BadInput, match="no part 'body'; there are heatmap"):
+        check_spec(table3(objectives=["rate_nominal_bps", "utilisation_body_pct"]))

@@ -27,13 +27,15 @@ from search_spaces.families import family_of
 from search_spaces.heatmap_families import PART
 from search_spaces.space import Config, Value, float_for, int_for
 from trainables.codecs.codec import CODEC_VERSION, CONFIG_NAME, WEIGHTS_NAME
-from trainables.heatmaps.dataset import HeatmapData
+from trainables.heatmaps.corruption import drawn_corruption
+from trainables.heatmaps.dataset import HeatmapData, HeatmapPair
 from trainables.heatmaps.stream import WindowStream
+from trainables.heatmaps.windows import Window
 from trainables.networks.resnet3d import Decoder, Encoder
 from trainables.networks.seeded import SeededTorch
 from trainables.runtime import Runtime
 
-_WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
+_WEIGHTS, _STEPS, _CODES, _SPOILT = 1, 2, 3, 4  # streams of random numbers that share a seed
 _BETAS = (0.5, 0.9)
 
 
@@ -226,7 +228,7 @@ class HeatmapCodec(ABC):
         size = len(own) // pieces
         for at in range(0, len(own), size):
             chosen = own[at : at + size]
-            pairs = [data.pair(window, runtime.device) for _, window in chosen]
+            pairs = [self._pair(data, w, place, runtime.device) for place, w in chosen]
             piece = Piece(
                 torch.stack([p.input for p in pairs]),
                 torch.stack([p.target for p in pairs]),
@@ -239,6 +241,13 @@ class HeatmapCodec(ABC):
             runtime.average([p.grad for p in moved if p.grad is not None])
             optimiser.step()
         return sums
+
+    def _pair(self, data: HeatmapData, window: Window, place: int, device: str) -> HeatmapPair:
+        """A window as it is trained on; its input spoilt where the configuration asks for that."""
+        if not self.config["corrupted_training"]:
+            return data.pair(window, device)
+        rng = np.random.default_rng([self.seed, _SPOILT, self._step, place])
+        return data.corrupted(window, drawn_corruption(rng), device)
 
     def _prepare(
         self, data: HeatmapData, stream: WindowStream, runtime: Runtime, generator: SeededTorch

@@ -17,6 +17,7 @@ import torch
 from search_spaces.errors import BadInput
 from search_spaces.heatmaps import PAIRS, HeatmapSpec, Picture
 from search_spaces.objectives import SPLITS
+from trainables.heatmaps.corruption import Corruption
 from trainables.heatmaps.intensity import expected_strength, generator, strengths
 from trainables.heatmaps.layout import Layout, layout_of
 from trainables.heatmaps.motion import HeatmapMotion, read_motion
@@ -37,6 +38,14 @@ class HeatmapPair:
 
     input: torch.Tensor
     target: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SpoiltPair(HeatmapPair):
+    """A pair whose input was spoilt and whose target was not; `seen` is the spoilt input drawn as
+    the target is, to be held against it."""
+
+    seen: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,26 @@ class HeatmapData:
         same = first == second
         return HeatmapPair(target if same else self._drawn(clip, bright, first, device), target)
 
+    def corrupted(
+        self, window: Window, corruption: Corruption, device: torch.device | str = "cpu"
+    ) -> SpoiltPair:
+        """A window with a spoilt input and its clean target, intensities as in `pair`."""
+        clip = self.clip(window)
+        bright = self._strengths(clip, window)
+        first, second = PAIRS[self.spec.pair]
+
+        def spoilt(picture: Picture) -> torch.Tensor:
+            numbers = (window.start, window.draw, corruption.number)
+            rng = generator(self.spec.intensity_seed, window.recording, *numbers)
+            return self._drawn(clip, bright, picture, device, (corruption, rng))
+
+        seen = spoilt(second)
+        return SpoiltPair(
+            input=seen if first == second else spoilt(first),
+            target=self._drawn(clip, bright, second, device),
+            seen=seen,
+        )
+
     def ceiling(self, window: Window, device: torch.device | str = "cpu") -> torch.Tensor | None:
         """The target's true pose at mean intensity: what a codec that cannot foresee random
         intensities may reach at best. None where intensities are not random."""
@@ -176,10 +205,15 @@ class HeatmapData:
         return strengths(clip, self.layout.joints, self.spec.intensity, rng)
 
     def _drawn(
-        self, clip: Clip, bright: np.ndarray, picture: Picture, device: torch.device | str
+        self,
+        clip: Clip,
+        bright: np.ndarray,
+        picture: Picture,
+        device: torch.device | str,
+        spoilt: tuple[Corruption, np.random.Generator] | None = None,
     ) -> torch.Tensor:
         views = self.views(clip.recording)
-        return draw(clip, self.layout, bright, picture, self.spec, views, device)
+        return draw(clip, self.layout, bright, picture, self.spec, views, device, spoilt)
 
 
 def prepare_heatmaps(spec: HeatmapSpec, clips: Sequence[Clip] | None = None) -> HeatmapData:

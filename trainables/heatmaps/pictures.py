@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from search_spaces.heatmaps import PLANES, HeatmapSpec, Picture
+from trainables.heatmaps.corruption import Corruption
 from trainables.heatmaps.framing import frame_box
 from trainables.heatmaps.layout import Layout
 from trainables.heatmaps.rasterise import keypoint_maps, limb_maps
@@ -66,6 +67,7 @@ def draw(
     spec: HeatmapSpec,
     views: Sequence[View],
     device: torch.device | str = "cpu",
+    spoilt: tuple[Corruption, np.random.Generator] | None = None,
 ) -> torch.Tensor:
     """One side of a pair.
 
@@ -77,6 +79,7 @@ def draw(
         spec: size, width and kind of what is drawn.
         views: those of the specification.
         device: where to draw, and where the result lies.
+        spoilt: a corruption and what its chance comes from; framing stays that of the clean window.
 
     Returns:
         (channels, frames, size, size) float32, 0 to 1: pictures one after another, each with its
@@ -94,6 +97,11 @@ def draw(
         points = np.stack([placed for placed, _ in each])
         visible = np.stack([shown for _, shown in each])
     pictures, frames = points.shape[:2]
+    if spoilt is not None:
+        corruption, rng = spoilt
+        axes = [*_PLANE_AXES] if picture.seen == "planes" else [(0, 1)] * pictures
+        points = corruption.moved(points, axes, spec.size, rng)
+        strengths = corruption.kept(strengths, rng)
     bright = np.where(visible, strengths, 0.0)
     flat = torch.as_tensor(points, dtype=torch.float32, device=device).flatten(0, 1)
     sure = torch.as_tensor(bright, dtype=torch.float32, device=device).flatten(0, 1)
@@ -104,4 +112,5 @@ def draw(
     else:
         maps = keypoint_maps(flat, sure, spec.size, spec.sigma, channels)
     grouped = maps.unflatten(0, (pictures, frames)).transpose(1, 2)
-    return grouped.flatten(0, 1).contiguous()
+    drawn = grouped.flatten(0, 1).contiguous()
+    return drawn if spoilt is None else spoilt[0].blurred(drawn)

@@ -31,6 +31,7 @@ from trainables.half_trained import forget, keep, kept
 from trainables.heatmaps.codec import HeatmapCodec
 from trainables.heatmaps.codec_files import heatmap_codec_class
 from trainables.heatmaps.dataset import HeatmapData, drawn
+from trainables.heatmaps.denoising import denoised
 from trainables.heatmaps.drawing import drawing_of
 from trainables.heatmaps.latents import q_error, q_loss
 from trainables.heatmaps.motion import HeatmapMotion, drawing
@@ -233,6 +234,13 @@ def _scored(
         ids = {"trial": task.trial, "point": row["point"], "split": split}
         clips += [{**ids, **clip} for clip in found.clips]
         tokens |= {f"{split}/{PART}/{name}": t for name, t in found.tokens.items()}
+        if task.config["denoise"]:
+            spoilt = denoised(codec, data, data.windows[split], device)
+            row |= {f"{split}_{n}": v for n, v in mean_scores([*spoilt.values()]).items()}
+            rows = [
+                _clip_row(w, n, v, spec.window) for w, vs in spoilt.items() for n, v in vs.items()
+            ]
+            clips += [{**ids, **clip} for clip in rows]
     curve[-1].update({k: v for k, v in row.items() if k.startswith("val_")})
     shown = _shown(task, codec, data, clips, device)
     row.update(
