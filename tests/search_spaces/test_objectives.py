@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import search_spaces.objectives as registered
 from search_spaces.errors import BadInput
 from search_spaces.objectives import (
     RMSE,
@@ -44,6 +45,18 @@ PARTS = ("body", "right_hand", "left_hand", "tail")
 def test_columns_are_read(name: str, stem: str, scope: str) -> None:
     metric, found = find_metric(name)
     assert (metric.stem, found) == (stem, scope)
+
+
+def test_a_name_is_read_anew_when_metrics_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "sway_full_cm"
+    with pytest.raises(BadInput, match="no metric"):
+        find_metric(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(registered, "_REGISTRY", dict(registered._REGISTRY))
+        sway = register_metric(replace(RMSE, stem="sway"))
+        assert find_metric(name) == find_metric(name) == (sway, "full")
+    with pytest.raises(BadInput, match="no metric"):
+        find_metric(name)
 
 
 @pytest.mark.parametrize("metric", metrics(), ids=lambda m: m.stem)
