@@ -123,7 +123,10 @@ def configuration_columns(points: pd.DataFrame) -> list[str]:
 
 
 def trials_frame(log: Log) -> pd.DataFrame:
-    """One row per ended trial: `TRIAL_COLUMNS`, then its configuration. Ends count, not starts."""
+    """One row per ended trial: `TRIAL_COLUMNS`, then its configuration. Ends count, not starts.
+
+    Where a person named points to begin with, `believed` says which they are.
+    """
     proposed = {str(e["trial"]): e for e in log.of("proposed")}
     rows: dict[str, Event] = {}
     for event in log.of(*STATUSES):
@@ -133,8 +136,11 @@ def trials_frame(log: Log) -> pd.DataFrame:
         row = {"trial": trial, "status": event["event"], "reason": event.get("reason") or ""}
         row |= {k: known.get(k) for k in TRIAL_COLUMNS if k not in row}
         row["codec"] = known.get("codec") or config.get("codec")
+        row |= {"believed": True} if known.get("believed") else {}
         rows[trial] = row | {k: v for k, v in config.items() if k not in row}
     frame = pd.DataFrame.from_records(list(rows.values()))
+    if "believed" in frame.columns:
+        frame["believed"] = frame["believed"].eq(True)
     return frame.reindex(columns=list(dict.fromkeys([*TRIAL_COLUMNS, *frame.columns])))
 
 

@@ -49,6 +49,12 @@ def sweep(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Learn from an earlier sweep; may be given again."),
     ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE,…", help="A configuration to try first; may be given again."
+        ),
+    ] = None,
     settings: Settings = None,
     size: Size = None,
     concurrency: Annotated[
@@ -86,6 +92,7 @@ def sweep(
     Example: ratefront sweep rate_distortion --data motion/ --out sweeps/first
     """
     from cluster.sweep import publish, start
+    from search_spaces.settings import parse_point
 
     overrides = {
         "data": _given(path=data, rest_skeleton=rest_skeleton, body_model=body_model),
@@ -97,6 +104,7 @@ def sweep(
             between=between,
             warm_start=[str(place) for place in warm_start] if warm_start else None,
         ),
+        "space": _given(points=[parse_point(text) for text in point] if point else None),
         "run": _given(
             concurrency=concurrency,
             placement=placement,

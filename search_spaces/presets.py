@@ -75,7 +75,9 @@ def load_spec(
         document["space"] = Space.model_validate(document["space"])
     except ValidationError as error:
         raise BadInput(f"{preset}: {explained(error, 'space')}") from None
+    points = document["space"].points
     apply_settings(document, settings)
+    document["space"] = document["space"].model_copy(update={"points": points})
     spec = parse_spec(document, preset)
     typed = any(text.partition("=")[0].strip() == "objectives" for text in settings)
     return spec.with_typed_objectives() if typed else spec

@@ -52,6 +52,26 @@ def typed(text: str) -> Value:
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
+def parse_point(text: str) -> Config:
+    """`codec=rqvae,quantizer_depth=4` -> its keys and values.
+
+    >>> parse_point("codec=rqvae, quantizer_depth=4")
+    {'codec': 'rqvae', 'quantizer_depth': 4}
+
+    Raises:
+        BadInput: not of that form, or a key stands twice.
+    """
+    point: Config = {}
+    for piece in text.split(","):
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not (equals and key and value):
+            raise BadInput(f"--point needs KEY=VALUE,KEY=VALUE, got {text!r}")
+        if key in point:
+            raise BadInput(f"--point {text}: {key} stands twice; a point has one value of it")
+        point[key] = typed(value)
+    return point
+
+
 def apply_settings(document: dict[str, Any], settings: Sequence[str]) -> None:
     """Lays settings over a preset's document, whose `space` is a `Space`.
 

@@ -133,6 +133,8 @@ class Space(BaseModel):
     cells: tuple[Config, ...] = ()
     fixed: Config = {}
     """Values laid under every configuration whose codec knows the key."""
+    points: tuple[Config, ...] = ()
+    """Configurations that people believe in, as far as they say: proposed before any other."""
 
     @field_validator("cells")
     @classmethod

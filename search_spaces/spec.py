@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from search_spaces.believed_points import believed_points
 from search_spaces.bones import TWICE
 from search_spaces.budget import check_budget
 from search_spaces.consistency import check_space
@@ -235,6 +236,9 @@ def check_spec(spec: SweepSpec) -> None:
             f"sampler {sampler} runs its list and learns nothing from earlier sweeps; "
             "--set sampler=rate_aware, or leave --warm-start out"
         )
+    if spec.space.points and sampler in ("grid", "cells"):
+        raise BadInput(f"sampler {sampler} runs its whole list; leave the points out (--point)")
+    believed_points(spec.space)
     check_budget(search.stop_when, search.repeat_front, search.seeds, sampler, spec.objectives)
 
 

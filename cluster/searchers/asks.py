@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from search_spaces.inputs import Resolved
 from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
-from search_spaces.space import Config, config_hash
+from search_spaces.space import Config, canonical, config_hash
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class Ask:
         return len(self.points) == len(self.trials)
 
 
-def said(proposal: Proposal) -> dict[str, Any]:
-    """What the log says of a proposal."""
+def said(proposal: Proposal, believed: Collection[str] = ()) -> dict[str, Any]:
+    """What the log says of a proposal; `believed` are configurations that a person named."""
+    mark = {"believed": True} if canonical(proposal.config) in believed else {}
     return {
         "trial": proposal.trial,
         "config": proposal.config,
@@ -69,6 +70,7 @@ def said(proposal: Proposal) -> dict[str, Any]:
         "config_hash": config_hash(proposal.config),
         "codec": proposal.config["codec"],
         "ask": proposal.ask,
+        **mark,
     }
 
 

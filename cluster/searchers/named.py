@@ -9,6 +9,7 @@ from cluster.searchers.nominal_rate import SAMPLER, rate_aware_searcher
 from cluster.searchers.optuna_searcher import OptunaSearcher
 from cluster.searchers.searcher import ListSearcher, Searcher
 from cluster.wanted import Wanted
+from search_spaces.believed_points import believed_points
 from search_spaces.data_facts import DataFacts
 from search_spaces.objectives import Objective
 from search_spaces.spec import SweepSpec
@@ -41,6 +42,7 @@ def make_searcher(
     searcher = OptunaSearcher(
         spec.space, search.sampler, seed=search.seed, startup=search.startup,
         objectives=len(goals), limits=Wanted(spec, facts).measured,
+        points=believed_points(spec.space),
     )  # fmt: skip
     for trial in (t for sweep in earlier for t in sweep.trials):
         searcher.add(trial)

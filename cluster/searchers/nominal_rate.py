@@ -17,6 +17,7 @@ from cluster.searchers.rate_aware.earlier import EarlierTrial
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
 from cluster.searchers.rate_aware.targets import Target, Targets
 from cluster.wanted import Wanted
+from search_spaces.believed_points import believed_points
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, family_of
@@ -142,6 +143,7 @@ class NominalRateSearcher:
             most_levels=known.most_levels,
             settings=settings or _settings(spec, bool(earlier)),
             earlier=[self._taken(sweep, spec.space, known.columns) for sweep in earlier],
+            points=believed_points(spec.space),
         )
 
     def _taken(

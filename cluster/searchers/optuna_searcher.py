@@ -66,8 +66,19 @@ class OptunaSearcher:
         startup: int,
         objectives: int,
         limits: Sequence[Limit] = (),
+        points: Sequence[Config] = (),
     ) -> None:
-        """Starts with an empty history; metrics with limits are told after the objectives."""
+        """Starts with an empty history.
+
+        Args:
+            space: what may be proposed.
+            sampler: one of `SAMPLERS`.
+            seed: of the searcher.
+            startup: proposals before a model is asked.
+            objectives: how many.
+            limits: on metrics that are told after the objectives.
+            points: proposals that come first, as they stand.
+        """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
@@ -81,7 +92,10 @@ class OptunaSearcher:
         self._limits = tuple(limits)
         self._trials: list[optuna.Trial] = []
         codecs = next((p for p in space.parameters if p.name == "codec"), None)
-        self._wanted: list[Value] = list(codecs.choices or ()) if codecs else []
+        self._points = list(points)
+        tried = {point.get("codec") for point in points}
+        named = codecs.choices or () if codecs else ()
+        self._wanted: list[Value] = [codec for codec in named if codec not in tried]
         self._label = codecs.label if codecs else ""
         self._forced: dict[int, Value] = {}
         self._tries: Counter[Value] = Counter()
@@ -112,7 +126,11 @@ class OptunaSearcher:
         stuck = sum(self._fruitless[-RECENT:]) >= PATIENCE
         sampler = "random" if stuck else self._sampler
         self._study.sampler = make_sampler(sampler, seed, self._startup, self._objectives)
-        if self._wanted:
+        if number < len(self._points):
+            point = self._points[number]
+            self._study.enqueue_trial(to_trial(self._space, point)[0])
+            self._forced |= {number: point["codec"]} if self._label else {}
+        elif self._wanted:
             codec = self._wanted.pop(0)
             self._forced[number] = codec
             self._tries[codec] += 1

@@ -24,13 +24,14 @@ from cluster.searchers.named import make_searcher as make_searcher
 from cluster.searchers.repeats import MOST_OF_BUDGET, Repeats
 from cluster.searchers.searcher import Searcher
 from cluster.wanted import Wanted
+from search_spaces.believed_points import believed_points
 from search_spaces.constraints import cautions
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.inputs import Resolved, awaited_of
 from search_spaces.limits import Limit
 from search_spaces.objectives import Objective
-from search_spaces.space import Config, trial_id
+from search_spaces.space import Config, canonical, trial_id
 from search_spaces.spec import SweepSpec
 
 Row = Mapping[str, Any]
@@ -76,6 +77,8 @@ class Proposer:
         self._asks: list[Ask] = []
         self._queue: deque[Proposal] = deque()
         self._ask_of: dict[str, int] = {}
+        points = believed_points(spec.space)
+        self._believed = {canonical(spec.configuration(point)) for point in points}
         self._accepted = 0
         self._idle = 0
         self._over = False
@@ -152,7 +155,7 @@ class Proposer:
             return False
         proposal = self._repeated_with(self._next_seed(missing[0]), missing[0])
         warned = self.cautions.get(proposal.trial, [])
-        self._record("proposed", **said(proposal), warnings=warned, repeat=True)
+        self._record("proposed", **said(proposal, self._believed), warnings=warned, repeat=True)
         return True
 
     def _next_seed(self, number: int) -> int:
@@ -196,7 +199,7 @@ class Proposer:
                 source = self._find_input(proposal.config, proposal.seed)
             except BadInput as error:
                 self.refused += 1
-                self._record("refused", **said(proposal), reason=str(error))
+                self._record("refused", **said(proposal, self._believed), reason=str(error))
                 self._end(proposal.trial, None)
             else:
                 ready = replace(proposal, source=source)
@@ -283,7 +286,7 @@ class Proposer:
         unlogged = self._unlogged_seeds({p.trial for p in missing})
         for proposal in unlogged:
             warned = self.cautions.get(proposal.trial, [])
-            self._record("proposed", **said(proposal), warnings=warned)
+            self._record("proposed", **said(proposal, self._believed), warnings=warned)
         self._queue.extend(missing + unlogged)
         return missing + unlogged
 
@@ -335,7 +338,7 @@ class Proposer:
             proposal = Proposal(trial, config, seed, number)
             self._queue.append(proposal)
             if recording:
-                self._record("proposed", **said(proposal), warnings=warned)
+                self._record("proposed", **said(proposal, self._believed), warnings=warned)
 
     def _first_seed(self, number: int) -> int:
         return self._searcher.seeds.get(number, self._spec.search.seed)
@@ -349,7 +352,7 @@ class Proposer:
         self._searcher.tell(number, None, refused=True)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._first_seed(number), number)
-            self._record("refused", **said(proposal), reason=reason)
+            self._record("refused", **said(proposal, self._believed), reason=reason)
 
     def _repeat(self, number: int, recording: bool) -> None:
         """The same configuration again: answered from the store, or with the answer to come."""
@@ -362,7 +365,7 @@ class Proposer:
             earlier.repeats.append(number)
         if recording:
             proposal = Proposal(ask.trials[0], ask.config, self._first_seed(number), number)
-            self._record("repeated", **said(proposal))
+            self._record("repeated", **said(proposal, self._believed))
 
     def _end(self, trial: str, points: list[list[float]] | None) -> None:
         if trial in self.closed:

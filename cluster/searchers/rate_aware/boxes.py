@@ -24,13 +24,14 @@ contribute most.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import moocore
 import numpy as np
 
-from cluster.searchers.rate_aware.expected_gain import log_interval
+from cluster.searchers.rate_aware.expected_gain import Intervals, log_interval
 
-MOST = {2: 400, 3: 60, 4: 24, 5: 14}
+MOST = {2: 400, 3: 40, 4: 24, 5: 14}
 """Points of a front at most, by number of objectives."""
 FEW = 10
 
@@ -52,6 +53,11 @@ class Boxes:
     front: np.ndarray
     reference: np.ndarray
     start: float = -np.inf
+
+    @cached_property
+    def _sides(self) -> list[Intervals]:
+        pairs = zip(self.lower.T, self.upper.T, strict=True)
+        return [Intervals(np.column_stack(pair)) for pair in pairs]
 
     def gain(self, points: np.ndarray) -> float:
         """Volume that a set of points (n, objectives) adds; exact, whatever their order."""
@@ -78,16 +84,15 @@ class Boxes:
         total = np.zeros((len(mean), len(self.lower)))
         parts = []
         for j in range(mean.shape[1]):
-            edges = np.column_stack([self.lower[:, j], self.upper[:, j]])
             clipped = j == 0 and not (np.isneginf(slabs[:, 0]) & np.isposinf(slabs[:, 1])).all()
             if clipped:
-                low = np.maximum(edges[None, :, 0], slabs[:, :1])
-                high = np.minimum(edges[None, :, 1], slabs[:, 1:])
-                place = np.arange(len(edges))
+                low = np.maximum(self.lower[None, :, 0], slabs[:, :1])
+                high = np.minimum(self.upper[None, :, 0], slabs[:, 1:])
+                place = np.arange(len(self.lower))
+                found = log_interval(mean[:, j, None], sd[:, j, None], low, high)
             else:
-                few, place = np.unique(edges, axis=0, return_inverse=True)
-                low, high = few[None, :, 0], few[None, :, 1]
-            found = log_interval(mean[:, j, None], sd[:, j, None], low, high)
+                place = self._sides[j].place
+                found = self._sides[j].log_expected(mean[:, j], sd[:, j])
             total += found[0][:, place]
             parts.append((found, place))
         top = total.max(axis=1, initial=-np.inf)

@@ -75,12 +75,12 @@ class _Axis:
         place = math.log(number) if self.log else number
         return (place - low) / (high - low) if high > low else MIDDLE
 
-    def number(self, unit: float) -> float:
+    def numbers(self, units: np.ndarray) -> np.ndarray:
         if self.places:
-            return float(np.interp(unit, np.linspace(0, 1, len(self.places)), self.places))
+            return np.interp(units, np.linspace(0, 1, len(self.places)), self.places)
         low, high = self.ends
-        place = low + unit * (high - low)
-        return math.exp(place) if self.log else place
+        place = low + units * (high - low)
+        return np.exp(place) if self.log else place
 
 
 class Encoding:
@@ -103,8 +103,8 @@ class Encoding:
         # By identity: a label is built anew each time, and is asked for thousands of times.
         self._own = {id(p): _axis(p.name, 0, [p]) for p in space.parameters}
         self._ordered = {id(p): _sorted(p.choices) for p in space.parameters if p.choices}
-        # What is read of each parameter for hundreds of candidates; the last: has it conditions?
-        self._plain = [(p, p.name, bool(p.when)) for p in space.parameters]
+        # What is read of each parameter for hundreds of candidates; the last: what it asks for.
+        self._plain = [(p, p.name, tuple(p.when)) for p in space.parameters]
         column = 0
         for name in dict.fromkeys(p.name for p in space.parameters):
             axis = _axis(name, column, [p for p in space.parameters if p.name == name])
@@ -180,7 +180,7 @@ class Encoding:
         for parameter in self.space.active(config):
             axis = self._axes[parameter.name]
             if axis.numeric and parameter.name not in but:
-                fresh[parameter.name] = _nearest(parameter, axis, float(row[axis.column]))
+                fresh[parameter.name] = _nearest(parameter, axis, row[[axis.column]])[0]
         return fresh
 
     @property
@@ -190,38 +190,58 @@ class Encoding:
 
     def at(self, cube: np.ndarray) -> Config:
         """The configuration at a point of [0, 1]^labels, its coordinates read as quantiles."""
-        config = self.space.start()
-        for (parameter, name, asks), unit in zip(self._plain, cube.tolist(), strict=True):
-            if not asks or parameter.active(config):
-                config[name] = self.quantile(parameter, unit)
-        return config
+        return self.at_all(cube[None])[0]
 
-    def quantile(self, parameter: Parameter, unit: float) -> Value:
-        """A parameter's value at a share of its range; choices are equally likely."""
-        if parameter.choices is not None:
-            choices = self._ordered[id(parameter)]
-            return choices[min(int(unit * len(choices)), len(choices) - 1)]
-        return _nearest(parameter, self._own[id(parameter)], unit)
+    def at_all(self, cubes: np.ndarray) -> list[Config]:
+        """The configurations at points (n, labels)."""
+        columns = [self._quantiles(p, cubes[:, i]) for i, (p, _, _) in enumerate(self._plain)]
+        return self._joined(columns, len(cubes))
 
-    def perturbed(self, config: Config, rng: np.random.Generator, spread: float) -> Config:
-        """A neighbour: about a third of its keys redrawn near where they stand."""
-        fresh = self.space.start()
+    def _joined(self, columns: Sequence[Sequence[Value]], count: int) -> list[Config]:
+        """Configurations from a value of each parameter, those that do not exist left out."""
+        found = [self.space.start() for _ in range(count)]
+        active: dict[tuple[object, ...], bool] = {}
+        for number, ((parameter, name, asked), values) in enumerate(
+            zip(self._plain, columns, strict=True)
+        ):
+            for config, value in zip(found, values, strict=True):
+                if asked:
+                    key = (number, *[config.get(a) for a in asked])
+                    if key not in active:
+                        active[key] = parameter.active(config)
+                    if not active[key]:
+                        continue
+                config[name] = value
+        return found
+
+    def _quantiles(self, parameter: Parameter, units: np.ndarray) -> list[Value]:
+        """A parameter's values at shares of its range; choices are equally likely."""
+        if parameter.choices is None:
+            return _nearest(parameter, self._own[id(parameter)], units)
+        choices = self._ordered[id(parameter)]
+        places = np.minimum((units * len(choices)).astype(int), len(choices) - 1)
+        return [choices[i] for i in places.tolist()]
+
+    def perturbed(
+        self, config: Config, rng: np.random.Generator, spread: float, count: int
+    ) -> list[Config]:
+        """Neighbours: about a third of the keys of each redrawn near where they stand."""
         share = max(0.35, 1.0 / max(len(config), 1))
-        for parameter, name, asks in self._plain:
-            if asks and not parameter.active(fresh):
+        columns = []
+        for parameter, name, _ in self._plain:
+            if not (name in config and parameter.contains(config[name])):
+                columns.append(self._quantiles(parameter, rng.random(count)))
                 continue
-            kept = name in config and parameter.contains(config[name])
-            if kept and rng.random() >= share:
-                fresh[name] = config[name]
-                continue
-            axis = self._axes[name]
-            if kept and axis.numeric:
+            redrawn = rng.random(count) < share
+            if self._axes[name].numeric:
                 own = self._own[id(parameter)]
-                unit = own.unit(config[parameter.name]) + spread * rng.standard_normal()
-                fresh[parameter.name] = _nearest(parameter, own, min(max(unit, 0.0), 1.0))
+                units = own.unit(config[name]) + spread * rng.standard_normal(count)
+                fresh = _nearest(parameter, own, units)
             else:
-                fresh[parameter.name] = self.quantile(parameter, rng.random())
-        return fresh
+                fresh = self._quantiles(parameter, rng.random(count))
+            kept = config[name]
+            columns.append([f if r else kept for f, r in zip(fresh, redrawn.tolist(), strict=True)])
+        return self._joined(columns, count)
 
 
 def sobol(dimensions: int, count: int, seed: int) -> np.ndarray:
@@ -249,13 +269,17 @@ def _axis(name: str, column: int, variants: Sequence[Parameter]) -> _Axis:
     return _Axis(name, column, low=low, high=high, log=log and low > 0)
 
 
-def _nearest(parameter: Parameter, axis: _Axis, unit: float) -> Value:
-    number = axis.number(min(max(unit, 0.0), 1.0))
+def _nearest(parameter: Parameter, axis: _Axis, units: np.ndarray) -> list[Value]:
+    """Values of a parameter that stand nearest to places on its axis."""
     if parameter.choices is not None:
-        return min(parameter.choices, key=lambda c: abs(axis.unit(c) - unit))
+        places = np.array([axis.at(c) for c in parameter.choices])
+        nearest = np.abs(places[None] - units[:, None]).argmin(axis=1)
+        return [parameter.choices[i] for i in nearest.tolist()]
     low, high = float(parameter.low or 0), float(parameter.high or 0)
-    number = min(max(number, low), high)
+    numbers = np.clip(axis.numbers(np.clip(units, 0.0, 1.0)), low, high)
     if not parameter.integer:
-        return number
+        found: list[Value] = numbers.tolist()
+        return found
     step = parameter.step or 1
-    return int(min(low + step * round((number - low) / step), high - (high - low) % step))
+    whole = np.minimum(low + step * np.round((numbers - low) / step), high - (high - low) % step)
+    return [int(v) for v in whole.tolist()]

@@ -9,6 +9,8 @@ exact where the value falls with depth, and a lower bound elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import erfcx, ndtr
 
@@ -78,26 +80,25 @@ def log_step_gain(
     mean: np.ndarray, sd: np.ndarray, levels: np.ndarray, widths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`log_expected_gain` of each point by itself: (points,) values and slopes."""
-    z = (levels[None] - mean[:, None]) / sd[:, None]
-    log_value, by_cdf, by_pdf = log_h(z)
-    with np.errstate(divide="ignore"):
-        terms = np.log(widths) + np.log(sd)[:, None] + log_value
-    top = terms.max(axis=1, initial=-np.inf)
-    shift = np.where(np.isfinite(top), top, 0.0)
-    shares = np.exp(terms - shift[:, None])
-    total = shares.sum(axis=1)
-    with np.errstate(divide="ignore"):
-        value = np.log(total) + shift
-    shares /= np.where(total > 0, total, 1.0)[:, None]
-    by_mean = -np.sum(shares * by_cdf, axis=1) / sd
-    by_sd = np.sum(shares * by_pdf, axis=1) / sd
+    # A prefix counts on few steps, between its own rate and the next one's.
+    point, step = np.nonzero(widths)
+    log_value, by_cdf, by_pdf = log_h((levels[step] - mean[point]) / sd[point])
+    terms = np.log(widths[point, step]) + np.log(sd)[point] + log_value
+    value, shares = gathered(terms, point, len(mean))
+    by_mean = -np.bincount(point, shares * by_cdf, len(mean)) / sd
+    by_sd = np.bincount(point, shares * by_pdf, len(mean)) / sd
     return value, by_mean, by_sd
 
 
 def gathered(each: np.ndarray, owner: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray]:
-    """ln of the sum over each set of points, (owners,), and each point's share of its set."""
+    """ln of the sum over each set of points, (owners,), and each point's share of its set.
+
+    `owner` ascends.
+    """
     top = np.full(owners, -np.inf)
-    np.maximum.at(top, owner, each)
+    if len(owner):
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        top[owner[first]] = np.maximum.reduceat(each, first)
     shift = np.where(np.isfinite(top), top, 0.0)
     shares = np.exp(each - shift[owner])
     total = np.bincount(owner, shares, owners)
@@ -106,9 +107,10 @@ def gathered(each: np.ndarray, owner: np.ndarray, owners: int) -> tuple[np.ndarr
     return value, shares / np.where(total > 0, total, 1.0)[owner]
 
 
-def log_interval(
-    mean: np.ndarray, sd: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+Terms = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def log_interval(mean: np.ndarray, sd: np.ndarray, low: np.ndarray, high: np.ndarray) -> Terms:
     """ln of the expected length of [low, high] above a normal value, and its slopes.
 
     That is EI(high) - EI(low); all arguments broadcast, and sd may be 0 throughout (an exact
@@ -120,14 +122,58 @@ def log_interval(
             value = np.log(np.where(np.isnan(length), 0.0, length))
         return value, np.zeros_like(value), np.zeros_like(value)
     empty = ~(high > low)
+    none = np.isneginf(low) | empty
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        up, up_cdf, up_pdf = log_h(np.where(empty, 0.0, (high - mean) / sd))
-        none = np.isneginf(low) | empty
-        down, down_cdf, down_pdf = log_h(np.where(none, -1.0, (low - mean) / sd))
+        up = log_h(np.where(empty, 0.0, (high - mean) / sd))
+        down = log_h(np.where(none, -1.0, (low - mean) / sd))
+    return _between(up, down, none, empty, sd)
+
+
+class Intervals:
+    """Intervals that share edges, so that of each edge h is computed once."""
+
+    def __init__(self, edges: np.ndarray) -> None:
+        """From (intervals, 2) lower ends, -inf where there is none, and finite higher ones."""
+        self._edges, self.place = np.unique(edges, axis=0, return_inverse=True)
+        values, place = np.unique(self._edges, return_inverse=True)
+        self._values = np.where(np.isneginf(values), 0.0, values)
+        self._low, self._high = place.reshape(self._edges.shape).T
+        self._none = np.isneginf(self._edges[None, :, 0])
+        self._empty = ~(self._edges[None, :, 1] > self._edges[None, :, 0])
+
+    def log_expected(self, mean: np.ndarray, sd: np.ndarray) -> Terms:
+        """`log_interval` over the different ones, at `place` of which each interval stands.
+
+        Args:
+            mean: (points,) posterior means, or exact values.
+            sd: (points,) standard deviations, positive or all 0.
+
+        Returns:
+            (points, different intervals) values and slopes.
+        """
+        mean, sd = mean[:, None], sd[:, None]
+        if not np.any(sd):
+            return log_interval(mean, sd, self._edges[None, :, 0], self._edges[None, :, 1])
+        found = log_h((self._values[None] - mean) / sd)
+        up, down = ([f[:, at] for f in found] for at in (self._high, self._low))
+        return _between(up, down, self._none, self._empty, sd)
+
+
+def _between(
+    up: Sequence[np.ndarray],
+    down: Sequence[np.ndarray],
+    none: np.ndarray,
+    empty: np.ndarray,
+    sd: np.ndarray,
+) -> Terms:
+    """From h at both ends of intervals; `none` have no lower end."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # The share of EI(high) that lies below `low`, and what is left of it.
-        below = np.where(none, 0.0, np.exp(np.minimum(down - up, 0.0)))
-        left = np.maximum(np.where(none, 1.0, -np.expm1(np.minimum(down - up, 0.0))), 1e-300)
-        value = np.where(empty, -np.inf, np.log(sd) + up + np.log(left))
-        by_mean = -(up_cdf - below * down_cdf) / left / sd
-        by_sd = (up_pdf - below * down_pdf) / left / sd
-    return value, np.where(empty, 0.0, by_mean), np.where(empty, 0.0, by_sd)
+        less = np.where(none, -np.inf, np.minimum(down[0] - up[0], 0.0))
+        below = np.exp(less)
+        left = np.maximum(-np.expm1(less), 1e-300)
+        value = np.where(empty, -np.inf, np.log(sd) + up[0] + np.log(left))
+        left = np.where(empty, np.inf, left * sd)
+        by_mean = (below * down[1] - up[1]) / left
+        by_sd = (up[2] - below * down[2]) / left
+    return value, by_mean, by_sd

@@ -7,17 +7,25 @@ less than its floor gets the next proposal: the most promising one of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from search_spaces.space import Config, Space, Value
 
-Allowed = Callable[[Config], bool]
+Family = tuple[str, Value]
+"""A key that others depend on (the codec), and one of its values."""
 FLOOR = 2
 """Each of F values of a key that others depend on (the codec) has one in `FLOOR` F proposals."""
 
 
-def below_floor(space: Space, proposed: Sequence[Config]) -> tuple[str, Value] | None:
-    """The key and the value that has been proposed least, where that is too seldom.
+def below_floor(
+    space: Space, proposed: Sequence[Config], spent: Collection[Family] = ()
+) -> Family | None:
+    """The family that has been proposed least, where that is too seldom.
+
+    Args:
+        space: all that may be proposed.
+        proposed: what was.
+        spent: families of which nothing is left; they have no turn any more.
 
     >>> from search_spaces.space import Parameter
     >>> codec = Parameter(name="codec", choices=("a", "b"))
@@ -27,19 +35,13 @@ def below_floor(space: Space, proposed: Sequence[Config]) -> tuple[str, Value] |
     >>> below_floor(Space(parameters=(codec, depth)), [{"codec": "a"}] * 3)
     """
     for parameter in space.parameters:
-        values = parameter.choices or ()
-        if len(values) < 2 or not any(parameter.name in p.when for p in space.parameters):
+        if not any(parameter.name in p.when for p in space.parameters):
+            continue
+        values = [v for v in parameter.choices or () if (parameter.name, v) not in spent]
+        if len(values) < 2:
             continue
         of_key = [c[parameter.name] for c in proposed if parameter.name in c]
         counts = [of_key.count(v) for v in values]
         if min(counts) < len(of_key) // (FLOOR * len(values)):
             return parameter.name, values[counts.index(min(counts))]
     return None
-
-
-def in_turn(space: Space, proposed: Sequence[Config], allowed: Allowed) -> Iterator[Allowed]:
-    """What may be proposed: first of the family whose turn it is, if any is, then anything."""
-    turn = below_floor(space, proposed)
-    if turn is not None:
-        yield lambda config: config.get(turn[0]) == turn[1] and allowed(config)
-    yield allowed

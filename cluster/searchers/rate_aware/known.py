@@ -11,7 +11,7 @@ from search_spaces.space import Config, Parameter, Space, Value
 
 GRID = 24
 """Values at most that are tried of one rate-determining key with a long range."""
-COMBINATIONS = 256
+COMBINATIONS = 64
 """Combinations of rate-determining keys at most that are tried for one start."""
 
 
@@ -55,6 +55,17 @@ def rate_grid(space: Space, config: Config, names: frozenset[str]) -> Iterator[C
             yield from extend({**fresh, free[place].name: value}, place + 1)
 
     yield from extend(dict(config), 0)
+
+
+def rate_lines(space: Space, config: Config, names: frozenset[str]) -> Iterator[Config]:
+    """A configuration with each of its rate-determining keys changed alone, and as it is."""
+    asked = {name for p in space.parameters for name in p.when}
+    yield dict(config)
+    for parameter in space.active(config):
+        if parameter.name in names and parameter.name not in asked:
+            for value in _values(parameter):
+                if value != config[parameter.name]:
+                    yield {**config, parameter.name: value}
 
 
 def _values(parameter: Parameter) -> list[Value]:

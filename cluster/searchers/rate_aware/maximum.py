@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from cluster.searchers.rate_aware.acquisition import Acquisition
 from cluster.searchers.rate_aware.encoding import Encoding
-from cluster.searchers.rate_aware.known import rate_grid
-from search_spaces.space import Config
+from cluster.searchers.rate_aware.family_turns import Family
+from cluster.searchers.rate_aware.known import rate_grid, rate_lines
+from search_spaces.space import Config, Space
 
 CANDIDATES = 600
 NEIGHBOURS, ALL_NEIGHBOURS, FEWEST = 24, 360, 8
@@ -28,6 +29,7 @@ def maximised(
     rng: np.random.Generator,
     allowed: Callable[[Config], bool],
     gradients: bool = True,
+    family: Family | None = None,
 ) -> Config | None:
     """The most promising configuration that is allowed, or None where none was found.
 
@@ -37,14 +39,19 @@ def maximised(
         rng: for the candidates.
         allowed: False for what was proposed before or cannot work.
         gradients: False leaves the candidates as they are drawn.
+        family: a key and its value that is looked for alone.
     """
     encoding, known = acquisition.encoding, acquisition.known
-    draws = rng.random((CANDIDATES, encoding.labels))
-    pool = [encoding.at(cube) for cube in draws]
+    pool = encoding.at_all(rng.random((CANDIDATES, encoding.labels)))
     each = min(NEIGHBOURS, max(FEWEST, ALL_NEIGHBOURS // max(len(anchors), 1)))
     for anchor in anchors:
-        pool += [encoding.perturbed(anchor, rng, WIDTHS[i % len(WIDTHS)]) for i in range(each)]
+        for width in WIDTHS:
+            pool += encoding.perturbed(anchor, rng, width, each // len(WIDTHS))
     pool = list({tuple(c.items()): c for c in pool}.values())
+    if family is not None:
+        pool = [c for c in pool if c.get(family[0]) == family[1]]
+    if not pool:
+        return None
     scores = acquisition.values(pool)
     starts = _spread(pool, scores, encoding, allowed)
     if not starts:
@@ -52,8 +59,8 @@ def maximised(
     found = [pool[i] for i in starts]
     ranked = [(float(scores[starts[0]]), found[0])]
     if gradients:
-        for iterations in ROUNDS:
-            found = _best_rates(acquisition, found, allowed)
+        for iterations, grid in zip(ROUNDS, (rate_grid, rate_lines), strict=True):
+            found = _best_rates(acquisition, found, allowed, grid)
             found = acquisition.ascended(found, known.names, iterations)
         fresh = [c for c in found if allowed(c)]
         if fresh:
@@ -69,10 +76,11 @@ def _spread(
 ) -> list[int]:
     """Places of the best that stand apart and are allowed, which is asked of these few alone."""
     picked: list[int] = []
-    x = encoding.encode_all(pool)
+    x: dict[int, np.ndarray] = {}
     for i in np.argsort(-scores, kind="stable"):
         if not np.isfinite(scores[i]) and picked:
             break
+        x[i] = encoding.encode_all([pool[i]])[0]
         away = all(np.sqrt(np.mean((x[i] - x[j]) ** 2)) > APART for j in picked)
         if away and allowed(pool[i]):
             picked.append(int(i))
@@ -82,11 +90,14 @@ def _spread(
 
 
 def _best_rates(
-    acquisition: Acquisition, configs: Sequence[Config], allowed: Callable[[Config], bool]
+    acquisition: Acquisition,
+    configs: Sequence[Config],
+    allowed: Callable[[Config], bool],
+    grid_of: Callable[[Space, Config, frozenset[str]], Iterator[Config]],
 ) -> list[Config]:
     """Each configuration at the best of its rates that is allowed; as it is where none is."""
     space, names = acquisition.encoding.space, acquisition.known.names
-    grids = [list(rate_grid(space, config, names)) for config in configs]
+    grids = [list(grid_of(space, config, names)) for config in configs]
     scores = acquisition.values([c for grid in grids for c in grid])
     found = []
     for config, grid, mine in zip(

@@ -18,19 +18,17 @@ from cluster.searchers.rate_aware.acquisition import Acquisition, Front, Known
 from cluster.searchers.rate_aware.boxes import boxes
 from cluster.searchers.rate_aware.earlier import EarlierSweeps, EarlierTrial
 from cluster.searchers.rate_aware.encoding import Encoding, sobol
-from cluster.searchers.rate_aware.family_turns import in_turn
-from cluster.searchers.rate_aware.known import KnownObjective, known_values, rate_grid
+from cluster.searchers.rate_aware.family_turns import Family, below_floor
+from cluster.searchers.rate_aware.known import KnownObjective, known_values
 from cluster.searchers.rate_aware.maximum import maximised
 from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
 from cluster.searchers.rate_aware.posterior import Model, Posterior
 from cluster.searchers.rate_aware.staircase import staircase
+from cluster.searchers.rate_aware.start import Start
 from cluster.searchers.rate_aware.targets import Target, Targets
 from search_spaces.space import Config, Space, canonical
 
 RATE_AND_VALUE = Targets((Target(known=0), Target()))
-TRIES = 50
-LISTED = 5000
-"""Points of a finite space up to which its last ones are looked for one by one."""
 BEST = 4
 MOST_ANCHORS = 40
 MOST_SETTLED = 100
@@ -91,6 +89,7 @@ class RateAwareSearcher:
         most_levels: int = 1,
         settings: Settings = Settings(),
         earlier: Sequence[Sequence[EarlierTrial]] = (),
+        points: Sequence[Config] = (),
     ) -> None:
         """Starts with nothing known but what earlier sweeps measured.
 
@@ -105,6 +104,7 @@ class RateAwareSearcher:
             most_levels: points at most of one trial.
             settings: what to switch off.
             earlier: finished trials of other sweeps, each a data set of its own.
+            points: proposals that come first, as they stand.
         """
         self._space = space
         self._known = known
@@ -118,25 +118,35 @@ class RateAwareSearcher:
         self._reference[0] = min(reference[0], _open_above(window[1]))
         self._seen: list[Seen] = []
         self._proposed: set[str] = set()
+        self._spent: set[Family] = set()
         self._remembered: dict[tuple[object, ...], Known] = {}
         # The window says which rates count, not which ones the model may learn from.
         ceilings = [reference[i] for i in targets.measured] + list(targets.limits)
         before = EarlierSweeps(earlier, self._encoding) if earlier else None
         self._model = Model(self._encoding, targets.models, ceilings, before)
         self._cost = Model(self._encoding, (Target(),), (math.inf,))
-        start = sobol(self._encoding.labels, 4 * settings.startup, seed)
-        self._start, self._second = np.split(start, [2 * settings.startup])
+        self._given = list(points)
+        self._start = Start(
+            self._encoding, known.names, settings.startup, seed, self._allowed,
+            low_rates=settings.low_rate_start,
+        )  # fmt: skip
 
     def ask(self) -> Config | None:
         """The next proposal; None where the space is exhausted."""
         number = len(self._seen)
         rng = np.random.default_rng([self._seed, number])
-        config = self._from_start(number, rng) if number < self._settings.startup else None
+        config = self._given[number] if number < len(self._given) else None
+        if config is None and self._starts(number):
+            config = self._start.proposal(number - len(self._given), rng)
         if config is None:
-            config = self._promising(rng) or self._any(rng)
+            config = self._promising(rng) or self._start.anywhere(rng)
         if config is not None:
             self._seen.append(self._begun(config))
         return config
+
+    def _starts(self, number: int) -> bool:
+        """Whether a proposal is of the start, which points that were given come before."""
+        return 0 <= number - len(self._given) < self._settings.startup
 
     def moved(self, config: Config) -> None:
         """The last proposal runs as another configuration (a table's nearest one)."""
@@ -200,7 +210,7 @@ class RateAwareSearcher:
         A trial that adds to it already, its ends scored as this one's report, is never given up.
         """
         one = self._seen[ask]
-        if self._settings.short_start and ask < self._settings.startup:
+        if self._settings.short_start and self._starts(ask):
             return False
         reached = self._points(one.known, one.curve[-1][1])
         if self._front(without=ask, as_seen=True).gain(reached) > 0:
@@ -284,11 +294,14 @@ class RateAwareSearcher:
             self._expected_cost(), self._settings.cost_share,
         )  # fmt: skip
         anchors = self._anchors(posterior)
-        for allowed in in_turn(self._space, [s.config for s in self._seen], self._allowed):
-            found = maximised(acquisition, anchors, rng, allowed, self._settings.gradients)
+        gradients = self._settings.gradients
+        turn = below_floor(self._space, [s.config for s in self._seen], self._spent)
+        if turn is not None:
+            found = maximised(acquisition, anchors, rng, self._allowed, gradients, turn)
             if found is not None:
                 return found
-        return None
+            self._spent.add(turn)
+        return maximised(acquisition, anchors, rng, self._allowed, gradients)
 
     def _expected_cost(self) -> Posterior | None:
         """Of the logarithm of the seconds of a whole trial."""
@@ -343,54 +356,6 @@ class RateAwareSearcher:
 
     def _allowed(self, config: Config) -> bool:
         return canonical(config) not in self._proposed and self._works(config)
-
-    def _from_start(self, number: int, rng: np.random.Generator) -> Config | None:
-        """A point of the start; a codec that was not seen yet comes first."""
-        for place in range(number, len(self._start), self._settings.startup):
-            cube = self._start[place].copy()
-            if self._settings.low_rate_start:
-                for i, parameter in enumerate(self._space.parameters):
-                    if parameter.name in self._known.names and not _asked_for(
-                        self._space, parameter.name
-                    ):
-                        cube[i] = min(cube[i], self._second[place][i])
-            self._turn(cube, number)
-            config = self._encoding.at(cube)
-            if self._allowed(config):
-                return config
-            moved = self._moved_in(config, rng)
-            if moved is not None:
-                return moved
-        return None
-
-    def _moved_in(self, config: Config, rng: np.random.Generator) -> Config | None:
-        """Another rate for a configuration that is not allowed: a narrow window is hit seldom."""
-        grid = list(rate_grid(self._space, config, self._known.names))
-        order = rng.permutation(len(grid))
-        return next((grid[i] for i in order if self._allowed(grid[i])), None)
-
-    def _turn(self, cube: np.ndarray, number: int) -> None:
-        """Each value of a key that others depend on (the codec) has its turn in the start."""
-        for i, parameter in enumerate(self._space.parameters):
-            if parameter.choices is not None and _asked_for(self._space, parameter.name):
-                count = len(parameter.choices)
-                cube[i] = (number % count + 0.5) / count
-
-    def _any(self, rng: np.random.Generator) -> Config | None:
-        for _ in range(TRIES):
-            config = self._encoding.at(rng.random(self._encoding.labels))
-            if self._allowed(config):
-                return config
-            moved = self._moved_in(config, rng)
-            if moved is not None:
-                return moved
-        if self._space.finite and self._space.size() <= LISTED:
-            return next((c for c in self._space.grid() if self._allowed(c)), None)
-        return None
-
-
-def _asked_for(space: Space, name: str) -> bool:
-    return any(name in p.when for p in space.parameters)
 
 
 def _open_above(stop: float) -> float:

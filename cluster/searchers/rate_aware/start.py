@@ -1,0 +1,90 @@
+"""The start of a search, before there is a model, and what is left where that finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cluster.searchers.rate_aware.encoding import Encoding, sobol
+from cluster.searchers.rate_aware.known import rate_grid
+from search_spaces.space import Config, Space
+
+TRIES = 50
+LISTED = 5000
+"""Points of a finite space up to which its last ones are looked for one by one."""
+
+
+class Start:
+    """Scrambled Sobol points, cheap ones more often, each codec in turn."""
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        rate_keys: frozenset[str],
+        count: int,
+        seed: int,
+        allowed: Callable[[Config], bool],
+        *,
+        low_rates: bool,
+    ) -> None:
+        """Of a space.
+
+        Args:
+            encoding: of the space.
+            rate_keys: what the rate follows from.
+            count: proposals of the start.
+            seed: of the sequence.
+            allowed: False for what was proposed before or cannot work.
+            low_rates: each rate-determining key is the smaller of two draws.
+        """
+        self._encoding, self._space = encoding, encoding.space
+        self._rate_keys, self._count, self._allowed = rate_keys, count, allowed
+        self._low_rates = low_rates
+        drawn = sobol(encoding.labels, 4 * count, seed)
+        self._first, self._second = np.split(drawn, [2 * count])
+
+    def proposal(self, number: int, rng: np.random.Generator) -> Config | None:
+        """The `number`-th point; None where nothing near it is allowed."""
+        for place in range(number, len(self._first), self._count):
+            cube = self._first[place].copy()
+            if self._low_rates:
+                for i, parameter in enumerate(self._space.parameters):
+                    if parameter.name in self._rate_keys and not _asked_for(
+                        self._space, parameter.name
+                    ):
+                        cube[i] = min(cube[i], self._second[place][i])
+            self._turn(cube, number)
+            config = self._encoding.at(cube)
+            found = config if self._allowed(config) else self._moved_in(config, rng)
+            if found is not None:
+                return found
+        return None
+
+    def anywhere(self, rng: np.random.Generator) -> Config | None:
+        """Any configuration that is allowed; None where none was found."""
+        for _ in range(TRIES):
+            config = self._encoding.at(rng.random(self._encoding.labels))
+            found = config if self._allowed(config) else self._moved_in(config, rng)
+            if found is not None:
+                return found
+        if self._space.finite and self._space.size() <= LISTED:
+            return next((c for c in self._space.grid() if self._allowed(c)), None)
+        return None
+
+    def _moved_in(self, config: Config, rng: np.random.Generator) -> Config | None:
+        """Another rate for a configuration that is not allowed: a narrow window is hit seldom."""
+        grid = list(rate_grid(self._space, config, self._rate_keys))
+        order = rng.permutation(len(grid))
+        return next((grid[i] for i in order if self._allowed(grid[i])), None)
+
+    def _turn(self, cube: np.ndarray, number: int) -> None:
+        """Each value of a key that others depend on (the codec) has its turn in the start."""
+        for i, parameter in enumerate(self._space.parameters):
+            if parameter.choices is not None and _asked_for(self._space, parameter.name):
+                count = len(parameter.choices)
+                cube[i] = (number % count + 0.5) / count
+
+
+def _asked_for(space: Space, name: str) -> bool:
+    return any(name in p.when for p in space.parameters)
