@@ -134,6 +134,11 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
     folder = folder.absolute()
     with Store.open(folder) as store:
         log = store.read()
+        if merged := log.sweep.get("merged"):
+            raise BadInput(
+                f"{folder} was merged of {', '.join(str(m['folder']) for m in merged)}; resume "
+                "those and merge again"
+            )
         finished = any(log.of("finished")) and not log.unfinished
         if finished and not accept_changes:
             return _finished(log)
@@ -325,6 +330,7 @@ def publish(
     from analysis.report import build_report
     from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
+    from analysis.vqgan.page import build_heatmaps
     from cluster.summary import print_answer, print_front
     from trainables.plugins import load_plugins
 
@@ -341,6 +347,8 @@ def publish(
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
     if (codebooks := build_codebooks(folder)) is not None:
         console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
+    if (heatmaps := build_heatmaps(folder)) is not None:
+        console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
     if (gestures := build_gestures(folder)) is not None:
         console.print(f"gestures: {gestures}", soft_wrap=True, highlight=False)
     if tracked is not None:
