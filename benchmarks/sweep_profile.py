@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PLUGIN = Path(__file__).parent / "sweep_profile_steps" / "stopwatch.py"
+TRIALS = "processes of trials"
 GROUPS = (
     ("training", ("training",)),
     ("evaluation", ("evaluation",)),
@@ -55,7 +56,10 @@ class Processes:
         for pid, parent, name, ticks in _all_processes():
             if parent in self._known or pid in self._known:
                 self._known.add(pid)
-                kind = "driver" if pid == self._root else _kind(name)
+                before = self.seconds.get(pid, ("", 0.0))[0]
+                # Ray names its processes after what they do just now.
+                kind = before if before in ("driver", TRIALS) else _kind(name)
+                kind = "driver" if pid == self._root else kind
                 self.seconds[pid] = (kind, ticks / self._ticks)
 
     def by_kind(self) -> dict[str, float]:
@@ -84,8 +88,8 @@ def _all_processes() -> Iterator[tuple[int, int, str, int]]:
 def _kind(name: str) -> str:
     if name.startswith("ray::") and "IDLE" in name:
         return "Ray workers without work"
-    if "ImplicitFunc" in name or "RayTrainWorker" in name:
-        return "trials"
+    if "ImplicitFunc" in name or "RayTrainWorker" in name or "run_job" in name:
+        return TRIALS
     return "Train's own processes" if name.startswith("ray::") else "Ray's servers"
 
 

@@ -49,6 +49,8 @@ _WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a see
 class NeuralCodec(Resumable[Autoencoder], Codec):
     """A codec that trains an autoencoder in steps. Families say the networks and the batches."""
 
+    _losses: tuple[PartData, StepLosses] | None = None
+
     # What a family says.
 
     @abstractmethod
@@ -102,7 +104,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
             model, optimiser = self._prepare(data, runtime, batches, generator)
             sums: dict[str, Tensor] = {}
             begun = self._step
-            losses_of = self._step_losses(data, model)
+            losses_of = self._kept_losses(data, model)
             update = WeightUpdate(optimiser, _GRADIENT_NORM)
             alone = batches.steps * (1 - float(self.option("decoder_share", 0.0)))
             while self._step < goal:
@@ -123,6 +125,8 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
                 self._step += 1
         runtime.average(sums.values())
         self.trained_share = self._step / batches.steps
+        if self._step == batches.steps:
+            self._losses = None
         means = {name: float(s) / (self._step - begun) for name, s in sums.items()}
         if not math.isfinite(means["loss"]):
             raise FloatingPointError(
@@ -130,6 +134,13 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
                 f"{self._step}; lower learning_rate ({self.number('learning_rate'):g})"
             )
         return means
+
+    def _kept_losses(self, data: PartData, model: Autoencoder) -> StepLosses:
+        """The losses on some data, from one stretch of training to the next."""
+        known = self._losses
+        if known is None or known[0] is not data or known[1].model is not model:
+            self._losses = known = data, self._step_losses(data, model)
+        return known[1]
 
     def _prepare(
         self, data: PartData, runtime: Runtime, batches: Batches, generator: SeededTorch

@@ -287,3 +287,24 @@ def test_two_workers_train_one_codec(tmp_path: Path, backend: str) -> None:
     assert float(first["loss"]) == pytest.approx(lone_loss, rel=1e-5)
     for name, array in alone.arrays().items():
         assert np.allclose(first[name], array, rtol=0, atol=1e-5), name
+
+
+def test_losses_are_prepared_once_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    prepare = RQVAECodec._step_losses
+
+    def counted(codec: RQVAECodec, data: PartData, model: Any) -> Any:
+        made.append(data)
+        return prepare(codec, data, model)
+
+    monkeypatch.setattr(RQVAECodec, "_step_losses", counted)
+    data, codec = _data(), _new(_data())
+    for until in (0.2, 0.5, 1.0):
+        codec.fit(data, PlainRuntime(), until=until)
+    assert len(made) == 1 and codec._losses is None
+    codec = _new(data)
+    codec.fit(data, PlainRuntime(), until=0.2)
+    codec.load_training_state(codec.training_state())  # another network
+    codec.fit(data, PlainRuntime(), until=0.5)
+    codec.fit(_data(), PlainRuntime(), until=1.0)  # other data
+    assert len(made) == 4
