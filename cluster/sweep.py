@@ -331,6 +331,7 @@ def publish(
     from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
     from analysis.vqgan.page import build_heatmaps
+    from analysis.vqgan.page import build_heatmaps
     from cluster.summary import print_answer, print_front
     from trainables.plugins import load_plugins
 
@@ -347,6 +348,8 @@ def publish(
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
     if (codebooks := build_codebooks(folder)) is not None:
         console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
+    if (heatmaps := build_heatmaps(folder)) is not None:
+        console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
     if (heatmaps := build_heatmaps(folder)) is not None:
         console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
     if (gestures := build_gestures(folder)) is not None:
