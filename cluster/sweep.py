@@ -325,21 +325,21 @@ def publish(
     """
     from analysis.eggesture.gestures_page import build_gestures
     from analysis.eggesture.page import build_codebooks
+    from analysis.findings import Findings
     from analysis.log import read_log
     from analysis.points import write_tables
     from analysis.report import build_report
     from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
     from analysis.vqgan.page import build_heatmaps
-    from analysis.vqgan.page import build_heatmaps
     from cluster.summary import print_answer, print_front
     from trainables.plugins import load_plugins
 
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
-    tables = write_tables(folder)
-    report = build_report(folder, clips=clips)
-    print_front(tables, log, console)
+    findings = Findings(log, write_tables(log))
+    report = build_report(folder, clips=clips, findings=findings)
+    print_front(findings.tables, log, console)
     print_answer(log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     if is_study(log) and (study := build_study(folder)) is not None:
@@ -348,8 +348,6 @@ def publish(
         console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
     if (codebooks := build_codebooks(folder)) is not None:
         console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
-    if (heatmaps := build_heatmaps(folder)) is not None:
-        console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
     if (heatmaps := build_heatmaps(folder)) is not None:
         console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
     if (gestures := build_gestures(folder)) is not None:

@@ -40,7 +40,9 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def build_report(folder: Path | str, *, clips: bool = True) -> Path:
+def build_report(
+    folder: Path | str, *, clips: bool = True, findings: Findings | None = None
+) -> Path:
     """Makes the tables, figures and report of a sweep anew.
 
     The page depends on the log and the folders of trials and evaluations alone: the same sweep
@@ -49,6 +51,7 @@ def build_report(folder: Path | str, *, clips: bool = True) -> Path:
     Args:
         folder: the sweep directory.
         clips: whether the page may hold motion; never where the sweep was run with `--no-clips`.
+        findings: of its log as it stands, where the tables were written already.
 
     Returns:
         Path of `report.html`.
@@ -60,8 +63,9 @@ def build_report(folder: Path | str, *, clips: bool = True) -> Path:
     from analysis.figures import write_figures
 
     folder = Path(folder)
-    log = read_log(folder)
-    findings = Findings(log, write_tables(log))
+    if findings is None:
+        log = read_log(folder)
+        findings = Findings(log, write_tables(log))
     write_figures(findings, folder / FIGURES_FOLDER)
     return write_page(folder / REPORT_FILE, render(findings, clips=clips))
 
