@@ -33,6 +33,7 @@ def below_floor(
     >>> below_floor(Space(parameters=(codec, depth)), [{"codec": "a"}] * 4)
     ('codec', 'b')
     >>> below_floor(Space(parameters=(codec, depth)), [{"codec": "a"}] * 3)
+    >>> below_floor(Space(parameters=(codec, depth)), [{"codec": "a"}] * 4, [("codec", "b")])
     """
     for parameter in space.parameters:
         if not any(parameter.name in p.when for p in space.parameters):

@@ -15,10 +15,10 @@ from search_spaces.space import Config, Space
 CANDIDATES = 600
 NEIGHBOURS, ALL_NEIGHBOURS, FEWEST = 24, 360, 8
 """Of each anchor; of all anchors together, unless that leaves fewer than `FEWEST` of each."""
-STARTS = 5
+STARTS = 4
 APART = 0.12
 """Starts of the gradient search stand at least this far apart (root mean square per input)."""
-ROUNDS = (15, 25)
+ROUNDS = (10, 20)
 """Iterations of L-BFGS-B after each enumeration of the rate-determining keys."""
 WIDTHS = (0.05, 0.15)
 
