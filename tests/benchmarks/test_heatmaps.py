@@ -50,3 +50,35 @@ def test_floors_are_a_table_with_every_floor(
     assert found["all_zero"]["iou_index"] == 0 < found["noise_ceiling"]["iou_index"] < 1
     assert sum(line.startswith("| ") for line in said) == 5
     assert (tmp_path / "embedded_2d_2d.png").stat().st_size > 1000
+
+
+def test_a_step_is_timed_with_each_perceptual_term(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = loaded("vqgan_step")
+    bench.REDUCED |= {"picture": 16, "width": 0.0625, "attention": 0, "latent_dim": 4}
+    assert bench.main(["--quick", "--device", "cpu", "--steps", "1", "--compression", "4"]) == 0
+    said = capsys.readouterr().out
+    last = json.loads(said.splitlines()[-1])
+    assert last["reduced"] and "CPU" in last["device"] and "says nothing of a GPU" in said
+    assert set(last["steps_per_second"]) == {"none", "discriminator features", "LPIPS-VGG"}
+    assert all(0 <= share < 1 for share in last["share_of_perceptual"].values())
+
+
+def test_the_step_runs_with_the_term_that_it_names(tmp_path: Path) -> None:
+    from argparse import Namespace
+
+    from trainables.heatmaps.vqgan import VQGANCodec
+
+    bench = loaded("vqgan_step")
+    weights = bench.random_vgg(tmp_path / "vgg.safetensors", 0.05)
+    given = Namespace(pair="c2d_2d", compression=8, steps=1)
+    for term in ("discriminator features", "LPIPS-VGG"):
+        config = bench.configuration(term, bench.REDUCED, given, weights)
+        assert VQGANCodec(config, 2, 1, 0).perceptual() == term
+    full = bench.configuration("none", bench.PUBLISHED, given, weights)
+    assert (full["window"], full["picture"], full["width"], full["precision"]) == (
+        64,
+        128,
+        1.0,
+        "bf16",
+    )
+    assert VQGANCodec(full, 2, 1, 0).perceptual().startswith("none")
