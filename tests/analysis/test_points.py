@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.fronts import nondominated
-from analysis.log import read_log
+from analysis.log import Log, read_log
 from analysis.points import (
     clips_frame,
     configuration_columns,
@@ -199,3 +199,16 @@ def test_the_log_keeps_its_rows(own_copy: Path) -> None:
     before = json.dumps(log.events)
     write_tables(log)
     assert json.dumps(log.events) == before
+
+
+def test_trials_that_a_person_believed_in_are_marked(tmp_path: Path) -> None:
+    def events(**more: object) -> tuple[dict[str, object], ...]:
+        proposed = [
+            {"event": "proposed", "trial": t, "config": {"codec": "kmeans"}, **extra}
+            for t, extra in (("a", more), ("b", {}))
+        ]
+        return (*proposed, *({"event": "done", "trial": t} for t in "ab"))
+
+    named = trials_frame(Log(tmp_path, events(believed=True), 0))
+    assert named.set_index("trial")["believed"].to_dict() == {"a": True, "b": False}
+    assert "believed" not in trials_frame(Log(tmp_path, events(), 0)).columns
