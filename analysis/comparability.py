@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.log import Log
+from analysis.media import of_heatmaps
 from search_spaces.data_facts import DataFacts
 from search_spaces.objectives import Objective
 
@@ -40,6 +41,8 @@ class Comparability:
     differing: tuple[str, ...]
 
 
+DRAWN = ("heatmap", "pair", "channels", "picture", "window", "sigma", "intensity", "views")
+"""Keys of a configuration of heatmaps that say what its scores are of."""
 _Of = Callable[[DataFacts], object]
 _BLOCKING: tuple[tuple[str, _Of], ...] = (
     ("coded parts", lambda f: ", ".join(f.part_names)),
@@ -76,6 +79,9 @@ def comparability(
     if missing:
         blocking.append(f"{', '.join(missing)} ended before it had data.")
     known = {n: f for n, f in facts.items() if f is not None}
+    shown = {n: _pictures(log) for n, log in sweeps}
+    if len(set(shown.values())) > 1:
+        blocking.append(_sentence("pictures", {n: p or "none" for n, p in shown.items()}))
     for rules, found in ((_BLOCKING, blocking), (_DIFFERING, differing)):
         for what, of in rules:
             said = {n: str(of(f)) for n, f in known.items()}
@@ -87,6 +93,15 @@ def comparability(
     same = len(splits) == 1 and "" not in splits and len({f.data_hash for f in known.values()}) == 1
     footing = Footing.PAIRED if same else Footing.UNPAIRED
     return Comparability(footing, (), tuple(differing))
+
+
+def _pictures(log: Log) -> str:
+    """What codecs of heatmaps are shown and scored against; "" where they code none."""
+    if not of_heatmaps(log):
+        return ""
+    configs = [e.get("config") or {} for e in log.of("proposed")]
+    every = {" ".join(str(c[k]) for k in DRAWN if k in c) for c in configs}
+    return ", ".join(sorted(every - {""}))
 
 
 def _version(log: Log, objective: Objective) -> str:

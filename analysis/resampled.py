@@ -33,6 +33,7 @@ from analysis.bootstrap import (
 )
 from analysis.fronts import objective_values
 from analysis.indicators import nondominated
+from analysis.labels import objective_label
 from analysis.statistics import SAME_POINT, seed_means
 from search_spaces.objectives import Objective
 
@@ -252,7 +253,8 @@ def _fault(
 ) -> tuple[str, int]:
     """Why nothing can be resampled ("" where it can), and how many configurations lack values."""
     if distortion.metric.pooling != PER_RECORDING:
-        return f"{distortion.name} is {distortion.metric.pooling}: no value per recording", 0
+        label = objective_label(distortion.name)
+        return f"{label} is a {distortion.metric.pooling}: no value per recording", 0
     if draws is None or not len(table.recordings):
         return f"there are no values of {distortion.name} per recording", 0
     if draws.units < 2:

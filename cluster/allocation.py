@@ -19,6 +19,7 @@ from rich.table import Table
 from analysis.allocated import RATES, gains_over
 from analysis.allocation import Composition, PartPoint, best_compositions
 from analysis.labels import number
+from analysis.media import of_heatmaps
 from cluster.composed import motion_of
 from search_spaces.errors import BadInput
 from search_spaces.record import (
@@ -116,6 +117,10 @@ def allocate(folder: Path, which: str, console: Console) -> Path:
     if log.facts is None or frame.empty:
         raise BadInput(f"{folder}: has no finished operating point; let a trial end first")
     columns = _Columns(which, log.facts.yardstick)
+    if of_heatmaps(log):
+        raise BadInput(
+            f"{folder}: heatmaps are one part, so there are no bits to share among parts"
+        )
     if columns.val not in frame:
         raise BadInput(
             f"{folder}: none of its points has {columns.val}, which is what parts are shared by; "

@@ -215,3 +215,19 @@ def test_weights_that_were_removed_are_trained_again(swept: Swept, run: Run) -> 
     assert code == 0 and "as recorded, to the bit" in said
     assert (place / PART / "model.safetensors").read_bytes() == before
     assert (place / PART / DRAWING_FILE).is_file()
+
+
+def test_sweeps_of_other_pictures_are_not_set_against_each_other(
+    swept: Swept, run: Run, tmp_path: Path
+) -> None:
+    settings = [s for s in SMALL if not s.startswith("heatmap=")]
+    spec = load_spec(
+        "vqgan/compression", size="debug", settings=[*settings, "heatmap=limbs"],
+        overrides={"data": {"path": str(swept.motion)}},
+    )  # fmt: skip
+    other = tmp_path / "limbs"
+    sweep_in_process(spec, prepare_data(spec.data, ["vqgan"]), other)  # type: ignore[arg-type]
+    code, said, _ = run("compare", swept.folder, other)
+    assert code == 0 and "cannot be compared by their numbers: Not the same pictures" in said
+    code, _, error = run("allocate", other)
+    assert code == 2 and "heatmaps are one part" in error
