@@ -172,7 +172,7 @@ def _floors(sweep: HeatmapSweep) -> bool:
 def _spoilt(
     sweep: HeatmapSweep, cell: Cell, found: dict[tuple[str, int, str], Effect]
 ) -> dict[str, Any]:
-    """A codec's line: of each kind and level, input and output, and which is clearly nearer."""
+    """A codec's line: of each kind and level, input, output, and which is clearly nearer."""
     cells = []
     for kind in KINDS:
         for level in LEVELS:
@@ -182,7 +182,7 @@ def _spoilt(
                 one = sweep.score(cell, f"{head}_input_{score}")
                 two = sweep.score(cell, f"{head}_output_{score}")
                 sign = found[kind, level, score].sign * better
-                pair.append((said(one), said(two), sign))
+                pair.append((f"{one:.2f}", f"{two:.2f}", sign))
             cells.append(pair)
     return {"label": _row(sweep, cell)["label"] + f" F{cell.factor}, {cell.codes} codes",
             "more": _settings(sweep, cell), "cells": cells}  # fmt: skip
