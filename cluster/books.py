@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cluster.allowance import Allowance
 from cluster.enough import Enough, device_seconds
 from cluster.retention import Retention
 from cluster.schedulers.rule import Decision
@@ -37,6 +38,7 @@ class Books:
         proposer: Proposer,
         enough: Enough | None = None,
         retention: Retention | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         """Keeps books for one store and proposer.
 
@@ -45,11 +47,13 @@ class Books:
             proposer: of trials.
             enough: says when the sweep may end.
             retention: removes weights that are no longer wanted.
+            allowance: says what the sweep may spend.
         """
         self._store = store
         self._proposer = proposer
         self._enough = enough
         self._retention = retention
+        self._allowance = allowance
         self.enough = ""
         self._began: dict[str, float] = {}
         self._points: dict[str, list[Row]] = {}
@@ -92,7 +96,7 @@ class Books:
             elif kind in ("done", "stopped", "failed"):
                 self.status[event["trial"]] = kind
                 rows = list(points.get(event["trial"], {}).values()) if kind == "done" else []
-                self._follow(rows, float(event.get("seconds") or 0.0))
+                self._follow(kind, rows, float(event.get("seconds") or 0.0))
             elif kind == "enough":
                 self.enough = event["reason"]
         for trial, by_depth in points.items():
@@ -114,6 +118,7 @@ class Books:
 
     def next(self) -> Proposal | None:
         """The next trial to run."""
+        self._judge()
         proposal = self._proposer.next()
         if proposal is not None:
             self.status[proposal.trial] = "queued"
@@ -198,21 +203,30 @@ class Books:
             reason = stop.reason if stop is not None else STOPPED_EARLY
             self._store.append("stopped", trial=trial, reason=reason, seconds=seconds)
             self._proposer.ended(trial, stopped=True)
-        self._follow(self._points[trial] if self.status[trial] == "done" else [], seconds)
+        status = self.status[trial]
+        self._follow(status, self._points[trial] if status == "done" else [], seconds)
         self._judge()
         self.on_change()
 
-    def _follow(self, rows: Sequence[Row], seconds: float) -> None:
+    def _follow(self, status: str, rows: Sequence[Row], seconds: float) -> None:
         if self._enough is not None:
             self._enough.ended(device_seconds(rows, seconds), rows)
+        if self._allowance is not None:
+            self._allowance.ended(status, seconds)
 
     def _judge(self) -> None:
-        """Ends the search where the last trials gained too little; decided once, and recalled."""
-        if self._enough is None or self.enough or (said := self._enough.verdict()) is None:
+        """Ends the search where too little is gained or enough is spent; decided once, recalled."""
+        if self.enough:
             return
-        self._store.append("enough", **asdict(said))
-        self.enough = said.reason
-        self._proposer.enough()
+        left = not self._proposer.exhausted  # else there is nothing that could end early
+        if left and self._allowance is not None and (spent := self._allowance.spent()):
+            self._store.append("enough", reason=spent, repeats=False)
+            self.enough = spent
+            self._proposer.enough(repeats=False)
+        elif self._enough is not None and (said := self._enough.verdict()) is not None:
+            self._store.append("enough", **asdict(said))
+            self.enough = said.reason
+            self._proposer.enough()
 
     def check(self) -> None:
         """Raises BadInput where the store could not write: nothing can be acknowledged any more."""

@@ -7,6 +7,7 @@ Everything that a person's input can be wrong about is found before the output d
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from analysis.dashboards import Tracking, check_tracker, tracking
+from cluster.allowance import Allowance
 from cluster.books import Books
 from cluster.enough import Enough
 from cluster.generations import changes, next_generation
@@ -189,7 +191,7 @@ def _finished(log: Log) -> Outcome:
     return Outcome(
         log.folder,
         failed=len({e["trial"] for e in log.of("failed")}),
-        allowed_failures=int(spec.get("run", {}).get("max_failures", 0)),
+        allowed_failures=int(spec.get("run", {}).get("max_failures") or 0),
         points=len({(e["trial"], e["row"]["depth"]) for e in log.of("point")}),
         already_finished=whole,
     )
@@ -255,7 +257,11 @@ def _run(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
     retention = Retention(spec, goals, store.folder, store.append)
-    books = Books(store, proposer, Enough(search, goals, reference, proposer.limits), retention)
+    began = float(events[0]["time"]) if events else time.time()
+    books = Books(
+        store, proposer, Enough(search, goals, reference, proposer.limits), retention,
+        Allowance(spec.run, began),
+    )  # fmt: skip
     books.take_up(events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
@@ -269,8 +275,8 @@ def _run(
             raise KeyboardInterrupt
         store.append("finished", counts=dict(counts))
     if books.enough:
-        console.print(f"stopped by stop_when: {books.enough}", highlight=False, soft_wrap=True)
-    failed, allowed = counts["failed"], spec.run.max_failures
+        console.print(f"ended by itself: {books.enough}", highlight=False, soft_wrap=True)
+    failed, allowed = counts["failed"], spec.run.max_failures or 0
     return Outcome(store.folder, failed, allowed, len(books.rows), tracked=tracked)
 
 

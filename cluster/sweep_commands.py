@@ -76,7 +76,20 @@ def sweep(
         int | None, typer.Option(min=0, help="Tries again of a trial that failed.")
     ] = None,
     max_failures: Annotated[
-        int | None, typer.Option(min=0, help="Failed trials that leave the exit code at 0.")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Failed trials that leave the exit code at 0; with more, nothing new begins.",
+        ),
+    ] = None,
+    max_gpu_hours: Annotated[
+        float | None, typer.Option(min=0, help="GPU-hours after which nothing new begins.")
+    ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="36h", help="After which nothing new begins: 36h, 90m, or 2027-01-31T18:00."
+        ),
     ] = None,
     track: Annotated[
         str | None, typer.Option(help="Mirror it meanwhile: wandb, tensorboard or mlflow.")
@@ -113,6 +126,8 @@ def sweep(
             trial_timeout=trial_timeout,
             retries=retries,
             max_failures=max_failures,
+            max_gpu_hours=max_gpu_hours,
+            deadline=deadline,
             track=track,
             clips=False if no_clips else None,
         ),

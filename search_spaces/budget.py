@@ -1,10 +1,11 @@
-"""When a whole sweep has looked enough, and what its budget keeps back for repeats."""
+"""When a whole sweep has looked or spent enough, and what its budget keeps back for repeats."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from search_spaces.errors import BadInput
 from search_spaces.objectives import Direction, Objective, objectives
@@ -12,6 +13,9 @@ from search_spaces.objectives import Direction, Objective, objectives
 HYPERVOLUME, BD_RATE = "hypervolume", "bd_rate"
 MEASURES = (HYPERVOLUME, BD_RATE)
 NEVER = "none"
+_SPAN = re.compile(
+    r"\s*(?:(\d+\.?\d*)\s*d)?\s*(?:(\d+\.?\d*)\s*h)?\s*(?:(\d+\.?\d*)\s*m)?\s*(?:(\d+\.?\d*)\s*s)?\s*"
+)
 _TEXT = re.compile(r"\s*([a-z_]+)\s*<\s*(\d+\.?\d*|\.\d+)\s*%?\s*")
 
 
@@ -46,6 +50,33 @@ def parse_stop_when(text: str) -> StopWhen | None:
             f"stop_when {text!r} is none; write {HYPERVOLUME}<5%, {BD_RATE}<1% or {NEVER}"
         )
     return StopWhen(found[1], float(found[2]))
+
+
+def deadline_at(text: str, began: float) -> float | None:
+    """Second (of the clock, since 1970) from which on nothing new begins; None without a deadline.
+
+    Args:
+        text: `36h`, `1d12h` or `90m` after the start of the sweep, or a moment in ISO 8601, by the
+            machine's own time zone where it names none.
+        began: when the sweep started, on the same clock.
+
+    Raises:
+        BadInput: neither.
+
+    >>> deadline_at("1d12h", 1000.0), deadline_at("1970-01-01T01:00+00:00", 0.0)
+    (130600.0, 3600.0)
+    """
+    if not text.strip():
+        return None
+    if (found := _SPAN.fullmatch(text)) and any(found.groups()):
+        days, hours, minutes, seconds = (float(n or 0) for n in found.groups())
+        return began + 86400 * days + 3600 * hours + 60 * minutes + seconds
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except ValueError:
+        raise BadInput(
+            f"deadline {text!r} is no time; write 36h, 1d12h, 90m, or 2027-01-31T18:00"
+        ) from None
 
 
 def check_budget(

@@ -18,7 +18,7 @@ from pydantic import (
 
 from search_spaces.believed_points import believed_points
 from search_spaces.bones import TWICE
-from search_spaces.budget import check_budget
+from search_spaces.budget import check_budget, deadline_at
 from search_spaces.consistency import check_space
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
@@ -110,8 +110,13 @@ class RunSpec(Section):
     """Seconds after which a trial counts as hung; 0: never."""
     retries: int = Field(default=0, ge=0)
     """How often a trial that raised, died or hung is tried again, from its last rung."""
-    max_failures: int = Field(default=0, ge=0)
-    """Failed trials that leave the exit code at 0."""
+    max_failures: int | None = Field(default=None, ge=0)
+    """Failed trials that leave the exit code at 0, and after one more of which nothing new begins;
+    None: any leaves it at 1, and none ends the sweep."""
+    max_gpu_hours: float = Field(default=0.0, ge=0)
+    """GPU-hours of trials after which nothing new begins; 0: no bound."""
+    deadline: str = ""
+    """Time from which on nothing new begins: `36h` after the start, or a moment in ISO 8601."""
     track: str = ""
     """Experiment tracker that the log is mirrored in (`wandb`); none where left out."""
     clips: bool = True
@@ -239,6 +244,12 @@ def check_spec(spec: SweepSpec) -> None:
     if spec.space.points and sampler in ("grid", "cells"):
         raise BadInput(f"sampler {sampler} runs its whole list; leave the points out (--point)")
     believed_points(spec.space)
+    deadline_at(spec.run.deadline, 0.0)
+    if spec.run.max_gpu_hours and not spec.run.gpus_per_trial:
+        raise BadInput(
+            f"max_gpu_hours {spec.run.max_gpu_hours:g} bounds nothing, since trials use no GPU; "
+            "add --set gpus_per_trial=1, or use --deadline"
+        )
     check_budget(search.stop_when, search.repeat_front, search.seeds, sampler, spec.objectives)
 
 

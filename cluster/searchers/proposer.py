@@ -81,7 +81,7 @@ class Proposer:
         self._believed = {canonical(spec.configuration(point)) for point in points}
         self._accepted = 0
         self._idle = 0
-        self._over = False
+        self._over = self._drained = False
         self._exhausted = False
         self.rows: dict[str, list[Row]] = {}
         """trial -> its rows, for trials that are done."""
@@ -129,16 +129,17 @@ class Proposer:
                 self._over = True
         return ready
 
-    def enough(self) -> None:
-        """Nothing new is proposed any more; what was proposed is finished, and the front's
-        configurations are still run again."""
+    def enough(self, *, repeats: bool = True) -> None:
+        """Nothing new is proposed any more, nor the front's configurations again unless `repeats`;
+        what was proposed is finished."""
         self._over = True
+        self._drained |= not repeats
 
     @property
     def _left(self) -> int:
         """Trials of the budget that are left."""
         spent = self._accepted * self._spec.search.seeds + self._again_count
-        return self.budget - spent
+        return 0 if self._drained else self.budget - spent
 
     @property
     def _open(self) -> bool:
@@ -272,7 +273,7 @@ class Proposer:
             elif kind == "decided":
                 self.decisions.recall(event)
             elif kind == "enough":
-                self.enough()
+                self.enough(repeats=event.get("repeats", True))
             elif kind == "point":
                 points.setdefault(event["trial"], []).append(event["row"])
             elif kind == "done" and event["trial"] in open_trials:

@@ -135,7 +135,7 @@ def test_a_sweep_that_ended_by_itself_says_why(small: Path, tmp_path: Path) -> N
     ended = {"event": "enough", "reason": "under 1 % gained in 20 trials", "time": 1.8e9}
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps(ended) + "\n")
-    assert "as stop_when asked: under 1 % gained in 20 trials." in Page(drawn(folder)).text
+    assert "The sweep ended by itself: under 1 % gained in 20 trials." in Page(drawn(folder)).text
 
 
 def test_a_sweep_without_points_still_has_a_page(tmp_path: Path) -> None:

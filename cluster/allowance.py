@@ -1,0 +1,47 @@
+"""What a sweep may spend: a deadline, GPU-hours, failures. Spent, it drains: what was proposed is
+finished, nothing new begins, and the report is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from search_spaces.budget import deadline_at
+from search_spaces.spec import RunSpec
+
+
+class Allowance:
+    """Follows what trials cost."""
+
+    def __init__(self, run: RunSpec, began: float, clock: Callable[[], float] = time.time) -> None:
+        """Nothing is spent yet.
+
+        Args:
+            run: says what may be spent, and how many GPUs a trial has.
+            began: when the sweep started, pauses counted, in seconds of the clock.
+            clock: says what time it is.
+        """
+        self._deadline = deadline_at(run.deadline, began)
+        self._hours = run.max_gpu_hours
+        self._failures = run.max_failures
+        self._gpus = run.gpus_per_trial * (run.workers if run.placement == "group" else 1)
+        self._clock = clock
+        self._used = 0.0
+        self._failed = 0
+
+    def ended(self, status: str, seconds: float) -> None:
+        """A trial ended, after so many seconds."""
+        self._used += self._gpus * max(0.0, seconds) / 3600
+        self._failed += status == "failed"
+
+    def spent(self) -> str:
+        """What is spent, in words; "" while there is some left."""
+        if self._failures is not None and self._failed > self._failures:
+            return f"{self._failed} trials failed, max_failures is {self._failures}"
+        if self._hours and self._used >= self._hours:
+            return f"trials took {self._used:.3g} GPU-hours, max_gpu_hours is {self._hours:g}"
+        if self._deadline is not None and self._clock() >= self._deadline:
+            moment = datetime.fromtimestamp(self._deadline).astimezone()
+            return f"the deadline of {moment:%Y-%m-%d %H:%M %Z} has passed"
+        return ""
