@@ -48,7 +48,7 @@ TRIAL = (
     ("trainables.trial", "save_artefacts", "artefacts"),
     ("cluster.jobs", "LocalRuntime.report", "report to Tune"),
     ("cluster.jobs", "GroupRuntime.report", "report to Tune"),
-    ("trainables.trial", "run_trial", "trial: the rest of it"),
+    ("trainables.trial", "_run_alone", "trial: the rest of it"),
 )
 DRIVER = (
     ("cluster.sweep", "prepared", "data prepared"),
@@ -147,7 +147,8 @@ def install(folder: Path) -> None:
         return
     from trainables import trial
 
-    run, last = trial.run_trial, [0.0, 0.0]
+    # Not `run_trial`, which the train loop has taken by the time that it loads plugins.
+    run, last = trial._run_alone, [0.0, 0.0]
 
     @functools.wraps(run)
     def run_and_write(*args: Any, **kwargs: Any) -> Any:
@@ -160,7 +161,7 @@ def install(folder: Path) -> None:
             watch.write()
             last[:] = time.perf_counter(), time.process_time()
 
-    trial.run_trial = run_and_write
+    trial._run_alone = run_and_write
 
 
 if "RATEFRONT_PROFILE" in os.environ:
