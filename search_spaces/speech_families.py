@@ -74,8 +74,8 @@ SPEECH = register_generator(
             key("speech.schedule", "linear_mix", "shares of a joint training's steps that codec "
                 "and classifier have along it", choices=SCHEDULES),
             key("speech.gamma", 500.0, "the printed schedule's", low=1e-3, high=1e9),
-            key("speech.label_noise", True, "joint: labels are drawn as Gumbel-softmax draws codes,"
-                " else the nearest", choices=SWITCH),
+            key("speech.label_noise", False, "joint: labels are drawn as Gumbel-softmax draws "
+                "codes, else the nearest", choices=SWITCH),
             key("speech.reweighting", "linear", "of classes, by their inverse share",
                 choices=REWEIGHTINGS),
             key("speech.weight_clip", 10.0, "largest class weight before normalising", low=1.0,

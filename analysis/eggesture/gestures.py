@@ -66,6 +66,7 @@ TABLES: Mapping[str, tuple[Row, ...]] = {
     ),
     "table5": (
         Row("schedule as printed", "", {**_JOINT, "speech.schedule": "as_printed"}),
+        Row("labels drawn with Gumbel noise", "", {**_JOINT, "speech.label_noise": True}),
         Row("without Gumbel softmax", "without gumbel softmax",
             {**_JOINT, "guidance.gumbel": False}),
         Row("without joint training", "without joint training", {"speech.joint": False}),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib import rc_context
 
@@ -19,6 +16,7 @@ from analysis.eggesture.gesture_figure import size_of_codebook
 from analysis.eggesture.gestures import Cell, GestureSweep
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.log import Log, read_log
+from analysis.pages import filled, stylesheet, write_page
 from analysis.points import points_frame, trials_frame
 from analysis.published import published
 from search_spaces.record import GESTURES_FILE
@@ -66,31 +64,21 @@ def build_gestures(folder: Path | str) -> Path | None:
     sweep = GestureSweep(points_frame(log), str(log.sweep.get("preset", "")), order)
     if not sweep.cells:
         return None
-    target = log.folder / GESTURES_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, sweep), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(log.folder / GESTURES_FILE, render(log, sweep))
 
 
 def render(log: Log, sweep: GestureSweep) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("analysis.eggesture", "template"),
-        autoescape=select_autoescape(default=True, default_for_string=True,
-                                     enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     size = str(log.sweep.get("size", ""))
     plate = None
     if len({c.config["codebook_size"] for c in sweep.cells}) > 1:
         with rc_context(INLINE_STYLE):
             figure = size_of_codebook(sweep)
             plate = Markup(inline_svg(figure, "gestures_size", "Against the size of the codebook"))
-    return environment.get_template("gestures.html.j2").render(
-        css=Markup((files("analysis.report") / "report.css").read_text(encoding="utf-8")),
+    return filled(
+        "analysis.eggesture/template",
+        "gestures.html.j2",
+        css=stylesheet(),
         name=log.name,
         title=str(log.sweep.get("title") or log.name),
         source=str(log.sweep.get("source") or ""),

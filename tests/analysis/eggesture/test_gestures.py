@@ -79,7 +79,7 @@ EXPECTED = {
     "table3": ["baseline", *(f"reweight {k}" for k in ("log", "sqrt", "linear", "square", "exp")),
                "EGGesture"],
     "table4": ["EGGesture", "without classification reweighting", "baseline"],
-    "table5": ["EGGesture", "without joint training", "without gumbel softmax", ""],
+    "table5": ["EGGesture", "without joint training", "without gumbel softmax", "", ""],
     "table7": ["Transformer baseline", "Transformer with EGGesture", "LSTM baseline",
                "LSTM with EGGesture"],
 }  # fmt: skip

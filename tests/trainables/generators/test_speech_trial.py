@@ -38,7 +38,7 @@ SMALL: Config = {
     "window": 32, "speech.width": 16, "speech.heads": 2, "speech.layers": 1, "speech.window": 12,
     "speech.seed_tokens": 4, "speech.batch_tokens": 48, "speech.max_steps": 8, "speech.rounds": 4,
     "frechet.latent_dim": 1, "frechet.hidden_dim": 8, "frechet.max_steps": 4,
-    "frechet.compression": 4,
+    "frechet.compression": 4, "speech.label_noise": True,
 }  # fmt: skip
 
 
