@@ -89,6 +89,20 @@ def error_number(value: float) -> str:
     return f"{value:.{max(0, 1 - math.floor(math.log10(abs(value))))}f}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(7), duration(95), duration(7320)
+    ('7 s', '1 min 35 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def point_label(row: Mapping[Any, Any]) -> str:
     """An operating point in a few signs: codec, codes × levels decoded, compression in time.
 

@@ -177,12 +177,32 @@ def ray_up(
 @app.command()
 def status(
     which: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Of a submission; all where left out.")
+        str | None,
+        typer.Argument(
+            metavar="ID_OR_DIR",
+            help="Of a submission, or a sweep's folder; all submissions where left out.",
+        ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep showing a sweep's folder until it ends.")
+    ] = False,
 ) -> None:
-    """Tell how submitted sweeps stand."""
+    """Tell how submitted sweeps stand, or how a sweep does: trials, front, throughput, failures.
+
+    Example: ratefront status sweeps/first --watch
+    """
     from cluster.places import dispatch, ledger
 
+    if which is not None and Path(which).is_dir():
+        from cluster.sweep_status import show
+
+        show(Path(which), console, watch=watch)
+        return
+    if watch:
+        raise BadInput(
+            f"--watch needs a sweep's folder, and {which or 'none'} is none; give the one that was "
+            "named by --out"
+        )
     found = [ledger.find(which)] if which else list(ledger.kept())
     if not found:
         console.print(f"nothing was submitted from here ({ledger.ledger()})", highlight=False)

@@ -12,7 +12,14 @@ from markupsafe import Markup
 
 from analysis.evaluations import read_evaluations
 from analysis.findings import Findings, leading_front
-from analysis.labels import codec_label, number, objective_label, part_label, quantity
+from analysis.labels import (
+    codec_label,
+    duration,
+    number,
+    objective_label,
+    part_label,
+    quantity,
+)
 from analysis.log import read_log
 from analysis.motion_shown import clips_asked, notice
 from analysis.pages import Filters, filled, write_page
@@ -136,20 +143,6 @@ def _versions(sweep: dict[str, Any]) -> dict[str, str]:
     said = sweep.get("versions") or sweep.get("version") or {}
     said = said if isinstance(said, dict) else {"ratefront": said}
     return {str(k): str(v) for k, v in said.items()}
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    >>> duration(7), duration(95), duration(7320)
-    ('7 s', '1 min 35 s', '2 h 2 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 FILTERS: Filters = {
