@@ -90,11 +90,13 @@ def _place(preset: str) -> tuple[Path, str]:
         return FOLDER / f"{preset}.yaml", preset.replace("/", "-")
     path = Path(preset)
     if path.suffix not in (".yaml", ".yml"):
-        raise BadInput(f"no preset {preset!r}, and no YAML file; {there_are(preset, names)}")
+        near = there_are(preset, names)
+        more = " 'ratefront spaces' lists them all" if near.endswith("?") else ""
+        raise BadInput(f"no preset {preset!r}, and no YAML file; {near}{more}")
     if not path.is_file():
         raise BadInput(
-            f"no file {preset}; give a YAML file that exists or one of the presets "
-            f"{', '.join(names)}"
+            f"no file {preset}; give a YAML file that exists, or one of the presets that "
+            "'ratefront spaces' lists"
         )
     return path, path.stem
 

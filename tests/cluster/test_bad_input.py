@@ -203,10 +203,11 @@ def test_settings(fault: str, refused: Refused, motion: Path) -> None:
         refused(command, *DEBUG, "--data", motion, *options, words=words)
 
 
-@pytest.mark.parametrize("preset", ["klezovich", "rate_distorsion", "", "gone.yaml"])
+@pytest.mark.parametrize("preset", ["klezovich", "rate_distorsion", "x", "gone.yaml"])
 def test_unknown_preset(preset: str, refused: Refused) -> None:
     for command in ("sweep", "trial", "spaces"):
-        refused(command, preset, words=(preset, "rate_distortion"))
+        words = ("rate_distortion",) if preset == "x" else ("ratefront spaces",)
+        refused(command, preset, words=(preset, *words))
 
 
 SPECS: dict[str, tuple[str, tuple[str, ...]]] = {
