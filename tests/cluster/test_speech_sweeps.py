@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,20 @@ def test_its_seed_is_its_own_whatever_seeds_a_sweep_has() -> None:
     ran = bench(cells({"frechet.seed": 9}), seeds=2, seed=4).run()
     seeds = [(str(p.config["codec"]), p.seed) for p in ran]
     assert seeds == [("feature_autoencoder", 9), ("speech_to_codes", 4), ("speech_to_codes", 5)]
+
+
+def test_a_log_that_was_cut_anywhere_goes_on_to_the_same_trials() -> None:
+    whole = bench(seeds=2)
+    whole.run(2)
+    wanted = {e["trial"] for e in whole.log if e["event"] == "done"}
+    assert len(wanted) == 7
+    for cut in range(len(whole.log)):
+        again = bench(seeds=2)
+        again.log = copy.deepcopy(whole.log[:cut])
+        again.proposer.replay(copy.deepcopy(again.log))
+        again.run(2)
+        found = [e["trial"] for e in again.log if e["event"] == "done"]
+        assert set(found) == wanted and len(found) == len(wanted), cut
 
 
 def test_without_its_autoencoder_a_trial_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from analysis.eggesture.claims import FAILED, HELD, OPEN
 from analysis.eggesture.gesture_claims import judge_gestures
@@ -17,8 +19,9 @@ from analysis.eggesture.gestures import GestureSweep
 from analysis.eggesture.gestures_page import build_gestures
 from analysis.log import read_log
 from analysis.points import points_frame
+from cluster.sweep import publish
 from search_spaces.presets import load_spec
-from search_spaces.record import LOG_FILE, RECORD_VERSION
+from search_spaces.record import GESTURES_FILE, LOG_FILE, RECORD_VERSION
 from search_spaces.space import Config, config_hash
 from tests.search_spaces.example_facts import facts
 
@@ -116,6 +119,13 @@ def test_every_table_has_its_page(table: str, tmp_path: Path) -> None:
     assert ("QPGesture" in text) == (table in ("table1", "table2"))
     assert ("paper: 5.74" in text) == (table not in ("table6", "figure7", "grid"))
     assert ("<svg" in text) == (table == "figure7")
+
+
+def test_a_report_builds_the_page_too(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "table4", lambda c: 2.0)
+    said = io.StringIO()
+    publish(tmp_path, Console(file=said, width=200))
+    assert f"gestures: {tmp_path / GESTURES_FILE}" in said.getvalue()
 
 
 def test_what_cannot_be_said_is_no_number(tmp_path: Path) -> None:
