@@ -209,7 +209,9 @@ def _denoising(sweep: HeatmapSweep) -> Verdict:
 
 
 def _training(cell: Cell) -> str:
-    return ", trained on spoilt input" if cell.config.get("corrupted_training") is True else ""
+    return (
+        ", trained on spoilt input" if str(cell.config.get("corrupted_training")) == "True" else ""
+    )
 
 
 def _label(cell: Cell) -> str:

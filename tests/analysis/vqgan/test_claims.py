@@ -87,8 +87,9 @@ def test_v6_sets_output_beside_input(gain: float, verdict: str) -> None:
         grows = 1 if name.endswith("iou_index") else -1
         return 0.5 + (grows * gain if "_output_" in name else 0.0)
 
-    cells = [cell("vqgan", "2d_2d", 8, 512, spoilt=SPOILT)]
-    assert judge(sweep(cells, cleans))["V6"][0] == verdict
+    cells = [cell("vqgan", "2d_2d", 8, 512, spoilt=SPOILT, corrupted_training=True)]
+    found = judge(sweep(cells, cleans))["V6"]
+    assert found[0] == verdict and "512 codes, trained on spoilt input: jitter" in found[1]
     assert "vqgan/denoise has them" in judge(sweep(F16, scores))["V6"][1]
 
 
