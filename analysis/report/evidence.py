@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -17,6 +17,8 @@ MOST_DISTORTIONS = 6
 MANY_POINTS = 2_000
 """From so many points on, fewer resamples and no forests: the page must be there in seconds."""
 RESAMPLES, FEW_RESAMPLES = 1_000, 100
+MOST_ADDING = 20
+"""Points of the front whose contributions are listed."""
 
 
 def statistics_of(findings: Findings) -> dict[str, Any] | None:
@@ -40,7 +42,8 @@ def statistics_of(findings: Findings) -> dict[str, Any] | None:
 
 def evidence_section(findings: Findings, found: Mapping[str, Any] | None) -> Markup:
     """HTML of the section; nothing where there are no statistics."""
-    if not found or not found["distortions"]:
+    bent = [(n, d) for n, d in (found or {}).get("distortions", {}).items() if d["front"]]
+    if not found or not bent:
         return Markup("")
     importance = next(iter(found["importance"].values()), None)
     target = next((t for t in (importance or {}).get("targets", [])
@@ -48,11 +51,13 @@ def evidence_section(findings: Findings, found: Mapping[str, Any] | None) -> Mar
     return filled(
         "analysis.report", "evidence.html.j2",
         {"number": number, "part": part_label, "codec": codec_label, "objective": objective_label,
-         "unit": unit_label, "percent": percent, "signed": signed, "name": _parameter},
+         "unit": unit_label, "percent": percent, "signed": signed, "small": small,
+         "name": _parameter},
         s=found,
         few=FEW_SEEDS,
-        bent=[(name, d) for name, d in found["distortions"].items() if d["front"]],
+        bent=bent,
         target=target,
+        added=_adding_most(bent[0][1]["front"]),
         parameters=(target or {}).get("parameters", [])[:10],
         widest=max((p["importance"] for p in (target or {}).get("parameters", [])), default=1.0),
     )  # fmt: skip
@@ -67,6 +72,21 @@ def attainment_payload(found: Mapping[str, Any] | None) -> dict[str, Any]:
             result[name] = {"surfaces": told["surfaces"], "needed": told.get("needed"),
                             "seeds": told.get("seeds")}  # fmt: skip
     return result
+
+
+def _adding_most(front: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Points of a front without which most is lost, by rising rate."""
+    order = sorted(range(len(front)), key=lambda i: -(front[i]["contribution"] or 0.0))
+    return [front[i] for i in sorted(order[:MOST_ADDING])]
+
+
+def small(value: float | None) -> str:
+    """An indicator in units of the box.
+
+    >>> small(0.01234), small(0.0)
+    ('0.0123', '0')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3g}"
 
 
 def percent(share: float | None) -> str:
