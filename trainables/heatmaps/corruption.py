@@ -51,7 +51,11 @@ class Corruption:
         return KINDS.index(self.kind) + 1
 
     def moved(
-        self, points: np.ndarray, axes: Sequence[tuple[int, ...]], size: int, rng: np.random.Generator
+        self,
+        points: np.ndarray,
+        axes: Sequence[tuple[int, ...]],
+        size: int,
+        rng: np.random.Generator,
     ) -> np.ndarray:
         """Points (pictures, frames, joints, 2) in pixels, jittered.
 
