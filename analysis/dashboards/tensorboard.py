@@ -45,7 +45,7 @@ class TensorBoard:
     @property
     def place(self) -> str:
         """The folder for `tensorboard --logdir`."""
-        return str(self._folder)
+        return "" if self._folder == Path() else str(self._folder)
 
     def start(self, head: Log) -> None:
         """Imports the records of TensorBoard.
