@@ -184,7 +184,9 @@ def _measured(points: pd.DataFrame, column: str) -> bool:
     return column in points.columns and (points.empty or bool(points[column].notna().any()))
 
 
-def write_tables(sweep: Path | str | Log) -> Tables:
+def write_tables(
+    sweep: Path | str | Log, meanwhile: Callable[[Tables], object] | None = None
+) -> Tables:
     """Makes every table of a sweep directory anew from its log.
 
     Writes `trials.csv`, `points.parquet`, `points.csv`, `clips.parquet`, `front.csv` (full pose)
@@ -194,6 +196,7 @@ def write_tables(sweep: Path | str | Log) -> Tables:
 
     Args:
         sweep: a sweep directory, or its log where it was read already.
+        meanwhile: what can be done without rows of clips, which of a long sweep take their time.
 
     Raises:
         BadInput: `sweep` is no sweep directory, or its log cannot be read.
@@ -202,6 +205,8 @@ def write_tables(sweep: Path | str | Log) -> Tables:
     known = trials_of(log)
     with ClipsBeside(log.folder, [*dict.fromkeys(known.values())]) as beside:
         tables = _write_points(log)
+        if meanwhile is not None:
+            meanwhile(tables)
         clips = _of_points(beside.frame(), known)
     _write(log.folder / CLIPS_TABLE, partial(clips.to_parquet, index=False))
     return replace(tables, clips=clips)

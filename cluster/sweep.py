@@ -331,10 +331,8 @@ def publish(
     """
     from analysis.eggesture.gestures_page import build_gestures
     from analysis.eggesture.page import build_codebooks
-    from analysis.findings import Findings
     from analysis.log import read_log
-    from analysis.points import write_tables
-    from analysis.report import build_report
+    from analysis.report import build_report, written
     from analysis.study.jerk_page import build_jerk
     from analysis.study.page import build_study, is_study
     from analysis.vqgan.page import build_heatmaps
@@ -343,7 +341,7 @@ def publish(
 
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
-    findings = Findings(log, write_tables(log))
+    findings = written(log)
     report = build_report(folder, clips=clips, findings=findings)
     print_front(findings.tables, log, console)
     print_answer(log, console)

@@ -20,11 +20,11 @@ from analysis.labels import (
     part_label,
     quantity,
 )
-from analysis.log import read_log
+from analysis.log import Log, read_log
 from analysis.motion_shown import clips_asked, notice
 from analysis.pages import Filters, filled, write_page
 from analysis.palette import looks
-from analysis.points import write_tables
+from analysis.points import Tables, write_tables
 from analysis.report.allocation import allocation_section
 from analysis.report.codebooks import codebooks_payload
 from analysis.report.curves import curves_payload
@@ -38,7 +38,7 @@ from analysis.report.tables import evaluation_table, front_table
 from search_spaces.rate import TOKENS_PER_CODE
 from search_spaces.record import FIGURES_FOLDER, REPORT_FILE
 
-__all__ = ["build_report"]
+__all__ = ["build_report", "written"]
 
 STYLES = ("report.css", "close.css", "heatmap_player.css")
 SCRIPTS = (
@@ -58,7 +58,7 @@ def build_report(
     Args:
         folder: the sweep directory.
         clips: whether the page may hold motion; never where the sweep was run with `--no-clips`.
-        findings: of its log as it stands, where the tables were written already.
+        findings: of its log as it stands, where `written` gave them already.
 
     Returns:
         Path of `report.html`.
@@ -66,15 +66,25 @@ def build_report(
     Raises:
         BadInput: `folder` is no sweep directory, or its log cannot be read.
     """
+    folder = Path(folder)
+    if findings is None:
+        findings = written(read_log(folder))
+    return write_page(folder / REPORT_FILE, render(findings, clips=clips))
+
+
+def written(log: Log) -> Findings:
+    """What a sweep found, its tables and figures made anew.
+
+    Raises:
+        BadInput: a file of a trial cannot be read.
+    """
     # matplotlib takes over a second to import, and only this needs it.
     from analysis.figures import write_figures
 
-    folder = Path(folder)
-    if findings is None:
-        log = read_log(folder)
-        findings = Findings(log, write_tables(log))
-    write_figures(findings, folder / FIGURES_FOLDER)
-    return write_page(folder / REPORT_FILE, render(findings, clips=clips))
+    def draw(tables: Tables) -> None:
+        write_figures(Findings(log, tables), log.folder / FIGURES_FOLDER)
+
+    return Findings(log, write_tables(log, meanwhile=draw))
 
 
 def render(findings: Findings, *, clips: bool = True) -> str:
