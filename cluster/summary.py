@@ -90,10 +90,12 @@ def print_front(tables: Tables, log: Log, console: Console) -> None:
 
 
 def _leading(tables: Tables, log: Log) -> tuple[str, pd.DataFrame]:
-    """Full pose and its front; where nothing has one, the first searched distortion that has."""
+    """Full pose and its front where it was searched, else the first searched distortion that has
+    one: what trials are given as inputs may have a full pose, and they do not compete."""
     full_pose = full_pose_of(tables.points.columns)
     searched = [o.name for o in log.objectives]
-    fronts = {name: tables.fronts.get(name, pd.DataFrame()) for name in (full_pose, *searched)}
+    order = [full_pose, *searched] if full_pose in searched else [*searched, full_pose]
+    fronts = {name: tables.fronts.get(name, pd.DataFrame()) for name in order}
     return next(((n, f) for n, f in fronts.items() if len(f)), (full_pose, pd.DataFrame()))
 
 
