@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from search_spaces.errors import BadInput
 from search_spaces.units import YARDSTICKS, Yardstick
@@ -97,8 +97,6 @@ def column_of(objective: str, split: str, *, known: bool) -> str:
 
 
 _REGISTRY: dict[str, Metric] = {}
-_FOUND: dict[tuple[str, int], tuple[Metric, str]] = {}
-"""What names said of so many metrics: they are asked for at every recording and every depth."""
 LISTED = 32
 """Metrics at most that a refusal names: Fréchet distances have a name for every encoder."""
 
@@ -109,7 +107,7 @@ def register_metric(metric: Metric) -> Metric:
     if _REGISTRY.get(key, metric) != metric:
         raise BadInput(f"two different metrics are called {metric.objective()!r}; rename one")
     _REGISTRY[key] = metric
-    _FOUND.clear()
+    _find.cache_clear()
     return metric
 
 
@@ -124,13 +122,11 @@ def find_metric(objective: str) -> tuple[Metric, str]:
     Raises:
         BadInput: no metric has that name; the message lists those that exist, the first `LISTED`.
     """
-    asked = objective, len(_REGISTRY)
-    if asked not in _FOUND:
-        _FOUND[asked] = _find(objective)
-    return _FOUND[asked]
+    return _find(objective, len(_REGISTRY))
 
 
-def _find(objective: str) -> tuple[Metric, str]:
+@cache  # names are asked for at every recording and every depth
+def _find(objective: str, registered: int) -> tuple[Metric, str]:
     head, _, tail = objective.partition("_")
     name = tail if head in SPLITS else objective
     # Longest stem first: `rate_nominal` must not be read as scope `nominal` of a stem `rate`.

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from analysis import fronts, labels, palette, published, statistics
-from analysis.report import report
+from analysis.report import evidence, report
 
 
-@pytest.mark.parametrize("module", [fronts, labels, palette, published, statistics, report])
+@pytest.mark.parametrize("module", [fronts, labels, palette, published, statistics, evidence])
 def test_examples_hold(module) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

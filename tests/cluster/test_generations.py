@@ -59,7 +59,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             books.ended(proposal.trial)
         raise Cut
 
-    def page(folder: Path, *, clips: bool = True) -> Path:
+    def page(folder: Path, **_: object) -> Path:
         made = folder / REPORT_FILE
         made.write_text(f"{len(read_log(folder).events)} events\n")
         return made

@@ -15,7 +15,7 @@ from tests.cluster.stopping import ENDS, Cut, Sweep
 SEARCHES = [
     {"stopping": "halving", "sampler": "tpe"},
     {"stopping": "halving", "sampler": "rate_aware"},
-    {"stopping": "model", "sampler": "rate_aware"},
+    {"stopping": "model", "sampler": "rate_aware", "trials": 18},
 ]
 
 

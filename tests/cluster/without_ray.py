@@ -31,7 +31,7 @@ def in_this_process(
         books.ended(proposal.trial)
 
 
-def no_page(folder: Path | str, *, clips: bool = True) -> Path:
+def no_page(folder: Path | str, **_: object) -> Path:
     """The tables are enough."""
     return Path(folder)
 
