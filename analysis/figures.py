@@ -174,10 +174,9 @@ def _bounds(axes: Axes, findings: Findings, rate: str, column: str) -> None:
         mean = row.get("codec") == MEAN_POSE
         axes.axhline(value, color=FAINT, lw=0.8, ls="--" if mean else ":", zorder=1)
         words = f"{row['codec']}, 0 bits" if mean else str(row["codec"])
-        # Below the nearest frame's line at low rates there is no point to stand in the way of.
-        side, edge, over = ("right", 1.0, "bottom") if mean else ("left", 0.01, "top")
-        axes.annotate(words, (edge, value), xycoords=("axes fraction", "data"), ha=side,
-                      va=over, fontsize=7.5, color=FAINT)  # fmt: skip
+        # Above either line at high rates there is hardly a point to stand in the way of.
+        axes.annotate(words, (1.0, value), xycoords=("axes fraction", "data"), ha="right",
+                      va="bottom", fontsize=7.5, color=FAINT)  # fmt: skip
         if not mean and row.get(rate):
             axes.plot([row[rate]], [value], marker="X", color=FAINT, ms=7, zorder=3)
 
