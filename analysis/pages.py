@@ -14,7 +14,7 @@ from markupsafe import Markup
 Filters = Mapping[str, Callable[..., Any]]
 
 
-def filled(room: str, template: str, filters: Filters | None = None, /, **values: Any) -> Markup:
+def filled(room: str, template: str, filters: Filters | None = None, /, **values: Any) -> str:
     """A template with its values; what is no `Markup` is escaped, a missing value is an error.
 
     Args:
@@ -32,7 +32,7 @@ def filled(room: str, template: str, filters: Filters | None = None, /, **values
         lstrip_blocks=True,
     )
     environment.filters |= dict(filters or {})
-    return Markup(environment.get_template(template).render(values))
+    return environment.get_template(template).render(values)
 
 
 def stylesheet() -> Markup:

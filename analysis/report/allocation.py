@@ -37,7 +37,7 @@ def allocation_section(log: Log, points: pd.DataFrame) -> Markup:
     own = {str(r["point"]): r for r in found.own.to_dict("records")}
     on_front = found.table["on_front"].astype(bool)
     shown = _spread(len(found.gains))
-    return filled(
+    return Markup(filled(
         "analysis.report", "allocation.html.j2", {"number": number, "part": part_label},
         a=found,
         gains=[(g, _label(own[g.point])) for g in (found.gains[i] for i in shown)],
@@ -47,7 +47,7 @@ def allocation_section(log: Log, points: pd.DataFrame) -> Markup:
         figure=Markup(inline_svg(allocation_figure(found), "allocation",
                                  "Rate against full-pose RMSE of the sweep's own points and of "
                                  "composed points, and how composed points share their rate")),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def allocation_figure(found: Allocation) -> Figure:

@@ -48,7 +48,7 @@ def evidence_section(findings: Findings, found: Mapping[str, Any] | None) -> Mar
     importance = next(iter(found["importance"].values()), None)
     target = next((t for t in (importance or {}).get("targets", [])
                    if t["name"] == "hypervolume"), None)  # fmt: skip
-    return filled(
+    return Markup(filled(
         "analysis.report", "evidence.html.j2",
         {"number": number, "part": part_label, "codec": codec_label, "objective": objective_label,
          "unit": unit_label, "percent": percent, "signed": signed, "small": small,
@@ -60,7 +60,7 @@ def evidence_section(findings: Findings, found: Mapping[str, Any] | None) -> Mar
         added=_adding_most(bent[0][1]["front"]),
         parameters=(target or {}).get("parameters", [])[:10],
         widest=max((p["importance"] for p in (target or {}).get("parameters", [])), default=1.0),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def attainment_payload(found: Mapping[str, Any] | None) -> dict[str, Any]:

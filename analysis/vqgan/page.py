@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 from analysis.labels import objective_label
 from analysis.log import Log, read_log
 from analysis.media import of_heatmaps
+from analysis.pages import filled, stylesheet, write_page
 from analysis.points import trials_frame
 from analysis.published import published
 from analysis.vqgan.cells import FLOORS, Cell, Effect, HeatmapSweep, read_sweep
@@ -51,25 +48,15 @@ def build_heatmaps(folder: Path | str) -> Path | None:
     sweep = read_sweep(log)
     if not sweep.cells:
         return None
-    target = log.folder / HEATMAPS_FILE
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(log, sweep), encoding="utf-8")
-    os.replace(temporary, target)
-    return target
+    return write_page(log.folder / HEATMAPS_FILE, render(log, sweep))
 
 
 def render(log: Log, sweep: HeatmapSweep) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("analysis.vqgan", "template"),
-        autoescape=select_autoescape(default=True, default_for_string=True,
-                                     enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("heatmaps.html.j2").render(
-        css=Markup((files("analysis.report") / "report.css").read_text(encoding="utf-8")),
+    return filled(
+        "analysis.vqgan/template",
+        "heatmaps.html.j2",
+        css=stylesheet(),
         name=log.name,
         size=str(log.sweep.get("size", "")),
         facts=log.facts,

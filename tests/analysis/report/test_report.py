@@ -303,5 +303,7 @@ def test_a_codec_of_one_code_and_a_hole_in_the_record_break_nothing(tmp_path: Pa
     assert len(bars["rows"]) == len(table["rows"]) - 1
     assert all("model" in bar["at"] and bar["ratio"] == "" for bar in bars["rows"])
     assert table["verdict"] == ""
-    text = Page(render(findings)).text
+    html = render(findings)
+    assert type(html) is str  # not Markup, which would escape what is added to it
+    text = Page(html).text
     assert "nan" not in text.lower().split() and " inf " not in text
