@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from search_spaces.errors import BadInput
 from search_spaces.space import Config, Value
 from trainables.codecs.batches import WindowBatches
+from trainables.generators.weights import Stored
 from trainables.networks.seeded import SeededTorch
 from trainables.networks.unet1d import Unet1d
 from trainables.runtime import Runtime
-from trainables.training_state import Resumable
 
 SIGMA_MIN = 1e-4
 SEGMENT, OVERLAP = 1024, 64
@@ -105,13 +104,14 @@ class TrainingMotion:
     std: np.ndarray
 
 
-class FlowMatching(Resumable["_Scaled"]):
+class FlowMatching(Stored["_Scaled"]):
     """A generator of all parts' features at once.
 
     Lifecycle as a codec's: construct, `fit` in shares, then `sample`.
     """
 
     family: ClassVar[str] = "flow_matching"
+    called: ClassVar[str] = "the generator's configuration"
 
     def __init__(self, config: Mapping[str, Value], features: int, seed: int) -> None:
         """A generator that is not trained yet.
@@ -263,26 +263,6 @@ class FlowMatching(Resumable["_Scaled"]):
             return guided(told(False), told(True), weight)
 
         return euler(velocity, noise[None], self.whole("steps"), last=NEAREST)[0]
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Everything learnt, by name."""
-        model = self._model or self._new_model()
-        return {k: v.detach().cpu().numpy().copy() for k, v in model.state_dict().items()}
-
-    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Takes what `arrays` gave; BadInput where it fits another configuration."""
-        model = self._new_model()
-        try:
-            model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise BadInput(f"weights do not fit the generator's configuration: {reason}") from None
-        self._model, self._optimiser, self._pending = model, None, None
-        self.trained_share = 1.0
-
-    def parameters(self) -> int:
-        """Weights."""
-        return sum(a.size for k, a in self.arrays().items() if k not in ("mean", "std"))
 
 
 class _Scaled(nn.Module):

@@ -18,17 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from search_spaces.errors import BadInput
 from search_spaces.space import Config, Value
 from trainables.codecs.batches import Batch, WindowBatches
 from trainables.codecs.training_step import cosine
 from trainables.generators.speech_model import SpeechModel
+from trainables.generators.weights import Stored
 from trainables.losses.class_weights import class_weights, weighted_loss
 from trainables.networks.seeded import SeededTorch
 from trainables.networks.speech_transformer import Shape
 from trainables.runtime import Runtime
 from trainables.speech.inputs import SpeechReader, SpeechTokens
-from trainables.training_state import Resumable
 
 _GRADIENT_NORM = 1.0
 _WEIGHTS, _STEPS = 1, 2  # streams of random numbers that share a seed
@@ -52,13 +51,14 @@ class SpeechTraining:
     lengths: tuple[int, ...]
 
 
-class SpeechToCodes(Resumable[SpeechModel]):
+class SpeechToCodes(Stored[SpeechModel]):
     """A generator of the codes of all parts at once.
 
     Lifecycle as a codec's: construct, `fit` in shares, then `predict`.
     """
 
     family: ClassVar[str] = "speech_to_codes"
+    called: ClassVar[str] = "the model from speech"
 
     def __init__(
         self,
@@ -275,23 +275,3 @@ class SpeechToCodes(Resumable[SpeechModel]):
         heat = self.number("temperature")
         noise = heat * rng.gumbel(size=logits.shape) if heat else 0.0
         return np.asarray((logits + noise).argmax(axis=1), np.int32)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Everything learnt, by name."""
-        model = self._model or self._new_model()
-        return {k: v.detach().cpu().numpy().copy() for k, v in model.state_dict().items()}
-
-    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Takes what `arrays` gave; BadInput where it fits another configuration."""
-        model = self._new_model()
-        try:
-            model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise BadInput(f"weights do not fit the model from speech: {reason}") from None
-        self._model, self._optimiser, self._pending = model, None, None
-        self.trained_share = 1.0
-
-    def parameters(self) -> int:
-        """Weights."""
-        return sum(a.size for k, a in self.arrays().items() if k not in ("mean", "std"))

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from trainables.quantizers.fused_residual_vq import FusedResidualQuantizer
 from trainables.quantizers.guidance import EntropyGuidance
+from trainables.quantizers.quantizer import Quantizer
 from trainables.quantizers.residual_vq import ResidualQuantizer
 
 
-class GuidedQuantizer(ResidualQuantizer):
-    """A `ResidualQuantizer`, number by number, that also estimates the use of its codes.
+class _Guided(Quantizer):
+    """A quantizer, number by number, that also estimates the use of its codes.
 
     The estimate draws its noise after everything that a step of the quantizer draws, so that two
     trainings which differ in the weight of the guidance alone are paired: same first weights, same
@@ -27,7 +28,7 @@ class GuidedQuantizer(ResidualQuantizer):
         guidance: EntropyGuidance,
         **options: Any,
     ) -> None:
-        """Codebooks that are not initialised yet; `options` as `ResidualQuantizer` has them."""
+        """Codebooks that are not initialised yet; `options` are those of the quantizer."""
         super().__init__(dim, codebook_size, levels, **options)
         self.guidance = guidance
 
@@ -37,22 +38,9 @@ class GuidedQuantizer(ResidualQuantizer):
         return loss
 
 
-class GuidedFusedQuantizer(FusedResidualQuantizer):
-    """A `FusedResidualQuantizer` that does what a `GuidedQuantizer` does."""
+class GuidedQuantizer(_Guided, ResidualQuantizer):
+    """A guided `ResidualQuantizer`."""
 
-    def __init__(
-        self,
-        dim: int,
-        codebook_size: int,
-        levels: int,
-        guidance: EntropyGuidance,
-        **options: Any,
-    ) -> None:
-        """Codebooks that are not initialised yet; `options` as `FusedResidualQuantizer` has."""
-        super().__init__(dim, codebook_size, levels, **options)
-        self.guidance = guidance
 
-    def guidance_loss(self, latents: Tensor, indices: Tensor) -> Tensor | None:
-        """The entropy loss of a step's latents (tokens, dim) and their codes (tokens, levels)."""
-        loss: Tensor = self.guidance(latents, self.codebooks, indices)
-        return loss
+class GuidedFusedQuantizer(_Guided, FusedResidualQuantizer):
+    """A guided `FusedResidualQuantizer`."""
