@@ -176,6 +176,11 @@ def _alone(line: str) -> Any:
         return None
 
 
+def as_log(sweep: Path | str | Log) -> Log:
+    """The log of a sweep directory; one that was read already as it is."""
+    return sweep if isinstance(sweep, Log) else read_log(sweep)
+
+
 def record_version(sweep: Event) -> int:
     """Version of the record that a `sweep` event was written in; 1 where it does not say."""
     versions = sweep.get("versions") or sweep.get("version")

@@ -22,7 +22,7 @@ from analysis.clips_beside import ClipsBeside
 from analysis.csv_text import write_csv
 from analysis.fronts import FULL_POSE, front, full_pose_of
 from analysis.limited import keeps, limits_of
-from analysis.log import Event, Log, read_log
+from analysis.log import Event, Log, as_log, read_log
 from analysis.rates import beside_nominal
 from analysis.statistics import is_rate, is_score, seed_means
 from search_spaces.objectives import (
@@ -201,7 +201,7 @@ def write_tables(
     Raises:
         BadInput: `sweep` is no sweep directory, or its log cannot be read.
     """
-    log = sweep if isinstance(sweep, Log) else read_log(sweep)
+    log = as_log(sweep)
     known = trials_of(log)
     with ClipsBeside(log.folder, [*dict.fromkeys(known.values())]) as beside:
         tables = _write_points(log)

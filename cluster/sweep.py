@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -346,16 +346,15 @@ def publish(
     print_front(findings.tables, log, console)
     print_answer(log, console)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
-    if is_study(log) and (study := build_study(folder)) is not None:
-        console.print(f"study: {study}", soft_wrap=True, highlight=False)
-    if (jerk := build_jerk(folder)) is not None:
-        console.print(f"jerk: {jerk}", soft_wrap=True, highlight=False)
-    if (codebooks := build_codebooks(folder)) is not None:
-        console.print(f"codebooks: {codebooks}", soft_wrap=True, highlight=False)
-    if (heatmaps := build_heatmaps(folder)) is not None:
-        console.print(f"heatmaps: {heatmaps}", soft_wrap=True, highlight=False)
-    if (gestures := build_gestures(folder)) is not None:
-        console.print(f"gestures: {gestures}", soft_wrap=True, highlight=False)
+    beside: dict[str, Callable[[Log], Path | None]] = {
+        "study": build_study, "jerk": build_jerk, "codebooks": build_codebooks,
+        "heatmaps": build_heatmaps, "gestures": build_gestures,
+    }  # fmt: skip
+    if not is_study(log):
+        del beside["study"]
+    for name, build in beside.items():
+        if (page := build(log)) is not None:
+            console.print(f"{name}: {page}", soft_wrap=True, highlight=False)
     if tracked is not None:
         tracked.finish()
     return folder / REPORT_FILE

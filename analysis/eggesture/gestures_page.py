@@ -15,7 +15,7 @@ from analysis.eggesture.gesture_claims import FID, judge_gestures
 from analysis.eggesture.gesture_figure import size_of_codebook
 from analysis.eggesture.gestures import Cell, GestureSweep
 from analysis.inline_svg import INLINE_STYLE, inline_svg
-from analysis.log import Log, read_log
+from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import points_frame, trials_frame
 from analysis.published import published
@@ -57,9 +57,9 @@ CODES = (
 )
 
 
-def build_gestures(folder: Path | str) -> Path | None:
+def build_gestures(source: Path | str | Log) -> Path | None:
     """Makes the page of a sweep anew; None where nothing was made from speech, or asked for."""
-    log = read_log(folder)
+    log = as_log(source)
     order = [str(e.get("config_hash", "")) for e in log.of("proposed")]
     sweep = GestureSweep(points_frame(log), str(log.sweep.get("preset", "")), order)
     if not sweep.cells:

@@ -20,16 +20,16 @@ from analysis.eggesture.figures import (
 from analysis.eggesture.usage import Cell, CodebookSweep, Estimate
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import unit_label
-from analysis.log import Log, read_log
+from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import points_frame, trials_frame
 from analysis.published import published
 from search_spaces.record import CODEBOOKS_FILE
 
 
-def build_codebooks(folder: Path | str) -> Path | None:
+def build_codebooks(source: Path | str | Log) -> Path | None:
     """Makes the page of a sweep anew; None where no motion VQ-VAE is finished."""
-    log = read_log(folder)
+    log = as_log(source)
     sweep = read_sweep(log)
     if not sweep.cells:
         return None

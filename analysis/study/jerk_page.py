@@ -11,7 +11,7 @@ from matplotlib import rc_context
 
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import codec_label, unit_label
-from analysis.log import Log, read_log
+from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, points_frame, trials_frame
 from analysis.published import published
@@ -31,9 +31,9 @@ from search_spaces.record import JERK_FILE, MEAN_POSE
 CLAIMS = ("K7", "K8")
 
 
-def build_jerk(folder: Path | str) -> Path | None:
+def build_jerk(source: Path | str | Log) -> Path | None:
     """Makes the page of a sweep anew; None where no generator is finished."""
-    log = read_log(folder)
+    log = as_log(source)
     points = points_frame(log)
     if points.empty or "conditioning" not in points:
         return None

@@ -14,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analysis.inline_svg import INLINE_STYLE, inline_svg
-from analysis.log import Log, read_log
+from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, configuration_columns, points_frame, trials_frame
 from analysis.report.allocation import allocation_section
@@ -42,13 +42,13 @@ def is_study(log: Log) -> bool:
     return str(log.sweep.get("preset", "")) in STUDIES
 
 
-def build_study(folder: Path | str) -> Path | None:
+def build_study(source: Path | str | Log) -> Path | None:
     """Makes the page of a sweep anew, and its figures; None where no cell is finished.
 
     It stands where cells are missing: they are named with the reason, and a claim that needs them
     cannot be said.
     """
-    log = read_log(folder)
+    log = as_log(source)
     points = points_frame(log)
     if points.empty:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.labels import objective_label
-from analysis.log import Log, read_log
+from analysis.log import Log, as_log
 from analysis.media import of_heatmaps
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import trials_frame
@@ -40,9 +40,9 @@ OURS = (IOU, SSIM_FG.objective(), FLICKER.objective())
 README = "README"
 
 
-def build_heatmaps(folder: Path | str) -> Path | None:
+def build_heatmaps(source: Path | str | Log) -> Path | None:
     """Makes the page of a sweep anew; None where it is not of heatmaps or has no point."""
-    log = read_log(folder)
+    log = as_log(source)
     if not of_heatmaps(log):
         return None
     sweep = read_sweep(log)
