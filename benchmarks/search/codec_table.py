@@ -48,8 +48,14 @@ def prepared() -> Any:
     return prepare(load_spec("rate_distortion", size="reduced").data)
 
 
-def record(folder: Path, most: int | None) -> None:
-    """Trains and scores what has no file yet."""
+def record(folder: Path, most: int | None, share: tuple[int, int] = (1, 1)) -> None:
+    """Trains and scores what has no file yet.
+
+    Args:
+        folder: one file per configuration.
+        most: configurations in this sitting; None is all of them.
+        share: (i, n) takes every n-th configuration, so that n processes share the work.
+    """
     from trainables.trial import limit_threads
 
     limit_threads(1)
@@ -63,7 +69,7 @@ def record(folder: Path, most: int | None) -> None:
     done = 0
     for number, proposal in enumerate(plan):
         path = folder / f"{number:03d}-{config_hash(proposal)}.json"
-        if path.is_file():
+        if path.is_file() or number % share[1] != share[0] - 1:
             continue
         if most is not None and done >= most:
             return
@@ -75,6 +81,14 @@ def record(folder: Path, most: int | None) -> None:
         done += 1
         took = time.process_time() - began
         print(f"{number}/{len(plan)} {proposal['codec']} {took:.1f} s", flush=True)
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """`2/3` as (2, 3); raises BadInput."""
+    first, slash, count = text.partition("/")
+    if not (slash and first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
+        raise BadInput(f"--share {text}: expected i/n with 1 <= i <= n, such as 1/2")
+    return int(first), int(count)
 
 
 def settled(proposal: Config, data: Any) -> dict[str, Any]:
@@ -270,13 +284,16 @@ def main() -> None:
     first = commands.add_parser("record", help="train what has no file yet")
     first.add_argument("folder", type=Path)
     first.add_argument("--most", type=int, help="configurations in this sitting")
+    first.add_argument(
+        "--share", default="1/1", help="i/n: every n-th configuration, for n processes side by side"
+    )
     second = commands.add_parser("pack", help="make the small table of a folder")
     second.add_argument("folder", type=Path)
     second.add_argument("--out", type=Path, default=TABLE)
     args = parser.parse_args()
     try:
         if args.command == "record":
-            record(args.folder, args.most)
+            record(args.folder, args.most, share_of(args.share))
         else:
             pack(args.folder, args.out)
     except BadInput as error:
