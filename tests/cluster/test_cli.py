@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from cluster.cli import main
 from search_spaces.presets import preset_names
@@ -138,6 +139,23 @@ def test_data_that_is_not_there_is_named(
     (tmp_path / "empty").mkdir()
     line = refused([command, *DEBUG, "--data", str(tmp_path / "empty"), *rest], capsys)
     assert "no recordings" in line and ".bvh" in line
+    assert not (tmp_path / "x").exists()
+
+
+def test_points_that_are_believed_in_are_given_by_hand(
+    motion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "spec.yaml"
+    given = ["--point", "codec=kmeans,codebook_size=16", "--point", "codec=rqvae,quantizer_depth=3"]
+    assert main(["sweep", *DEBUG, *given, "--save-spec", str(place)]) == 0
+    points = yaml.safe_load(place.read_text())["space"]["points"]
+    assert points == [
+        {"codec": "kmeans", "codebook_size": 16}, {"codec": "rqvae", "quantizer_depth": 3}
+    ]  # fmt: skip
+    out = ["--data", str(motion), "--out", str(tmp_path / "x")]
+    line = refused(["sweep", *DEBUG, *out, "--point", "codec=kmeans,codebook_size=7777"], capsys)
+    assert "codebook_size" in line and "7777" in line
+    assert "=" in refused(["sweep", *DEBUG, *out, "--point", "kmeans"], capsys)
     assert not (tmp_path / "x").exists()
 
 
