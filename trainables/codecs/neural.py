@@ -42,8 +42,11 @@ CHUNK = 1024
 """Frames or tokens per call outside training. Blocks are filled up to it, so that a frame's code
 does not depend on how many others stand beside it."""
 
-_GRADIENT_NORM = 1.0
-_WEIGHTS, _STEPS, _CODES = 1, 2, 3  # streams of random numbers that share a seed
+GRADIENT_NORM = 1.0
+"""To which a step's gradient is clipped."""
+STEPS = 2
+"""Stream of random numbers of training steps, among those that share a seed."""
+_WEIGHTS, _CODES = 1, 3  # other streams
 
 
 class NeuralCodec(Resumable[Autoencoder], Codec):
@@ -105,10 +108,10 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
             sums: dict[str, Tensor] = {}
             begun = self._step
             losses_of = self._kept_losses(data, model)
-            update = WeightUpdate(optimiser, _GRADIENT_NORM)
+            update = WeightUpdate(optimiser, GRADIENT_NORM)
             alone = batches.steps * (1 - float(self.option("decoder_share", 0.0)))
             while self._step < goal:
-                generator.seed(self.seed, _STEPS, self._step)
+                generator.seed(self.seed, STEPS, self._step)
                 batch = batches.batch(self._step)
                 own = batch.share(runtime.rank, runtime.world_size)
                 losses = losses_of.of(batch, own, decoder_only=self._step >= alone)
@@ -124,10 +127,36 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
                     sums[name] = sums[name] + own_part if name in sums else own_part
                 self._step += 1
         runtime.average(sums.values())
-        self.trained_share = self._step / batches.steps
-        if self._step == batches.steps:
-            self._losses = None
         means = {name: float(s) / (self._step - begun) for name, s in sums.items()}
+        return self.reached(self._step, batches.steps, means)
+
+    @property
+    def step(self) -> int:
+        """Steps that it was trained for."""
+        return self._step
+
+    def begun(self, data: PartData, runtime: Runtime) -> tuple[Autoencoder, torch.optim.Optimizer]:
+        """Model and optimiser where they stand, for someone who trains several codecs at once.
+
+        Whoever does leaves in both what `fit` would have, and says so to `reached`.
+        """
+        with SeededTorch(runtime.device) as generator:
+            batches = self.batches(data, runtime.world_size)
+            return self._prepare(data, runtime, batches, generator)
+
+    def untrained(self) -> Autoencoder:
+        """A model with its first weights, of which nothing is kept."""
+        return self._new_model(1)
+
+    def reached(self, step: int, steps: int, means: dict[str, float]) -> dict[str, float]:
+        """Training stands at a step of so many, with these means over the stretch, as `fit` gives.
+
+        Raises:
+            FloatingPointError: the loss is no longer finite.
+        """
+        self._step, self.trained_share = step, step / steps
+        if step == steps:
+            self._losses = None
         if not math.isfinite(means["loss"]):
             raise FloatingPointError(
                 f"training of {self.part} diverged: the loss is {means['loss']} after step "
@@ -152,7 +181,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         tokens = batches.frames // self.compression
         model = self._new_model(tokens, runtime.world_size > 1)
         model.mean.copy_(torch.from_numpy(np.array(data.mean, np.float32)))
-        model.scale.copy_(torch.from_numpy(np.array(self._scale_of(data))))
+        model.scale.copy_(torch.from_numpy(np.array(self.scale_of(data))))
         if state:
             model.load_state_dict(state["model"])
         model = model.to(runtime.device).train()
@@ -165,7 +194,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
             generator.seed(self.seed, _CODES)
             sample = batches.sample(model.quantizer.initial_sample * self.compression)
             with torch.no_grad():  # every worker the whole sample: so they start from one codebook
-                features = self._scaled(data.features)
+                features = self.scaled(data.features)
                 latents = model.encoder(features[torch.from_numpy(sample.rows).to(runtime.device)])
                 if sample.valid is None:
                     latents = latents.reshape(-1, latents.shape[-1])
@@ -181,7 +210,8 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
             quantizer = new_quantizer(self.config, self.part, tokens_per_batch, synchronise)
             return Autoencoder(self.encoder(), quantizer, self.decoder(), self.dimensions)
 
-    def _scale_of(self, data: PartData) -> np.ndarray:
+    def scale_of(self, data: PartData) -> np.ndarray:
+        """(dimensions,) that features are divided by."""
         return feature_scale(data, str(value_for(self.config, "feature_scaling", self.part)))
 
     def _new_optimiser(self, model: Autoencoder) -> torch.optim.Optimizer:
@@ -191,11 +221,15 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         )
         return kind(model.parameters(), lr=0.0, weight_decay=decay, fused=True)
 
-    def _step_losses(self, data: PartData, model: Autoencoder) -> StepLosses:
+    def loss_weights(self) -> dict[str, float]:
+        """Of the errors of reconstruction, by their names."""
         weights = {name: self.number(name) for name in ("loss.angle", "loss.position")}
-        weights["loss.geodesic"] = float(self.option("loss.geodesic", 0.0))
-        features = self._scaled(data.features)
-        reconstruction = ReconstructionLoss(weights, data, self._scale_of(data), features)
+        return {**weights, "loss.geodesic": float(self.option("loss.geodesic", 0.0))}
+
+    def _step_losses(self, data: PartData, model: Autoencoder) -> StepLosses:
+        features = self.scaled(data.features)
+        weights, scale = self.loss_weights(), self.scale_of(data)
+        reconstruction = ReconstructionLoss(weights, data, scale, features)
         dropout = float(self.option("quantizer_dropout", 0.0))
         commitment = self.number("commitment")
         guidance = float(self.option("guidance.weight", 0.0))
@@ -236,7 +270,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         rows = features[part.first * step : part.last * step]
         missing = (part.last - part.first) * step - len(rows)
         filled = np.concatenate([rows, np.repeat(rows[-1:], missing, 0)])
-        return self.latents(model, self._scaled(filled))[part.own()]
+        return self.latents(model, self.scaled(filled))[part.own()]
 
     def decode(self, tokens: Tokens, depth: int | None = None) -> np.ndarray:
         """Features from the sum of the first `depth` levels' codes."""
@@ -277,7 +311,8 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         """A segment's quantized latents (tokens, latent_dim) -> (frames, dimensions)."""
         return torch.as_tensor(model.decoder(quantized[None])[0])
 
-    def _scaled(self, features: np.ndarray) -> Tensor:
+    def scaled(self, features: np.ndarray) -> Tensor:
+        """Features (frames, dimensions) as its networks see them."""
         model = self.model
         raw = torch.from_numpy(np.array(features, np.float32)).to(model.device)
         return torch.as_tensor((raw - model.mean) / model.scale)

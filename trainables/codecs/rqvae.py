@@ -44,7 +44,7 @@ class RQVAECodec(NeuralCodec):
         """
         if self.option("network_start", "random") == "random":
             return
-        components, spread = principal(data.features, data.mean, self._scale_of(data))
+        components, spread = principal(data.features, data.mean, self.scale_of(data))
         # One pose has no components, and what is not finite the loss will say.
         if not (np.isfinite(components).all() and spread[0] > _LEAST_SPREAD):
             return

@@ -21,6 +21,11 @@ def cosine(share: float) -> float:
     return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
 
 
+def decoded_levels(drawn: int | None, levels: int) -> int:
+    """Levels that a step of the decoder alone decodes, from what quantizer dropout drew."""
+    return levels if drawn is None else 1 + drawn % levels
+
+
 @dataclass(frozen=True, eq=False)
 class StepLosses:
     """Losses of batches of the training features.
@@ -88,7 +93,7 @@ class StepLosses:
         quantizer = self.model.quantizer
         if as_they_are:
             cut = dropout_draw(self.quantizer_dropout, quantizer.levels)
-            depth = None if cut is None else 1 + cut % quantizer.levels
+            depth = decoded_levels(cut, quantizer.levels)
             indices = quantizer.indices(latents)
             return quantizer.decode(indices, depth), indices, latents.new_zeros(())
         return quantizer.quantize(latents)

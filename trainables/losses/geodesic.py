@@ -50,8 +50,11 @@ class GeodesicLoss(WholeFeatures):
 
         `seen` (frames, joints) bool says which coded joints count; all where left out.
         """
-        squared = self.squared_angles(self.rotations(scored), self.rotations(wanted))
-        return mean_seen(squared, seen) / self.scale
+        return mean_seen(self.squared(scored, wanted), seen) / self.scale
+
+    def squared(self, scored: Tensor, wanted: Tensor) -> Tensor:
+        """Square angles of every joint: (frames, dimensions) twice -> (frames, joints)."""
+        return self.squared_angles(self.rotations(scored), self.rotations(wanted))
 
     @staticmethod
     def squared_angles(first: Tensor, second: Tensor) -> Tensor:

@@ -94,10 +94,16 @@ class PositionLoss(WholeFeatures):
             seen: (frames, points) bool: what counts. A frame counts as much as it shows, so that
                 the mean over frames is one over what was seen.
         """
-        squared = ((self.positions(scored) - positions) ** 2).sum(-1)
-        if self.kind != "position":
-            squared, seen = squared[:, 1:], None if seen is None else seen[:, 1:]
-        return mean_seen(squared, seen) / self.scale**2
+        seen = None if seen is None else self.scored(seen)
+        return mean_seen(self.squared(scored, positions), seen) / self.scale**2
+
+    def squared(self, scored: Tensor, positions: Tensor) -> Tensor:
+        """Square distances (frames, scored points) of what `forward` is given, square metres."""
+        return self.scored(((self.positions(scored) - positions) ** 2).sum(-1))
+
+    def scored(self, points: Tensor) -> Tensor:
+        """Points that count, of all (frames, points): not the root, which is always in place."""
+        return points if self.kind == "position" else points[:, 1:]
 
 
 def mean_seen(errors: Tensor, seen: Tensor | None) -> Tensor:

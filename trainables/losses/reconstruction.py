@@ -79,9 +79,60 @@ class ReconstructionLoss:
             found["loss.geodesic"] = squared.mean()
         return found
 
+    def errors_of_members(
+        self,
+        scored: Tensor,
+        wanted: Tensor,
+        rows: Tensor,
+        every: int,
+        having: Mapping[str, Tensor],
+    ) -> dict[str, Tensor]:
+        """`errors` of several decoders side by side.
+
+        Args:
+            scored: (members, frames, dimensions) decoded.
+            wanted: (members, frames, dimensions).
+            rows: (members, frames).
+            every: as there, of each member's frames.
+            having: by name of an error of joints, places of the members that have it.
+
+        Returns:
+            (members,) of features, (places,) of others.
+        """
+        seen = None if self._seen is None else self._seen[rows]
+        found = {"loss.angle": _means((scored - wanted).square(), seen)}
+        for name, places in having.items():
+            few = rows[places, ::every].flatten()
+            decoded, there = (x[places, ::every].flatten(0, 1) for x in (scored, wanted))
+            if name == "loss.position" and self._position is not None:
+                position = self._position
+                squared = position.squared(decoded, self._targets[few])
+                points = self._seen_points
+                seen = None if points is None else position.scored(points[few])
+                found[name] = _means(*_apart(squared, seen, len(places))) / position.scale**2
+            elif name == "loss.geodesic" and self._geodesic is not None:
+                squared = self._geodesic.squared(decoded, there)
+                seen = None if self._seen_joints is None else self._seen_joints[few]
+                found[name] = _means(*_apart(squared, seen, len(places))) / self._geodesic.scale
+        return found
+
     def weight(self, name: str) -> float:
         """Of an error."""
         return self._weights[name]
+
+
+def _apart(errors: Tensor, seen: Tensor | None, members: int) -> tuple[Tensor, Tensor | None]:
+    """(members x frames, items) -> (members, frames, items)."""
+    shape = (members, -1, errors.shape[1])
+    return errors.view(shape), None if seen is None else seen.view(shape)
+
+
+def _means(errors: Tensor, seen: Tensor | None) -> Tensor:
+    """Means of (members, frames, items) over what was seen of each member: (members,)."""
+    if seen is None:
+        return errors.mean((1, 2))
+    weight = seen.to(errors.dtype)
+    return (errors * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1.0)
 
 
 def _on(rows: np.ndarray | None, features: Tensor) -> Tensor | None:

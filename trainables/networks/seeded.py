@@ -14,6 +14,11 @@ import numpy as np
 import torch
 
 
+def seed_of(*key: int) -> int:
+    """A generator's seed from a key (whole numbers from 0)."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 class SeededTorch:
     """Context in which `seed` sets torch's generators of the CPU and of one device."""
 
@@ -30,7 +35,7 @@ class SeededTorch:
 
     def seed(self, *key: int) -> None:
         """Everything drawn from here on follows from the key (whole numbers from 0)."""
-        state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        state = seed_of(*key)
         # Not torch.manual_seed: without a GPU it keeps a stack trace for later at every call.
         torch.default_generator.manual_seed(state)
         if self._device.type == "cuda":

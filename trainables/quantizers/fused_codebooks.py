@@ -10,7 +10,8 @@ distance; members stand in order of falling depth, so that a level is a prefix o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.distributed
@@ -19,41 +20,13 @@ from torch.nn import functional
 
 from trainables.quantizers.anchors import draw_to_anchors
 from trainables.quantizers.codebook_level import Level, averages
+from trainables.quantizers.codebook_options import CodebookOptions
 from trainables.quantizers.fused_gradient import ResidualGradient
 from trainables.quantizers.gathering import gather
 from trainables.quantizers.nearest import smallest
 
 Generators = Sequence[torch.Generator | None]
 """Of each member's random numbers; torch's global one where None."""
-
-
-@dataclass(frozen=True)
-class CodebookOptions:
-    """How codebooks train, all members alike; `ResidualQuantizer` says what each is."""
-
-    decay: float = 0.99
-    dead_code_share: float = 0.05
-    dead_codes: str = "redraw"
-    codebook_init: str = "kmeans"
-    cosine: bool = False
-    rotation_trick: bool = True
-    by_gradient: bool = False
-    synchronise: bool = False
-
-    @property
-    def redraws(self) -> bool:
-        """Whether unused codes are redrawn."""
-        return self.dead_codes == "redraw" and self.dead_code_share > 0
-
-    @property
-    def anchor(self) -> str:
-        """To which anchors unused codes are drawn; nothing where they are not."""
-        return self.dead_codes.removeprefix("cvq_") if self.dead_codes.startswith("cvq_") else ""
-
-    @property
-    def counts(self) -> bool:
-        """Whether anybody asks how much a code is used."""
-        return not self.by_gradient or self.redraws or bool(self.anchor)
 
 
 class FusedCodebooks(nn.Module):
@@ -65,6 +38,8 @@ class FusedCodebooks(nn.Module):
     firsts: Tensor
     started: Tensor
     padding: Tensor | None
+    weights: Tensor | None
+    least: Tensor
 
     def __init__(
         self,
@@ -77,6 +52,7 @@ class FusedCodebooks(nn.Module):
         sizes: Sequence[int] | None = None,
         depths: Sequence[int] | None = None,
         members: int = 1,
+        own: Sequence[CodebookOptions] | None = None,
     ) -> None:
         """Codebooks that are not started yet.
 
@@ -89,8 +65,10 @@ class FusedCodebooks(nn.Module):
             sizes: codes of each member, `codebook_size` where left out.
             depths: levels of each member, falling, `levels` where left out.
             members: how many.
+            own: options of each member, of which `decay` and `dead_code_share` may differ.
         """
         super().__init__()
+        self.own = [options] * members if own is None else list(own)
         self.sizes = [codebook_size] * members if sizes is None else list(sizes)
         self.depths = [levels] * members if depths is None else list(depths)
         if len(self.sizes) != members or len(self.depths) != members:
@@ -122,6 +100,13 @@ class FusedCodebooks(nn.Module):
         self.register_buffer("padding", padding if padded else None, persistent=False)
         self.register_buffer("size", size.float(), persistent=False)
         self.register_buffer("firsts", firsts, persistent=False)
+        # A tensor where each member has its own: never a number for some companions and not others.
+        weights = torch.tensor([[1 - each.decay] for each in self.own])
+        self.register_buffer("weights", None if own is None else weights, persistent=False)
+        shares = [each.dead_code_share * tokens_per_batch for each in self.own]
+        least = torch.stack([s / own for s, own in zip(shares, size.float(), strict=True)])
+        self.register_buffer("least", least, persistent=False)
+        self._full: Tensor | None = None
 
     def _draw(self, first: Tensor) -> None:
         """Random codes of every member, level after level, as the library draws them."""
@@ -143,7 +128,7 @@ class FusedCodebooks(nn.Module):
         """One level of one member, the codes that it has; changing it changes the codebook."""
         held = self.learnt[level].data if self.options.by_gradient else self.averaged[level]
         own, size = slice(member, member + 1), self.sizes[member]
-        options = self.options
+        options = self.own[member]
         return Level(
             self.counts[level, own, :size], held[own, :size], self.sums[level, own, :size],
             options.decay, options.cosine,
@@ -183,7 +168,7 @@ class FusedCodebooks(nn.Module):
 
     def _start(self, member: int, latents: Tensor, generator: torch.Generator | None) -> None:
         """Every level by k-means on what the levels before leave of a sample (tokens, dim)."""
-        options, size = self.options, self.sizes[member]
+        options, size = self.own[member], self.sizes[member]
         short = size - len(latents)
         if short > 0:
             again = torch.arange(short, device=latents.device) % len(latents)
@@ -237,10 +222,32 @@ class FusedCodebooks(nn.Module):
         live = self._live(self.depths)
         return self._told(self._look_up(latents, self.levels, live)[3], live)
 
+    @torch.no_grad()
+    def quantized(self, latents: Tensor, depths: Sequence[int] | None = None) -> Tensor:
+        """Sums of the nearest codes of latents, both (members, tokens, dim). Moves nothing.
+
+        Args:
+            latents: to code.
+            depths: levels of each member that are summed; all of them where left out.
+        """
+        depths = self.depths if depths is None else list(depths)
+        taken = self._look_up(latents, max(depths), self._live(depths))[2]
+        total = torch.zeros_like(latents)
+        for level in taken:
+            total += level
+        return total
+
     def _live(self, depths: Sequence[int]) -> Tensor | None:
         """(levels, members, 1, 1) 1 or 0 where members differ in depth, up to the deepest."""
         if min(depths) == max(depths):
             return None
+        # Drawn depths are many, and remembered by nobody.
+        if depths != self.depths:
+            return self._mask(depths)
+        self._full = self._mask(depths) if self._full is None else self._full
+        return self._full
+
+    def _mask(self, depths: Sequence[int]) -> Tensor:
         reached = torch.arange(max(depths))[:, None] < torch.tensor(depths)
         return reached.float()[..., None, None].to(self.counts.device)
 
@@ -312,13 +319,14 @@ class FusedCodebooks(nn.Module):
             torch.distributed.all_reduce(number)
             torch.distributed.all_reduce(total)
         number, total = number.view_as(counts), total.view_as(sums)
-        weight = 1 - self.options.decay
+        weight: Any = 1 - self.options.decay if self.weights is None else self.weights
+        wide = weight if self.weights is None else weight[..., None]
         if live is None:
             counts.lerp_(number, weight)
-            sums.lerp_(total, weight)
+            sums.lerp_(total, wide)
         else:
             counts.lerp_(number, weight * live[..., 0])
-            sums.lerp_(total, weight * live)
+            sums.lerp_(total, wide * live)
         if not self.options.by_gradient:
             held = self.averaged[:depth]
             if live is None:
@@ -327,15 +335,17 @@ class FusedCodebooks(nn.Module):
                 means = averages(counts, sums, self.size, self.options.cosine)
                 held.copy_(torch.where(live > 0, means, held))
         unused = self._unused(counts) if self.options.redraws else None
+        if unused is None and not self.options.anchor:
+            return
         for member, own in enumerate(depths):
             for number in range(own):
                 if self.options.anchor or (unused is not None and unused[number][member]):
                     rows, generator = inputs[number, member], _of(generators, member)
-                    self._revive(member, number, rows, generator, self.options)
+                    self._revive(member, number, rows, generator, self.own[member])
 
     def _unused(self, counts: Tensor) -> list[list[bool]] | None:
         """Whether a level (outer) of a member has unused codes; None where none has."""
-        unused = counts < self.options.dead_code_share * self.tokens_per_batch / self.size
+        unused = counts < self.least
         if self.padding is not None:
             unused &= self.padding == 0
         found: list[list[bool]] | None = unused.any(-1).tolist() if bool(unused.any()) else None

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainables.quantizers.fused_codebooks import CodebookOptions, FusedCodebooks
+from trainables.quantizers.codebook_options import CodebookOptions
+from trainables.quantizers.fused_codebooks import FusedCodebooks
 from trainables.quantizers.quantizer import Quantizer, dropout_draw
 from trainables.quantizers.residual_vq import most_for_kmeans
 
@@ -105,9 +106,7 @@ class FusedResidualQuantizer(Quantizer):
         """One training step; the loss is summed over levels, a mean over groups."""
         self.refuse_quantizing()
         depth = self.books.levels
-        seed = dropout_draw(self._dropout, depth)
-        # As the library draws the last level from its seed.
-        kept = depth if seed is None else 1 + random.Random(seed).randrange(depth)
+        kept = kept_levels(dropout_draw(self._dropout, depth), depth)
         quantized, indices, loss = self.books.step(self._in_groups(latents), [kept] * self.groups)
         if self.groups == 1:
             return quantized.squeeze(0), self._by_level(indices), loss.squeeze(0)
@@ -143,3 +142,8 @@ class FusedResidualQuantizer(Quantizer):
     def _by_level(self, indices: Tensor) -> Tensor:
         """(levels, groups, tokens) -> (tokens, levels x groups)."""
         return indices.flatten(0, 1).T
+
+
+def kept_levels(drawn: int | None, levels: int) -> int:
+    """Levels of a training step whose dropout drew a seed, as the library draws them from it."""
+    return levels if drawn is None else 1 + random.Random(drawn).randrange(levels)

@@ -114,11 +114,16 @@ class Weighted(Quantizer):
         self.library.load_state_dict(found)
 
 
-def dropout_draw(probability: float, levels: int) -> int | None:
+def dropout_draw(
+    probability: float, levels: int, generator: torch.Generator | None = None
+) -> int | None:
     """A seed for the level that this step stops after, or None where it has all levels.
 
-    Nothing is drawn where there is no dropout, so that it leaves other random numbers alone.
+    Nothing is drawn where there is no dropout, so that it leaves other random numbers alone. The
+    generator is one of the CPU, torch's global one where None.
     """
-    if probability == 0 or levels == 1 or float(torch.rand(())) >= probability:
+    if probability == 0 or levels == 1:
         return None
-    return int(torch.randint(0, 1 << 31, ()))
+    if float(torch.rand((), generator=generator)) >= probability:
+        return None
+    return int(torch.randint(0, 1 << 31, (), generator=generator))

@@ -141,7 +141,7 @@ def test_principal_networks_start_from_distances_between_features(path: bool) ->
     options: Config = {"network_start": "principal", "linear_path": path, "max_steps": 1}
     codec = _new(data, hidden_dim=64, latent_dim=12, learning_rate=1e-6, **options)
     codec.fit(data, PlainRuntime())
-    scaled = codec._scaled(data.features[:50])
+    scaled = codec.scaled(data.features[:50])
     with torch.no_grad():
         latents = codec.latents(codec.model, scaled)
         again = codec.reconstruction(codec.model, latents)

@@ -125,7 +125,7 @@ def test_up_to_one_segment_the_network_runs_once_over_everything(
     model = codec.model.eval()
     tokens = codec.encode(features)
     with torch.no_grad():
-        latents = model.encoder(codec._scaled(features)[None])[0]
+        latents = model.encoder(codec.scaled(features)[None])[0]
         indices = blockwise(model.quantizer.indices, latents).numpy()
         codes = model.quantizer.decode(torch.from_numpy(tokens.indices.astype(np.int64)), 2)
         decoded = model.decoder(codes[None])[0] * model.scale + model.mean

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from search_spaces.families import complete
 from trainables.codecs.weight_update import WeightUpdate
-from trainables.quantizers.fused_codebooks import CodebookOptions, FusedCodebooks
+from trainables.quantizers.codebook_options import CodebookOptions
+from trainables.quantizers.fused_codebooks import FusedCodebooks
 from trainables.quantizers.fused_residual_vq import FusedResidualQuantizer
 from trainables.quantizers.grouped import GroupedQuantizer
 from trainables.quantizers.guidance import EntropyGuidance
