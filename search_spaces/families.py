@@ -262,6 +262,12 @@ _INPUT = Key(
 
 
 NETWORK_STARTS = ("random", "principal")
+NETWORK_START = key(
+    "network_start",
+    "principal",
+    "first weights: at random, or projection on principal components and back",
+    choices=NETWORK_STARTS,
+)
 _QUANTIZED = frozenset({"codec", "codebook_size", "quantizer_depth", "quantizer", "groups"})
 
 
@@ -296,12 +302,7 @@ RQVAE = register_family(
         residual=True,
         keys=(
             *network_keys(1e-3, batch_frames=256, rotation_trick=False, decoder_share=0.3),
-            key(
-                "network_start",
-                "principal",
-                "first weights: at random, or projection on principal components and back",
-                choices=NETWORK_STARTS,
-            ),
+            NETWORK_START,
             key("linear_path", False, "a linear map beside the layers", choices=SWITCH),
         ),
         alphabet=quantized_alphabet,
@@ -343,9 +344,10 @@ EG_VQVAE = register_family(
         keys=(
             *(
                 replace(k, default=_SIZES.get(k.name, k.default))
-                for k in network_keys(1e-3, 512, rotation_trick=True, decoder_share=0.0)
+                for k in network_keys(1e-3, 512, rotation_trick=False, decoder_share=0.0)
                 if k.name not in _KEPT
             ),
+            NETWORK_START,
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
             key("guidance.weight", 0.1, "of log K less the entropy of code use; 0 is a vanilla "

@@ -55,9 +55,27 @@ def test_by_default_it_is_the_papers() -> None:
 @pytest.mark.parametrize("compression", [1, 2, 4, 8])
 def test_without_guidance_it_is_the_vanilla_codec_bit_by_bit(compression: int) -> None:
     changes: Config = {"compression": compression, "max_steps": 6, "dead_codes": "redraw"}
-    vanilla, _ = _fitted({**changes, "guidance.weight": 0.0})
+    before: Config = {"network_start": "random", "rotation_trick": True}
+    vanilla, _ = _fitted({**changes, **before, "guidance.weight": 0.0})
     plain, _ = _fitted({**changes, "codec": "temporal_rvq"})
     assert _same(vanilla, plain)
+    # A configuration from before the key is trained as it was.
+    config = {k: v for k, v in vanilla.config.items() if k != "network_start"}
+    older = EGVQVAECodec(config, "body", 9, 30.0, 3)
+    older.fit(_data(), PlainRuntime())
+    assert _same(older, vanilla)
+
+
+def test_it_starts_as_principal_components_and_is_nearer_for_it() -> None:
+    data, wanted = _data(), _data().features[:150]
+    far = {}
+    for start in ("principal", "random"):
+        changes: Config = {"network_start": start, "max_steps": 12, "codebook_size": 64,
+                           "hidden_dim": 32, "latent_dim": 16, "guidance.weight": 0.0}  # fmt: skip
+        codec, _ = _fitted(changes)
+        away = (codec.decode(codec.encode(wanted)) - wanted) / data.std
+        far[start] = float(np.mean(away**2) / np.mean(((wanted - data.mean) / data.std) ** 2))
+    assert far["principal"] < 0.5 * far["random"], far
 
 
 def test_pairs_differ_in_the_guidance_alone() -> None:
@@ -88,7 +106,8 @@ def _used(codec: Codec) -> float:
 def test_guidance_evens_out_the_use_of_codes() -> None:
     settings: Config = {
         "max_steps": 80, "quantizer_depth": 1, "codebook_size": 64, "compression": 1,
-        "codebook_init": "random", "dead_codes": "none",
+        "codebook_init": "random", "dead_codes": "none", "network_start": "random",
+        "rotation_trick": True,
     }  # fmt: skip
     vanilla, guided = (_used(_fitted({**settings, "guidance.weight": w})[0]) for w in (0.0, 1.0))
     assert guided > 1.1 * vanilla
