@@ -1,7 +1,7 @@
 """Squared error of joint positions, differentiable from a part's features.
 
 An angle error at the shoulder moves the whole arm and one at a fingertip almost nothing; this loss
-weighs them by what they move. Kinematics runs one tree level at a time.
+weighs them by what they move.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.losses.kinematics import Bones, Kinematics, Tree
 from trainables.losses.whole_features import WholeFeatures
 from trainables.motion.part_data import PartGeometry
+
+_BLOCK = 256  # frames at a time on a CPU, whose caches then hold what kinematics makes of them
 
 
 class PositionLoss(WholeFeatures):
@@ -37,27 +40,19 @@ class PositionLoss(WholeFeatures):
             self._plan(geometry)
 
     def _plan(self, geometry: PartGeometry) -> None:
-        """Which points each tree level holds, and where in the level above their parents stand."""
-        parents = np.asarray(geometry.parents)
-        if parents[0] != -1 or (parents[1:] < 0).any():
-            raise ValueError(f"a part is one tree with its root first, got parents {parents}")
-        depth = np.zeros(len(parents), np.int64)
-        for point in range(1, len(parents)):
-            depth[point] = depth[parents[point]] + 1
-        members = [np.flatnonzero(depth == d) for d in range(int(depth.max()) + 1)]
-        order = np.concatenate(members)
-        self.levels = len(members)
-        coded = {int(point): joint for joint, point in enumerate(geometry.coded)}
-        identity = len(coded)  # the row after the coded joints' rotations
-        for level, points in enumerate(members):
-            rows = [coded.get(int(p), identity) for p in points]
-            self.register_buffer(f"rotation_{level}", torch.as_tensor(rows))
-            self.keep(f"offset_{level}", np.asarray(geometry.offsets)[points][..., None])
-            if level:
-                above = {int(p): i for i, p in enumerate(members[level - 1])}
-                places = [above[int(parents[p])] for p in points]
-                self.register_buffer(f"parent_{level}", torch.as_tensor(places))
-        self.register_buffer("in_order", torch.as_tensor(np.argsort(order)))
+        """Which points each tree level holds, and where in the order their parents stand."""
+        tree = Tree.of(geometry.parents, geometry.coded)
+        self.bounds = tree.bounds
+        for level, parents in enumerate(tree.parents):
+            self.register_buffer(f"parents_{level}", torch.as_tensor(parents))
+        self.register_buffer("rotation", torch.as_tensor(tree.rotation))
+        self.register_buffer("place", torch.as_tensor(tree.place))
+        offsets = np.asarray(geometry.offsets)[np.argsort(tree.place)]
+        self.keep("offsets", offsets[..., None])
+
+    def _bones(self) -> Bones:
+        parents = [self.get_buffer(f"parents_{i}") for i in range(len(self.bounds) - 2)]
+        return Bones(self.bounds, parents, self.get_buffer("rotation"), self.get_buffer("offsets"))
 
     def positions(self, scored: Tensor) -> Tensor:
         """Joint positions in metres, relative to the part's root.
@@ -71,19 +66,14 @@ class PositionLoss(WholeFeatures):
         """
         if self.kind == "position":
             return self.whole(scored)
-        frames = len(scored)
-        local = self.rotations(scored)
-        still = torch.eye(3, dtype=local.dtype, device=local.device).expand(frames, 1, 3, 3)
-        local = torch.cat([local, still], 1)
-        world = local[:, self.rotation_0]
-        places = [torch.zeros_like(world[..., 0])]
-        for level in range(1, self.levels):
-            above = world[:, self.get_buffer(f"parent_{level}")]
-            step = (above @ self.get_buffer(f"offset_{level}"))[..., 0]
-            places.append(places[-1][:, self.get_buffer(f"parent_{level}")] + step)
-            if level + 1 < self.levels:
-                world = above @ local[:, self.get_buffer(f"rotation_{level}")]
-        return torch.cat(places, 1)[:, self.in_order]
+        if len(scored) > _BLOCK and scored.device.type == "cpu":
+            return torch.cat([self.positions(some) for some in scored.split(_BLOCK)])
+        # Frames last, joints first: what kinematics wants.
+        raw = (scored * self.std + self.mean).T
+        whole = self.constant[:, None].repeat(1, len(scored)).index_copy(0, self.active, raw)
+        whole = whole.view(-1, self.width, len(scored))
+        places: Tensor = Kinematics.apply(whole, self.mean_rotations, self._bones())
+        return places.permute(2, 0, 1)[:, self.get_buffer("place")]
 
     def forward(self, scored: Tensor, positions: Tensor, seen: Tensor | None = None) -> Tensor:
         """Loss of each frame: (frames, dimensions), (frames, points, 3) -> (frames,).

@@ -97,6 +97,61 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda x: loss(x, there), (scored,), atol=1e-6)
 
 
+def _six(rng: np.random.Generator) -> PartGeometry:
+    """The same bones with two columns of a rotation for each joint."""
+    made = _geometry(rng)
+    active = np.array([0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 13, 14, 20, 22, 29])
+    constant = np.tile([1.0, 0, 0, 0, 1, 0], 5) + rng.normal(size=30) * 0.1
+    return PartGeometry(
+        "rot6d", PARENTS, made.offsets, CODED, made.mean_rotations, constant, active
+    )
+
+
+@pytest.mark.parametrize("size", [1e-4, 0.3, 1.0, 3.0])
+def test_gradients_of_every_angle_are_those_of_finite_differences(size: float) -> None:
+    rng = np.random.default_rng(7)
+    geometry = _geometry(rng)
+    still = PartGeometry(
+        "expmap", PARENTS, geometry.offsets, CODED, geometry.mean_rotations, np.zeros(15),
+        np.arange(15),
+    )  # fmt: skip
+    loss = PositionLoss(still, np.zeros(15, "f4"), np.ones(15, "f4"), 1.0).double()
+    scored = torch.from_numpy(size * rng.normal(size=(4, 15))).requires_grad_()
+    there = loss.positions(torch.from_numpy(rng.normal(size=(4, 15)))).detach()
+    assert torch.autograd.gradcheck(lambda x: loss(x, there), (scored,), eps=1e-7, atol=1e-6)
+
+
+def test_gradients_of_columns_are_those_of_finite_differences() -> None:
+    rng = np.random.default_rng(8)
+    geometry = _six(rng)
+    mean, std = rng.normal(size=15) * 0.1, rng.uniform(0.2, 1.0, size=15)
+    loss = PositionLoss(geometry, mean.astype("f4"), std.astype("f4"), 1.0).double()
+    scored = torch.from_numpy(rng.normal(size=(4, 15))).requires_grad_()
+    there = loss.positions(torch.from_numpy(rng.normal(size=(4, 15)))).detach()
+    assert torch.autograd.gradcheck(lambda x: loss(x, there), (scored,), atol=1e-6)
+
+
+def test_positions_from_columns_are_those_of_forward_kinematics() -> None:
+    rng = np.random.default_rng(9)
+    geometry = _six(rng)
+    loss = PositionLoss(geometry, np.zeros(15, "f4"), np.ones(15, "f4"), 1.0)
+    scored = torch.from_numpy(rng.normal(size=(9, 15)).astype("f4"))
+    turned = loss.rotations(scored).numpy()
+    rotations = np.tile(np.eye(3, dtype="f4"), (9, 8, 1, 1))
+    rotations[:, CODED] = turned
+    there, _ = forward_kinematics(PARENTS, geometry.offsets, rotations)
+    assert np.abs(loss.positions(scored).numpy() - there).max() < 1e-5
+
+
+def test_many_frames_have_the_positions_of_each() -> None:
+    rng = np.random.default_rng(10)
+    loss = _loss(_geometry(rng), rng)
+    scored = torch.from_numpy(rng.normal(size=(700, 11)).astype("f4"))
+    whole = loss.positions(scored)
+    assert whole.shape == (700, 8, 3)
+    assert torch.allclose(whole[600:], loss.positions(scored[600:]), rtol=0, atol=1e-6)
+
+
 def test_gradients_at_the_mean_pose_are_finite() -> None:
     rng = np.random.default_rng(4)
     geometry = _geometry(rng)
