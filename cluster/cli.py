@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 finished with failures, or no point answers; 2 bad input; 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import typer
@@ -16,11 +17,13 @@ from cluster import (  # their commands join the app
     merge_commands,  # noqa: F401
     render_commands,  # noqa: F401
     replay_commands,  # noqa: F401
+    study_commands,  # noqa: F401
     submit_commands,  # noqa: F401
     sweep_commands,  # noqa: F401
     track_commands,  # noqa: F401
 )
 from cluster.application import app
+from cluster.storage.mirror import send_all
 from cluster.usage import wrong_use
 from search_spaces.errors import BadInput
 
@@ -41,7 +44,10 @@ app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.cal
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; returns its exit code. Bad input is one line on standard error and 2."""
     try:
-        result = app(args=argv, prog_name="ratefront", standalone_mode=False)
+        try:
+            result = app(args=argv, prog_name="ratefront", standalone_mode=False)
+        finally:
+            send_all(partial(print, file=sys.stderr))
     except BadInput as error:
         line = " ".join(str(error).split())
         print(f"ratefront: {line}", file=sys.stderr)

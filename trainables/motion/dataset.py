@@ -37,6 +37,7 @@ from trainables.motion.recordings import data_hash, grouped_notes, load_clips
 from trainables.motion.resample import mirror
 from trainables.motion.root import RootPath, RootQuantizer
 from trainables.motion.rotations import own_up
+from trainables.motion.skeleton import Skeleton
 from trainables.motion.split import split_by_recording, split_hash, split_in_time
 from trainables.motion.units import FLAT, body_centre, flattened, in_unit, is_flat
 from trainables.motion.unseen import never_seen, unscored, unseen_share, without_unseen
@@ -131,7 +132,7 @@ def prepare(spec: DataSpec, clips: Sequence[Clip] | None = None) -> MotionData:
     splits, filled = _filled(splits)
     warnings.extend(filled)
     centre = _centre_of(together)
-    hips = None if flat else _hips_of(together[0])
+    hips = None if flat else hips_of(together[0].skeleton)
     if hips is None and not flat and any(c.rotations is None for c in together):
         warnings.append("no joints pair up as left and right, so headings stay in the poses")
     poses = [pose_of(c, up, hips, centre) for c in splits["train"]]
@@ -279,9 +280,8 @@ def _kind_of(spec: DataSpec, clips: Sequence[Clip]) -> str:
     return "position" if without else "expmap"
 
 
-def _hips_of(clip: Clip) -> tuple[int, int] | None:
+def hips_of(skeleton: Skeleton) -> tuple[int, int] | None:
     """Left and right hip: the mirrored pair of joints that hangs nearest to the pelvis."""
-    skeleton = clip.skeleton
     order = mirror_order(skeleton.names)
     for level in skeleton.levels():
         for j in level:
