@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -90,6 +90,25 @@ class TrialTask:
         return trial_id(self.config, self.seed)
 
 
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """What a trial wants trained before it goes on: every part's codec, to a share of its budget.
+
+    Attributes:
+        codecs: by part.
+        share: of the budget.
+    """
+
+    codecs: Mapping[str, Codec]
+    share: float
+
+
+Trained = tuple[list[dict[str, float]], float]
+"""Losses of each part's codec as its `fit` gives them, and seconds of the device."""
+Course = Generator[Stretch, Trained, list[dict[str, Any]]]
+"""A trial but for its training, which whoever runs it does; returns its rows."""
+
+
 def part_seeds(config: Mapping[str, Value], seed: int, parts: tuple[str, ...]) -> dict[str, int]:
     """A seed for each part's codec, from the trial's seed and the part's name alone."""
     return {
@@ -135,6 +154,22 @@ def run_trial(
 
 
 def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
+    """A course with nobody beside it."""
+    course = trial_course(task, data, runtime)
+    trained: Trained | None = None
+    while True:
+        try:
+            # A generator is begun by sending it nothing.
+            stretch = course.send(cast(Trained, trained))
+        except StopIteration as ended:
+            return cast(list[dict[str, Any]], ended.value)
+        began = time.perf_counter()
+        losses = [c.fit(data.parts[p], runtime, stretch.share) for p, c in stretch.codecs.items()]
+        trained = losses, time.perf_counter() - began
+
+
+def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
+    """A trial of a codec of motion, from its last checkpoint on; `run_trial` says what it does."""
     codecs = make_codecs(task, data)
     family = family_of(task.config)
     curve: list[dict[str, float]] = []
@@ -155,9 +190,8 @@ def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
     for share in shares:
         if share <= min(c.trained_share for c in codecs.values()):
             continue
-        began = time.perf_counter()
-        losses = [c.fit(data.parts[p], runtime, share) for p, c in codecs.items()]
-        spent += time.perf_counter() - began
+        losses, seconds = yield Stretch(codecs, share)
+        spent += seconds
         if share < 1.0:
             if runtime.rank == 0:
                 row = {"share": share, "train_seconds": spent, **_mean_losses(losses)}

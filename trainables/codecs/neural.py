@@ -148,13 +148,17 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
         """A model with its first weights, of which nothing is kept."""
         return self._new_model(1)
 
+    def stands_at(self, step: int, steps: int) -> None:
+        """Its state is that after a step, of so many."""
+        self._step, self.trained_share = step, step / steps
+
     def reached(self, step: int, steps: int, means: dict[str, float]) -> dict[str, float]:
         """Training stands at a step of so many, with these means over the stretch, as `fit` gives.
 
         Raises:
             FloatingPointError: the loss is no longer finite.
         """
-        self._step, self.trained_share = step, step / steps
+        self.stands_at(step, steps)
         if step == steps:
             self._losses = None
         if not math.isfinite(means["loss"]):

@@ -93,6 +93,12 @@ class Engine:
                 pack.leave()
                 del self._packs[shape]
 
+    def settle(self) -> None:
+        """What every member has learnt so far stands in its codec too; training goes on."""
+        for pack in self._packs.values():
+            for place, member in enumerate(pack.members):
+                pack.hand_back(place, member)
+
     @property
     def idle(self) -> bool:
         """Whether nothing is left to train."""

@@ -213,6 +213,7 @@ class Pack:
         for held, own in self._codes(place, member):
             own.copy_(held)
         member.books.started.fill_(True)
+        member.codec.stands_at(member.step, member.batches.steps)
         weights = self._loss_weights
         member.losses = {
             name: sums[place].clone()

@@ -58,7 +58,8 @@ class ResidualGradient(torch.autograd.Function):
         ctx.save_for_backward(residuals, inputs, chosen, apart, indices, live)
         ctx.by_direction, ctx.rotated, ctx.entries = by_direction, rotated, entries
         ctx.sizes = [len(level[0]) for level in codes]
-        return chosen.sum(0), apart.square().sum((0, 2, 3)) / entries
+        # Level by level first: what a member's sum is must not depend on how deep others go.
+        return chosen.sum(0), apart.square().sum((2, 3)).sum(0) / entries
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
