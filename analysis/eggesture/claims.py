@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 
+from analysis.claims import FAILED, HELD, OPEN, Verdict
 from analysis.eggesture.usage import Cell, CodebookSweep
 from analysis.labels import listed
 from analysis.published import published
 
-HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 NEAR = 10.0
 """Points of utilisation about the paper's within which ours, on other motion, agrees with it."""
 PLATEAU = 0.10
@@ -26,8 +26,6 @@ TRAINED = 0.8
 """Share of the mean pose's error above which a codec has not learnt enough to judge its codes."""
 FULL = 95.0
 """Percent of utilisation above which a vanilla codec leaves guidance nothing to gain."""
-
-Verdict = tuple[str, str]
 
 
 def judge(sweep: CodebookSweep, size: str) -> dict[str, Verdict]:

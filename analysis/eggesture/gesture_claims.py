@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.eggesture.claims import FAILED, HELD, OPEN, Verdict
+from analysis.claims import FAILED, HELD, OPEN, Verdict
 from analysis.eggesture.gestures import Cell, GestureSweep
 from analysis.eggesture.usage import Estimate
 

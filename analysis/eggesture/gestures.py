@@ -152,7 +152,7 @@ class GestureSweep:
         if self._points.empty:
             return ()
         rows = TABLES.get(self.table, ())
-        varied = self._varied()
+        varied = self.varied
         found = []
         groups = self._points.groupby("config_hash", sort=False)
         for _, group in sorted(groups, key=lambda each: self._place.get(str(each[0]), 10**9)):
@@ -172,7 +172,8 @@ class GestureSweep:
         """The first cell with some values."""
         return next((c for c in self.cells if c.has(**settings)), None)
 
-    def _varied(self) -> list[str]:
+    @cached_property
+    def varied(self) -> list[str]:
         """Keys of configurations in which the cells differ."""
         keys = [c for c in self._points.columns if "." in str(c) or c == "codebook_size"]
         return [str(c) for c in keys if self._points[c].astype(str).nunique() > 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib import rc_context
 
-from analysis.eggesture.claims import FAILED, HELD
+from analysis.claims import FAILED, HELD, claims_judged
 from analysis.eggesture.gesture_claims import FID, judge_gestures
 from analysis.eggesture.gesture_figure import size_of_codebook
 from analysis.eggesture.gestures import Cell, GestureSweep
+from analysis.eggesture.tradeoff import QUANTITIES, Weighted, lines, weights_of
+from analysis.eggesture.tradeoff_figure import front_figure
+from analysis.eggesture.usage import Estimate
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
@@ -92,14 +96,49 @@ def render(log: Log, sweep: GestureSweep) -> str:
         measured=_measured(sweep),
         order=_order(sweep),
         plate=plate,
+        guidance=_guidance(weights_of(sweep)),
         quoted=_quoted(sweep),
         improvements=_improvements(sweep),
-        verdicts=_verdicts(sweep, size),
+        verdicts=claims_judged("eggesture", judge_gestures(sweep, size)),
         held=HELD,
         failed=FAILED,
         refused=_refused(log),
         settings=_settings(log),
     )
+
+
+def _guidance(cells: Sequence[Weighted]) -> dict[str, Any]:
+    """The front of guidance and its table; {} where the sweep is about something else."""
+    if not cells:
+        return {}
+    with rc_context(INLINE_STYLE):
+        figure = front_figure(cells)
+        plate = Markup(inline_svg(figure, "gestures_guidance", "Use against error, rate, accuracy"))
+    rows = [
+        {
+            "label": line.label,
+            "seeds": line.seeds,
+            "on_front": line.on_front,
+            "values": [_interval(v) for v in line.values],
+            "changes": [
+                {**_interval(c, signed=True), "said": said}
+                for c, said in zip(line.changes, line.said, strict=True)
+            ],
+        }
+        for line in lines(cells)
+    ]
+    return {"plate": plate, "titles": [q.title for q in QUANTITIES], "rows": rows}
+
+
+def _interval(found: Estimate, *, signed: bool = False) -> dict[str, str]:
+    """A mean and its interval, in words."""
+
+    def number(value: float) -> str:
+        return ("+" if signed and value > 0 else "") + _number(value)
+
+    known = math.isfinite(found.low)
+    interval = f"{number(found.low)} to {number(found.high)}" if known else ""
+    return {"mean": number(found.mean), "interval": interval}
 
 
 def _row(cell: Cell) -> dict[str, Any]:
@@ -211,32 +250,6 @@ def _improvements(sweep: GestureSweep) -> dict[str, Any]:
 
 def _percent(value: float) -> str:
     return f"{value:+.1f} %" if math.isfinite(value) else "–"
-
-
-def _verdicts(sweep: GestureSweep, size: str) -> list[dict[str, str]]:
-    judged = judge_gestures(sweep, size)
-    table = published("claims")
-    rows = table[(table["paper"] == "eggesture") & table["id"].isin(list(judged))]
-    return [
-        {
-            "id": str(r["id"]),
-            "text": " ".join(_claim(r)),
-            "verdict": judged[str(r["id"])][0],
-            "why": judged[str(r["id"])][1],
-        }
-        for r in rows.to_dict("records")
-    ]
-
-
-def _claim(row: dict[Any, Any]) -> list[str]:
-    words = [str(row["claim"])]
-    for key in ("value", "unit"):
-        text = str(row.get(key, ""))
-        if text and text != "nan":
-            words.append(f"({text}" if key == "value" else f"{text})")
-    if len(words) == 2:
-        words[1] += ")"
-    return words
 
 
 def _refused(log: Log) -> list[str]:

@@ -10,7 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib import rc_context
 
-from analysis.eggesture.claims import FAILED, HELD, SIZE, judge, paper_share
+from analysis.claims import FAILED, HELD, claims_judged
+from analysis.eggesture.claims import SIZE, judge
 from analysis.eggesture.figures import (
     distribution_figure,
     size_figure,
@@ -23,7 +24,6 @@ from analysis.labels import unit_label
 from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import points_frame, trials_frame
-from analysis.published import published
 from search_spaces.record import CODEBOOKS_FILE
 
 
@@ -56,7 +56,7 @@ def render(log: Log, sweep: CodebookSweep) -> str:
         facts=log.facts,
         shown=shown,
         plates=_plates(sweep, shown),
-        verdicts=_verdicts(sweep, size),
+        verdicts=claims_judged("eggesture", judge(sweep, size)),
         held=HELD,
         failed=FAILED,
         rows=[_row(sweep, cell) for cell in sweep.cells],
@@ -78,21 +78,6 @@ def _plates(sweep: CodebookSweep, shown: int) -> dict[str, Markup]:
             name: Markup(inline_svg(draw(*arguments), f"codebooks_{name}", said))
             for name, (draw, arguments, said) in drawn.items()
         }
-
-
-def _verdicts(sweep: CodebookSweep, size: str) -> list[dict[str, str]]:
-    judged = judge(sweep, size)
-    table = published("claims")
-    rows = table[(table["paper"] == "eggesture") & table["id"].isin(list(judged))]
-    return [
-        {
-            "id": str(r["id"]),
-            "text": str(r["claim"]) + (f": {paper_share():g} percent" if r["id"] == "E1" else ""),
-            "verdict": judged[str(r["id"])][0],
-            "why": judged[str(r["id"])][1],
-        }
-        for r in rows.to_dict("records")
-    ]
 
 
 def _row(sweep: CodebookSweep, cell: Cell) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from analysis.claims import FAILED, HELD, OPEN
 from analysis.published import published
 from analysis.study.cells import Cell, Comparison
 from analysis.study.paired import SIGNIFICANT, Difference, Summary, contrast, difference, holm
@@ -25,7 +26,6 @@ from analysis.study.paired import summary as summary_of
 
 Key = TypeVar("Key", float, str)
 
-HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 HIGH_BITS = 10.0
 """Bits from which the paper's "higher rates" are counted."""
 

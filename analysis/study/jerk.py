@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.claims import FAILED, HELD, OPEN
 from analysis.labels import unit_label
 from analysis.published import published
 from analysis.study.cells import HELD_OUT
@@ -34,7 +35,6 @@ LEAST_RECORDINGS = 5
 LEAST_SEEDS = 3
 """With fewer trainings of a cell, what two trainings differ by is not known."""
 
-HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 _JERK = re.compile(r"jerk_(?!error|original|decoded)\w+")
 LEAST_GAIN = 0.05
 """Share of the spread that two lines must explain beyond one for a curve to have a knee at all."""

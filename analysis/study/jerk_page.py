@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 from matplotlib import rc_context
 
+from analysis.claims import FAILED, HELD, claims_judged
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.labels import codec_label, unit_label
 from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, points_frame, trials_frame
-from analysis.published import published
 from analysis.study.jerk import (
-    FAILED,
-    HELD,
     TOLERANCE,
     Conditioned,
     Synthesis,
@@ -27,8 +26,6 @@ from analysis.study.jerk import (
 )
 from analysis.study.jerk_figure import jerk_figure
 from search_spaces.record import JERK_FILE, MEAN_POSE
-
-CLAIMS = ("K7", "K8")
 
 
 def build_jerk(source: Path | str | Log) -> Path | None:
@@ -62,7 +59,7 @@ def render(log: Log, synthesis: Synthesis) -> str:
         length=_length(synthesis),
         reference=_interval(synthesis.reference.mean, synthesis.reference.low,
                             synthesis.reference.high),
-        verdicts=_verdicts(synthesis, size),
+        verdicts=claims_judged("klezovich", judge(synthesis, size), _claimed),
         held=HELD,
         failed=FAILED,
         plate=Markup(plate),
@@ -76,15 +73,8 @@ def render(log: Log, synthesis: Synthesis) -> str:
     )  # fmt: skip
 
 
-def _verdicts(synthesis: Synthesis, size: str) -> list[dict[str, str]]:
-    judged = judge(synthesis, size)
-    table = published("claims")
-    rows = table[(table["paper"] == "klezovich") & table["id"].isin(CLAIMS)].to_dict("records")
-    return [
-        {"id": r["id"], "text": f"{r['claim']}: {float(r['value']):g}",
-         "verdict": judged[r["id"]][0], "why": judged[r["id"]][1]}
-        for r in rows
-    ]  # fmt: skip
+def _claimed(claim: Mapping[str, Any]) -> str:
+    return f": {float(claim['value']):g}"
 
 
 def _row(cell: Conditioned) -> dict[str, Any]:

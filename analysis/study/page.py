@@ -13,13 +13,14 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from analysis.claims import FAILED, HELD
 from analysis.inline_svg import INLINE_STYLE, inline_svg
 from analysis.log import Log, as_log
 from analysis.pages import filled, stylesheet, write_page
 from analysis.points import clips_frame, configuration_columns, points_frame, trials_frame
 from analysis.report.allocation import allocation_section
 from analysis.study.cells import CODECS, HELD_OUT, Comparison
-from analysis.study.claims import FAILED, HELD, judge
+from analysis.study.claims import judge
 from analysis.study.figure import hull_figure, levels_figure, rmse_figure
 from analysis.study.levels import ladders
 from analysis.study.tables import (

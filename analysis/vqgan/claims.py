@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from analysis.claims import FAILED, HELD, OPEN, Verdict
 from analysis.published import published
 from analysis.vqgan.cells import Cell, Effect, HeatmapSweep
 from search_spaces import heatmap_metrics as names
 
-HELD, FAILED, OPEN = "held", "did not hold", "cannot be said"
 LEAST_SEEDS = 3
 ENOUGH = 0.01
 """Foreground IoU by which a larger codebook must be better to count as better."""
@@ -21,8 +21,6 @@ KINDS = ("jitter", "dropped", "blur")
 LEVELS = (1, 2, 3, 4)
 SSIM, IOU, L1_FG = names.SSIM.objective(), names.IOU.objective(), names.L1_FG.objective()
 TSTD, QLOSS = names.TSTD_CODE.objective(), names.QLOSS.objective()
-
-Verdict = tuple[str, str]
 
 
 def judge(sweep: HeatmapSweep) -> dict[str, Verdict]:

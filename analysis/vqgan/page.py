@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from analysis.claims import FAILED, HELD, claim_number, claims_judged
 from analysis.labels import objective_label
 from analysis.log import Log, as_log
 from analysis.media import of_heatmaps
@@ -17,8 +16,6 @@ from analysis.points import trials_frame
 from analysis.published import published
 from analysis.vqgan.cells import FLOORS, Cell, Effect, HeatmapSweep, read_sweep
 from analysis.vqgan.claims import (
-    FAILED,
-    HELD,
     IOU,
     KINDS,
     L1_FG,
@@ -62,7 +59,7 @@ def render(log: Log, sweep: HeatmapSweep) -> str:
         facts=log.facts,
         splits=" and ".join({"val": "validation"}.get(s, s) for s in sweep.splits),
         sweep=sweep,
-        verdicts=_verdicts(sweep),
+        verdicts=claims_judged("vqgan", judge(sweep), _number),
         held=HELD,
         failed=FAILED,
         heads=[objective_label(n) for n in (*OURS, *PRINTED)],
@@ -75,27 +72,8 @@ def render(log: Log, sweep: HeatmapSweep) -> str:
     )
 
 
-def _verdicts(sweep: HeatmapSweep) -> list[dict[str, str]]:
-    judged = judge(sweep)
-    table = published("claims")
-    rows = table[(table["paper"] == "vqgan") & table["id"].isin(list(judged))]
-    return [
-        {
-            "id": str(r["id"]),
-            "text": str(r["claim"]) + _number(r),
-            "caution": "" if pd.isna(r["caution"]) else str(r["caution"]),
-            "verdict": judged[str(r["id"])][0],
-            "why": judged[str(r["id"])][1],
-        }
-        for r in rows.to_dict("records")
-    ]
-
-
-def _number(claim: dict[Any, Any]) -> str:
-    if pd.isna(claim["value"]) or str(claim["id"]) == "V3":
-        return ""
-    unit = "" if claim["unit"] == "ratio" else f" {claim['unit']}"
-    return f": {float(claim['value']):g}{unit}"
+def _number(claim: Mapping[str, Any]) -> str:
+    return "" if str(claim["id"]) == "V3" else claim_number(claim)  # its words hold it
 
 
 def _row(sweep: HeatmapSweep, cell: Cell) -> dict[str, Any]:

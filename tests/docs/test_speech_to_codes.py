@@ -18,7 +18,7 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "speech_to_codes.md").rea
 
 def test_every_preset_of_the_page_exists_and_none_is_missing() -> None:
     named = set(re.findall(r"\| `(eggesture/\w+)` \|", TEXT))
-    codecs_own = {"eggesture/codebook_size", "eggesture/tradeoff"}
+    codecs_own = {"eggesture/codebook_size"}
     assert named == {n for n in preset_names() if n.startswith("eggesture/")} - codecs_own
     for name in named:
         assert load_spec(name, size="debug").space.fixed["codec"] == "speech_to_codes"

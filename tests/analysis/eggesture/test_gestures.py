@@ -30,7 +30,8 @@ Score = Callable[[Mapping[str, Any]], float]
 
 
 def write_sweep(
-    folder: Path, table: str, fid: Score, *, seeds: int = 3, size: str = "reduced", n: int = 77
+    folder: Path, table: str, fid: Score, *, seeds: int = 3, size: str = "reduced", n: int = 77,
+    more: Callable[[Mapping[str, Any], int], Mapping[str, float]] | None = None,
 ) -> Path:
     """A finished sweep of a preset's own cells; seeds differ by 0.01 in all cells alike."""
     spec = load_spec(f"eggesture/{table}", size=size)
@@ -63,6 +64,7 @@ def write_sweep(
                    "test_accuracy_majority_pct": 7.0, "test_l1div_pairwise_half_n": float(n),
                    "test_l1div_pairwise_half_least_n": 40.0,
                    "test_l1div_pairwise_half_cm": 321.0 if known else None}  # fmt: skip
+            row |= more(config, seed) if more is not None else {}
             events += [{"event": "point", "trial": trial, "row": row},
                        {"event": "done", "trial": trial, "reason": "", "seconds": 1.0}]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
