@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainables.networks.patch_gan import PatchDiscriminator
-from trainables.networks.resnet3d import Attention, Decoder, Encoder, heights
+from trainables.networks.resnet3d import Attention, Conv3d, Decoder, Encoder, heights
 from trainables.networks.seeded import SeededTorch
 
 
@@ -23,6 +23,28 @@ def test_a_window_comes_out_at_the_size_it_went_in(factor: int) -> None:
     latents = encoder(torch.rand(1, 2, 32, 32, 32))
     assert latents.shape == (1, 6, *(32 // factor,) * 3)
     assert decoder(latents).shape == (1, 1, 32, 32, 32)
+
+
+@pytest.mark.parametrize(("stride", "padding", "frames"), [(1, 1, 8), (2, 0, 17), (2, 0, 9)])
+def test_a_lone_sample_taken_in_halves_gives_what_the_whole_gives(
+    stride: int, padding: int, frames: int
+) -> None:
+    torch.manual_seed(0)
+    halved = Conv3d(6, 10, 3, stride=stride, padding=padding)
+    whole = torch.nn.Conv3d(6, 10, 3, stride=stride, padding=padding)
+    whole.load_state_dict(halved.state_dict())
+    x = torch.randn(1, 6, frames, 32, 32)
+    assert halved._slow(x) and not halved._slow(x.expand(2, -1, -1, -1, -1))
+    outputs, gradients = [], []
+    for conv in (halved, whole):
+        inward = x.clone().requires_grad_()
+        found = conv(inward)
+        (found**2).sum().backward()
+        outputs.append(found)
+        gradients.append([inward.grad, conv.weight.grad, conv.bias.grad])
+    assert torch.allclose(*outputs, atol=1e-5)
+    for mine, theirs in zip(*gradients, strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-2 * float(theirs.abs().max()) / 10)
 
 
 def test_every_stage_of_f32_learns() -> None:
