@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.application import Folder, app, console
+from cluster.application import Folder, Whole, app, console
+from cluster.storage.places import page_of_sweep
 from search_spaces.errors import BadInput
 
 Rate = Annotated[
@@ -27,7 +28,7 @@ Distortion = Annotated[
 
 @app.command()
 def best(
-    folder: Folder,
+    folder: Whole,
     at: Annotated[
         float | None, typer.Option(min=0, help="Bits per second in total over parts, at most.")
     ] = None,
@@ -69,7 +70,9 @@ def best(
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR_A DIR_B …", help="Sweeps.")],
+    folders: Annotated[
+        list[Path], typer.Argument(parser=page_of_sweep, metavar="DIR_A DIR_B …", help="Sweeps.")
+    ],
     rate: Rate = None,
     objective: Distortion = None,
     out: Annotated[

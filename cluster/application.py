@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cluster.storage.places import page_of_sweep, whole_sweep
+
 app = typer.Typer(
     name="ratefront",
     help="Search codecs of human motion for the best rate–distortion front, on Ray.",
@@ -64,7 +66,15 @@ Plugins = Annotated[
         "--plugin", metavar="FILE", help="Python file with a codec, metric or reader. Repeatable."
     ),
 ]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a sweep.")]
+Folder = Annotated[
+    Path,
+    typer.Argument(parser=page_of_sweep, metavar="DIR", help="Directory of a sweep, or its URI."),
+]
+Whole = Annotated[
+    Path,
+    typer.Argument(parser=whole_sweep, metavar="DIR", help="Directory of a sweep, or its URI."),
+]
+"""With weights and reconstructions."""
 NoClips = Annotated[
     bool,
     typer.Option("--no-clips", help="Leave motion of the recordings out of pages and uploads."),

@@ -152,8 +152,9 @@ class Books:
         if result.get("rung"):
             self._progress(trial, result)
         self._points[trial] = list(points)
-        for row in points:
-            self._store.append("point", trial=trial, row=row)
+        with self._store.together():
+            for row in points:
+                self._store.append("point", trial=trial, row=row)
         self.rows.extend(points)
         return True
 
@@ -183,6 +184,12 @@ class Books:
         """A trial is over: done where its points came, else stopped, or failed with a reason."""
         if self.status.get(trial) in ("done", "stopped", "failed"):
             return
+        # Its end, and weights that go because of it.
+        with self._store.together():
+            self._ended(trial, error)
+        self.on_change()
+
+    def _ended(self, trial: str, error: str | None) -> None:
         seconds = time.time() - self._began.get(trial, time.time())
         stop = self._stops.get(trial)
         if stop is not None:
@@ -206,7 +213,6 @@ class Books:
         status = self.status[trial]
         self._follow(status, self._points[trial] if status == "done" else [], seconds)
         self._judge()
-        self.on_change()
 
     def _follow(self, status: str, rows: Sequence[Row], seconds: float) -> None:
         if self._enough is not None:

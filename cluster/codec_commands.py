@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.application import BodyModel, Folder, Plugins, RestSkeleton, app, console
+from cluster.application import BodyModel, Folder, Plugins, RestSkeleton, Whole, app, console
+from cluster.storage.places import whole_sweep
 from search_spaces.bones import Bones
 from search_spaces.errors import BadInput
 
@@ -38,7 +39,7 @@ def rerun(
 
 @app.command()
 def export(
-    folder: Folder,
+    folder: Whole,
     out: Out = None,
     at: Annotated[
         float | None, typer.Option(min=0, help="Best point at or under so many bits per second.")
@@ -145,7 +146,10 @@ def decode(
 @app.command()
 def evaluate(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR_OR_CODEC", help="A sweep, or an exported codec.")
+        Path,
+        typer.Argument(
+            parser=whole_sweep, metavar="DIR_OR_CODEC", help="A sweep, or an exported codec."
+        ),
     ],
     data: Annotated[Path, typer.Option(help="Motion to score on: a file or a folder.")],
     metric: Annotated[

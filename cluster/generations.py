@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.log import record_version
 from cluster.reference import metric_versions
+from cluster.storage.mirror import beside
 from search_spaces.record import RECORD_VERSION
 
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ def next_generation(folder: Path) -> Path:
         stem, last = said[1], int(said[2])
     while True:
         last += 1
-        beside = folder.with_name(f"{stem}-gen{last}")
-        if not beside.exists():
-            return beside
+        place = beside(folder, f"{stem}-gen{last}")
+        if place is not None:
+            return place

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.schedulers.decisions import FollowsCurves
 from cluster.searchers.searcher import Searcher
+from cluster.storage.mirror import bring_weights
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import INPUT, awaits_codec, codecs_of, generators, is_generator
@@ -178,6 +179,8 @@ class Inputs:
         place = self._folder / (
             Path(INPUTS_FOLDER) / named if named else Path(TRIALS_FOLDER) / trial / CODEC_FOLDER
         )
+        if not named:
+            bring_weights(self._folder, trial)
         found = folder_hash(place)
         if named and found != named:
             raise BadInput(f"{place}: is {found} by now; put back the {what} that it was")

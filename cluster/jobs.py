@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cluster.placement_groups import note_placement_group
+from cluster.storage.archives import STATE_FOLDER
+from cluster.storage.location import Location
+from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
 from search_spaces.errors import BadInput
-from search_spaces.record import TRIALS_FOLDER
 
-STATE_FOLDER = "state"
 TIMEOUT_NAME = "timeout.txt"
 
 
@@ -41,6 +42,8 @@ class Job:
         retries: how often Tune tries a failed trial again.
         rungs: shares of a trial's budget at which it reports points.
         objectives: by which prefixes are scored there.
+        location: of a sweep in a bucket; then `folder` is a place on each machine.
+        epoch: of the driver, there.
     """
 
     data: Any
@@ -57,22 +60,26 @@ class Job:
     retries: int = 0
     rungs: tuple[float, ...] = ()
     objectives: tuple[str, ...] = ()
+    location: Location | None = None
+    epoch: int = 0
 
 
 class LocalRuntime:
     """Train's in-process mode: what the loop reports goes straight to Tune."""
 
-    def __init__(self, device: str, checkpoints: Path) -> None:
+    def __init__(self, device: str, checkpoints: Path, files: TrialFiles | None = None) -> None:
         """A single worker on `device`."""
         self.rank = 0
         self.world_size = 1
         self.device = device
         self._checkpoints = checkpoints
+        self._files = files or InFolder(checkpoints.parent)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
-        """To Tune: in this mode Train forwards nothing."""
+        """To Tune: in this mode Train forwards nothing. What it speaks of is kept before that."""
         from ray import tune
 
+        self._files.before_report(metrics)
         tune.report(dict(metrics))
 
     def average(self, tensors: Iterable[Any]) -> None:
@@ -86,7 +93,7 @@ class LocalRuntime:
 class GroupRuntime:
     """One worker of a Train worker group."""
 
-    def __init__(self, checkpoints: Path) -> None:
+    def __init__(self, checkpoints: Path, files: TrialFiles | None = None) -> None:
         """Reads rank and size from Train."""
         import ray.train
         import ray.train.torch
@@ -96,11 +103,14 @@ class GroupRuntime:
         self.world_size = context.get_world_size()
         self.device = str(ray.train.torch.get_device())
         self._checkpoints = checkpoints
+        self._files = files or InFolder(checkpoints.parent)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
         """To Train, which takes the first worker's numbers and waits for every worker's call."""
         import ray.train
 
+        if self.rank == 0:
+            self._files.before_report(metrics)
         ray.train.report(dict(metrics))
 
     def average(self, tensors: Iterable[Any]) -> None:
@@ -128,28 +138,32 @@ def train_loop(request: Mapping[str, Any]) -> None:
 
     job: Job = request["job"]
     load_plugins(job.plugins)
-    folder = Path(job.folder) / TRIALS_FOLDER / request["trial"]
+    files = trial_files(job.folder, request["trial"], job.location, job.epoch)
+    files.begin()
+    given = Resolved(**request["input"]) if request.get("input") else None
     task = TrialTask(
         sweep=job.sweep,
         config=request["config"],
         seed=request["seed"],
-        folder=folder,
+        folder=files.folder,
         threads=job.threads,
         size=job.size,
-        input=Resolved(**request["input"]) if request.get("input") else None,
+        input=files.given(given),
         rungs=job.rungs,
         objectives=job.objectives,
     )
-    state = folder / STATE_FOLDER
+    state = files.folder / STATE_FOLDER
     runtime: LocalRuntime | GroupRuntime
     if job.placement == "local":
-        runtime = LocalRuntime(_device(job.gpus), state)
+        runtime = LocalRuntime(_device(job.gpus), state, files)
     else:
-        runtime = GroupRuntime(state)
+        runtime = GroupRuntime(state, files)
         if runtime.rank == 0:
-            note_placement_group(folder)
-    with time_limit(job.timeout, folder / TIMEOUT_NAME):
+            note_placement_group(files.folder)
+    with time_limit(job.timeout, files.folder / TIMEOUT_NAME):
         run_trial(task, ray.get(job.data), runtime)
+    if runtime.rank == 0:
+        files.end()
 
 
 @contextlib.contextmanager

@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from cluster.application import app, console
+from cluster.storage.places import whole_sweep
 
 
 @app.command()
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR_A DIR_B …", help="Sweeps on the same data.")
+        list[Path],
+        typer.Argument(
+            parser=whole_sweep, metavar="DIR_A DIR_B …", help="Sweeps on the same data."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="A new folder for the merged sweep.")],
 ) -> None:

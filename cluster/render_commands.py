@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from cluster.application import Folder, app, console
+from cluster.application import Whole, app, console
 
 
 @app.command()
 def render(
-    folder: Folder,
+    folder: Whole,
     at: Annotated[
         list[float] | None,
         typer.Option(min=0, help="The best point at so many bits per second. Repeatable."),

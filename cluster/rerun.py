@@ -76,6 +76,7 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
                     "the versions and the machine of the sweep"
                 )
             (again / CODEC_FOLDER).rename(place)
+            store.medium.send(trial)
         finally:
             shutil.rmtree(again.parent, ignore_errors=True)
         store.append("restored", trial=trial)

@@ -111,9 +111,18 @@ class Retention:
     """Removes weights that no front needs any more."""
 
     def __init__(
-        self, spec: SweepSpec, goals: Sequence[Objective], folder: Path, record: Record
+        self,
+        spec: SweepSpec,
+        goals: Sequence[Objective],
+        folder: Path,
+        record: Record,
+        removed: Callable[[str], object] = lambda trial: None,
     ) -> None:
-        """Of the sweep in `folder`; `record(event, **fields)` makes an event durable."""
+        """Of the sweep in `folder`; `record(event, **fields)` makes an event durable.
+
+        `removed(trial)` is told of weights that go, where they lie elsewhere too.
+        """
+        self._removed = removed
         self._retain: str = spec.run.retain
         self._within = spec.run.retain_within
         if {g.name for g in generators()} & set(codecs_of(spec.space)):
@@ -178,6 +187,7 @@ class Retention:
     def _remove(self, trial: str) -> None:
         """A folder that is half gone has another name: nobody takes it for a codec."""
         codec, going = self._trials / trial / CODEC_FOLDER, self._trials / trial / GOING
+        self._removed(trial)
         # What cannot be removed costs room and nothing else.
         with contextlib.suppress(OSError):
             if codec.is_dir():

@@ -15,10 +15,11 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from cluster.storage.medium import Medium
 from search_spaces.errors import BadInput
 
 SCRATCH_PARENT = Path("/tmp")
@@ -169,31 +170,27 @@ def _silenced_core(silent: bool, scratch: Path) -> Iterator[None]:
         os.close(stderr)
 
 
-def check_shared_folder(folder: Path) -> None:
-    """Every node of a joined cluster must see the sweep's folder, since trials write into it.
+def check_shared(medium: Medium) -> None:
+    """Every node of a joined cluster can write, read and delete where the sweep lies.
 
     Raises:
-        BadInput: names the node that does not.
+        BadInput: names the node that cannot.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    marker = folder / ".visible"
-    marker.write_text("visible\n")
-    try:
-        for node in ray.nodes():
-            if not node["Alive"]:
-                continue
-            pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            look = ray.remote(num_cpus=0, scheduling_strategy=pinned)(_sees)
-            if not ray.get(look.remote(str(marker)), timeout=120):
-                raise BadInput(
-                    f"node {node['NodeManagerAddress']} does not see {folder}; "
-                    "give --out a folder on storage that all nodes share"
-                )
-    finally:
-        marker.unlink(missing_ok=True)
+    probe = medium.probe()
+    asked = []
+    for node in (n for n in ray.nodes() if n["Alive"]):
+        pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        look = ray.remote(num_cpus=0, scheduling_strategy=pinned)(_looked)
+        asked.append((node["NodeManagerAddress"], look.remote(probe)))
+    for address, answer in asked:
+        if fault := ray.get(answer, timeout=120):
+            raise BadInput(
+                f"node {address} {fault} {medium.name}; give --out a place that all nodes share"
+            )
 
 
-def _sees(path: str) -> bool:
-    return Path(path).is_file()
+def _looked(probe: Callable[[], str]) -> str:
+    return probe()

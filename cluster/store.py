@@ -1,95 +1,81 @@
 """The store of a sweep: an append-only log with one owner, durable before it is acknowledged.
 
-`log.jsonl` is the single source of truth. Every line is flushed to disk before `append` returns.
-What else lies in the directory (tables, report, Tune's files) is a view that can be rebuilt.
+The log is the single source of truth. Every event is durable before `append` returns. What else
+lies beside it (tables, report, Tune's files) is a view that can be rebuilt. Where it lies, and who
+its owner is, is the medium's affair (`cluster.storage`): a file that is flushed to disk in a
+folder, numbered objects in a bucket.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
-import os
-import shutil
-import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from analysis.log import Event, Log, read_log
+from cluster.storage.log_file import LogFile
+from cluster.storage.log_file import check_new as check_new_folder
+from cluster.storage.medium import Medium
+from cluster.storage.mirror import mirror_of
 from search_spaces.errors import BadInput
-from search_spaces.record import EVENTS, LOG_FILE, OWNER_FILE, SPEC_FILE, TRIALS_FOLDER
-
-LOCK_NAME = ".owner.lock"
+from search_spaces.record import EVENTS
 
 
 class Store:
-    """The one writer of a sweep directory.
+    """The one writer of a sweep.
 
-    Use `create` or `open`; `close` gives the directory back. A process that dies gives it back by
-    dying, since the lock is the operating system's.
+    Use `create` or `open`; `close` gives its place back. A process that dies gives it back by
+    dying.
+
+    Attributes:
+        folder: where the sweep's files lie for this process.
+        name: what a person calls the sweep's place.
+        medium: where it lies.
+        fault: why nothing more can be written; None while it can.
     """
 
-    def __init__(self, folder: Path, lock: IO[str]) -> None:
-        """Takes over a directory whose lock is held."""
-        self.folder = folder
-        self._lock = lock
+    def __init__(self, medium: Medium) -> None:
+        """Takes over a place that this process owns."""
+        self.medium = medium
+        self.folder = medium.folder
+        self.name = medium.name
         self.fault: BadInput | None = None
-        # Unbuffered, so that nothing of a line that failed is written behind its back later.
-        self._log = (folder / LOG_FILE).open("ab", buffering=0)
+        self._gathered: list[bytes] | None = None
 
     @classmethod
     def create(cls, folder: Path, spec_text: str) -> Store:
-        """A new sweep directory with `sweep.yaml` in it.
+        """A new sweep with `sweep.yaml` in it.
 
         Raises:
-            BadInput: the directory holds a sweep, or other files, or cannot be written.
+            BadInput: the place holds a sweep, or other files, or cannot be written.
         """
-        if (folder / LOG_FILE).exists() or (folder / SPEC_FILE).exists():
-            raise BadInput(
-                f"{folder} holds a sweep already; continue it with 'ratefront resume {folder}' or "
-                "give --out another folder"
-            )
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise BadInput(f"{folder} exists and is not empty; give --out a new folder")
-        made = [p for p in (folder, *folder.parents) if not p.exists()]
-        try:
-            (folder / TRIALS_FOLDER).mkdir(parents=True)
-            lock = _take(folder)
-            # In one step, so that a specification that is there is whole.
-            (folder / f"{SPEC_FILE}.part").write_text(spec_text, encoding="utf-8")
-            (folder / f"{SPEC_FILE}.part").replace(folder / SPEC_FILE)
-            store = cls(folder, lock)
-            _flush_folder(folder)
-        except OSError as error:
-            take_back(folder, made)
-            raise BadInput(
-                f"{folder}: cannot be written ({error.strerror}); give --out a folder that can be"
-            ) from None
-        return store
+        if (mirror := mirror_of(folder)) is not None:
+            from cluster.storage.segment_log import SegmentLog
+
+            return cls(SegmentLog.create(mirror, spec_text))
+        return cls(LogFile.create(folder, spec_text))
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """An existing sweep directory, to go on with.
+        """An existing sweep, to go on with.
 
         Raises:
-            BadInput: it is no sweep directory, or another process owns it.
+            BadInput: it is no sweep, or another process owns it.
         """
-        if not (folder / SPEC_FILE).is_file():
-            raise BadInput(
-                f"{folder} is no sweep directory (it holds no {SPEC_FILE}); "
-                "give the folder that was named by --out"
-            )
-        try:
-            store = cls(folder, _take(folder))
-        except OSError as error:
-            raise BadInput(
-                f"{folder}: cannot be written ({error.strerror}); mend that and resume again"
-            ) from None
+        medium: Medium
+        if (mirror := mirror_of(folder)) is not None:
+            from cluster.storage.segment_log import SegmentLog
+
+            medium = SegmentLog.open(mirror)
+        else:
+            medium = LogFile.open(folder)
+        store = cls(medium)
         try:
             store.read()
         except BadInput:
@@ -102,7 +88,7 @@ class Store:
         return read_log(self.folder, begun=False)
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event; it is on disk when this returns.
+        """Writes one event; it is durable when this returns, or when `together` ends around it.
 
         Raises:
             BadInput: it could not be written. What was acknowledged before stands; nothing more is
@@ -112,46 +98,50 @@ class Store:
             raise ValueError(f"event must be one of {EVENTS}, got {event!r}")
         row = {"event": event, "time": time.time(), **fields}
         line = json.dumps(_plain(row), separators=(",", ":"), allow_nan=False) + "\n"
-        if event == "resumed" and self._torn():
+        if event == "resumed" and self.medium.torn():
             # The torn line stays where it is; readers drop one that stands before `resumed`.
             line = "\n" + line
+        if self._gathered is not None:
+            self._gathered.append(line.encode())
+        else:
+            self._write(line.encode())
+        return row
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Events inside are written at once where a write costs a request; else each as it comes.
+
+        They are durable when this ends. What goes wrong inside is raised; events before it count.
+        """
+        if not self.medium.together or self._gathered is not None:
+            yield
+            return
+        self._gathered = []
+        try:
+            yield
+        finally:
+            lines, self._gathered = b"".join(self._gathered), None
+            if lines:
+                self._write(lines)
+
+    def _write(self, lines: bytes) -> None:
         if self.fault is not None:
             raise self.fault
         try:
-            self._write(line.encode())
+            self.medium.write(lines)
+        except BadInput as error:
+            self.fault = error
+            raise
         except OSError as error:
             self.fault = BadInput(
-                f"{self.folder / LOG_FILE}: cannot be written ({error.strerror or error}); nothing "
-                f"that was acknowledged is lost: mend that, then 'ratefront resume {self.folder}'"
+                f"{self.medium.log}: cannot be written ({error.strerror or error}); nothing that "
+                f"was acknowledged is lost: mend that, then 'ratefront resume {self.name}'"
             )
             raise self.fault from None
-        return row
-
-    def _write(self, line: bytes) -> None:
-        handle, rest = self._log.fileno(), memoryview(line)
-        length = os.fstat(handle).st_size
-        try:
-            while rest:
-                rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(handle, length)  # half a line would stand in the way of the next
-            raise
-
-    def _torn(self) -> bool:
-        path = self.folder / LOG_FILE
-        with path.open("rb") as log:
-            if log.seek(0, os.SEEK_END) == 0:
-                return False
-            log.seek(-1, os.SEEK_END)
-            return log.read(1) != b"\n"
 
     def close(self) -> None:
-        """Gives the directory back."""
-        self._log.close()
-        (self.folder / OWNER_FILE).unlink(missing_ok=True)
-        self._lock.close()
+        """Gives the place back."""
+        self.medium.close()
 
     def __enter__(self) -> Store:
         return self
@@ -160,53 +150,18 @@ class Store:
         self.close()
 
 
-def take_back(folder: Path, made: Sequence[Path]) -> None:
-    """A refused start leaves no folder behind that it made, and one that was there empty.
+def check_new(folder: Path) -> None:
+    """A new sweep can be made there.
 
-    Args:
-        folder: was empty, or was not there.
-        made: it and its parents, innermost first, as far as they were not there.
+    Raises:
+        BadInput: it holds a sweep, or other files.
     """
-    with contextlib.suppress(OSError):
-        for inside in list(folder.iterdir()):
-            if inside.is_dir() and not inside.is_symlink():
-                shutil.rmtree(inside, ignore_errors=True)
-            else:
-                inside.unlink()
-    for place in made:
-        with contextlib.suppress(OSError):
-            place.rmdir()  # not where it holds something else by now
+    if (mirror := mirror_of(folder)) is not None:
+        from cluster.storage.segment_log import check_new as check_new_place
 
-
-def _flush_folder(folder: Path) -> None:
-    """Makes the names of new files in a folder durable, as `fsync` does for their contents."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _take(folder: Path) -> IO[str]:
-    lock = (folder / LOCK_NAME).open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise BadInput(
-            f"{folder} is being written by {_owner(folder)}; wait for it or stop it"
-        ) from None
-    owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-    (folder / OWNER_FILE).write_text(json.dumps(owner) + "\n")
-    return lock
-
-
-def _owner(folder: Path) -> str:
-    try:
-        owner = json.loads((folder / OWNER_FILE).read_text())
-        return f"process {owner['pid']} on {owner['host']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+        check_new_place(mirror)
+    else:
+        check_new_folder(folder)
 
 
 def _plain(value: Any) -> Any:

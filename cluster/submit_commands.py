@@ -14,6 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from cluster.application import Preset, app, console
+from cluster.storage.location import is_uri
+from cluster.storage.mirror import Extent, following
+from cluster.storage.places import log_of_sweep
 from search_spaces.errors import BadInput
 from search_spaces.spec import PROCEDURAL, SweepSpec, parse_spec, read_yaml
 
@@ -26,7 +29,13 @@ submit = typer.Typer(
 )
 app.add_typer(submit)
 
-Out = Annotated[str, typer.Option(help="Folder of the sweep, as the cluster's machines see it.")]
+Out = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR_OR_URI",
+        help="Folder of the sweep, as the cluster's machines see it, or a place in a bucket.",
+    ),
+]
 Nodes = Annotated[int, typer.Option(min=1, help="Machines for trials.")]
 Cpus = Annotated[int, typer.Option(min=1, help="Cores of each.")]
 Gpus = Annotated[int, typer.Option(min=0, help="GPUs of each.")]
@@ -180,7 +189,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="ID_OR_DIR",
-            help="Of a submission, or a sweep's folder; all submissions where left out.",
+            help="Of a submission, or a sweep's folder or URI; all submissions where left out.",
         ),
     ] = None,
     watch: Annotated[
@@ -193,10 +202,12 @@ def status(
     """
     from cluster.places import dispatch, ledger
 
-    if which is not None and Path(which).is_dir():
+    if which is not None and (is_uri(which) or Path(which).is_dir()):
         from cluster.sweep_status import show
 
-        show(Path(which), console, watch=watch)
+        place = log_of_sweep(which)
+        with following(place, Extent.LOG if watch else None):
+            show(place, console, watch=watch)
         return
     if watch:
         raise BadInput(
@@ -256,7 +267,7 @@ def _located(spec: SweepSpec) -> SweepSpec:
 
 
 def _here(path: str) -> str:
-    return path if "://" in path else str(Path(path).expanduser().absolute())
+    return path if is_uri(path) else str(Path(path).expanduser().absolute())
 
 
 def _send(

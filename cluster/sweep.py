@@ -28,7 +28,8 @@ from cluster.retention import Retention
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
 from cluster.session import check_reachable
-from cluster.store import Store, take_back
+from cluster.storage.mirror import refresh, shown
+from cluster.store import Store, check_new
 from cluster.wanted import Wanted
 from cluster.warm_start import described, gather, load, save
 from search_spaces.data_facts import DataFacts
@@ -77,8 +78,7 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     """
     _load_plugins(spec)
     check_tracker(spec.run.track)
-    if (folder / SPEC_FILE).exists():
-        Store.create(folder, "")  # says what is wrong
+    check_new(folder)
     check_reachable(spec.run.address)
     folder = folder.absolute()
     made = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -110,13 +110,13 @@ def _from_scratch(
         except (BadInput, OSError) as error:
             if any(store.read().of("proposed")):
                 raise
-            take_back(folder, made)
+            store.medium.abandon(made)
             if store.fault is None:
                 raise
             # The store speaks of resuming what is not there any more.
             raise BadInput(
-                f"{folder}: {str(error).partition('; ')[0]}; no trial was started and nothing is "
-                "left behind: mend that and give the command again"
+                f"{store.name}: {str(error).partition('; ')[0]}; no trial was started and nothing "
+                "is left behind: mend that and give the command again"
             ) from None
 
 
@@ -163,17 +163,19 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
             if not log.bounds:
                 _begin(spec, data, _bounds(data), said, store)
             return _run(spec, data, store, console, log.events)
-    beside = next_generation(folder)
+    following = next_generation(folder)
     console.print(
-        f"new generation of {folder} in {beside}: {'; '.join(changed)}",
+        f"new generation of {shown(folder)} in {shown(following)}: {'; '.join(changed)}",
         soft_wrap=True,
         highlight=False,
     )
-    origin = {"parent": str(folder), "changed": changed}
+    origin = {"parent": shown(folder), "changed": changed}
     with staged(spec, data.facts) as (spec, codec):
         _some_configuration_works(spec, data.facts)
         bounds = _bounds(data)
-        return _from_scratch(spec, data, bounds, said, beside, [beside], console, codec, **origin)
+        return _from_scratch(
+            spec, data, bounds, said, following, [following], console, codec, **origin
+        )
 
 
 def _as_begun(place: Path) -> SweepSpec:
@@ -230,6 +232,7 @@ def _begin(
     keep_preparation(data, store.folder / PREPARATION_FOLDER)
     terms = read_terms(spec.data.path).model_dump(mode="json")
     save(gather(spec, objectives(spec.objectives), data.facts), store.folder)
+    store.medium.send()
     store.append("data", facts=data.facts.model_dump(mode="json"), terms=terms)
     store.append("bounds", rows=bounds)
 
@@ -256,7 +259,7 @@ def _run(
         raise BadInput(
             f"{store.folder}: {error}; resume with the versions named in its report"
         ) from None
-    retention = Retention(spec, goals, store.folder, store.append)
+    retention = Retention(spec, goals, store.folder, store.append, store.medium.remove_weights)
     began = float(events[0]["time"]) if events else time.time()
     books = Books(
         store, proposer, Enough(search, goals, reference, proposer.limits), retention,
@@ -284,7 +287,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
     from cluster.jobs import Job
     from cluster.places.software import check_software
     from cluster.progress import Progress
-    from cluster.session import check_shared_folder, ray_session
+    from cluster.session import check_shared, ray_session
 
     run = spec.run
     wanted = (*spec.objectives, *(limit.name for limit in limits(spec.constraints)))
@@ -298,11 +301,13 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
 
         if run.address:
             check_software()
-            check_shared_folder(store.folder)
+            check_shared(store.medium)
         job = Job(
             data=ray.put(data),
             sweep=spec.name,
-            folder=str(store.folder),
+            folder=str(store.medium.workplace(scratch)),
+            location=store.medium.location,
+            epoch=store.medium.epoch,
             size=spec.size,
             placement=run.placement,
             workers=run.workers,
@@ -339,6 +344,7 @@ def publish(
     from cluster.summary import print_answer, print_front
     from trainables.plugins import load_plugins
 
+    refresh(folder)
     log = read_log(folder)
     load_plugins(log.sweep["spec"].get("plugins", ()))
     findings = written(log)

@@ -17,9 +17,12 @@ from cluster.application import (
     RestSkeleton,
     Settings,
     Size,
+    Whole,
     app,
     console,
 )
+from cluster.storage.mirror import Extent, following, shown
+from cluster.storage.places import new_place
 from search_spaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -31,7 +34,14 @@ if TYPE_CHECKING:
 def sweep(
     preset: Preset,
     data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="New directory for the sweep.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=new_place,
+            metavar="DIR_OR_URI",
+            help="New directory for the sweep, or a place in a bucket: s3://…, gs://….",
+        ),
+    ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeats of each configuration.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
@@ -61,7 +71,11 @@ def sweep(
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit where left out.")
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="local (in a reused actor) or group (a Train worker group).")
+        str | None,
+        typer.Option(
+            help="local (in a reused actor), group (a Train worker group), or packed (many trials "
+            "at once as one batch; with --set quantizer_backend=fused)."
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Workers of a group.")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
@@ -160,7 +174,9 @@ def resume(
 
     outcome = go_on(folder, console, accept_changes=accept_changes)
     if outcome.already_finished:
-        console.print(f"{folder} is finished: {outcome.points} operating points", highlight=False)
+        console.print(
+            f"{shown(folder)} is finished: {outcome.points} operating points", highlight=False
+        )
         return
     publish(outcome.folder, console, outcome.tracked)
     _leave(outcome)
@@ -185,7 +201,8 @@ def report(
     if watch:
         from cluster.watching import watch_sweep
 
-        watch_sweep(folder.absolute(), port, console, clips=not no_clips)
+        with following(folder, Extent.PAGE):
+            watch_sweep(folder.absolute(), port, console, clips=not no_clips)
         return
     if port is not None:
         raise BadInput("--port is the port of --watch; add --watch, or leave it out")
@@ -196,7 +213,7 @@ def report(
 
 @app.command()
 def allocate(
-    folder: Folder,
+    folder: Whole,
     rate: Annotated[str, typer.Option(help="Rate that is shared: nominal or model.")] = "nominal",
 ) -> None:
     """Share a total rate between body and hands: compose parts of trials, decode, compare.

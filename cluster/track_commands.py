@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cluster.application import Folder, NoClips, app, console
+from cluster.application import NoClips, Whole, app, console
+from cluster.storage.mirror import Extent, following
+from cluster.storage.places import page_of_sweep
 from search_spaces.errors import BadInput
 
 
 @app.command()
 def track(
-    folder: Folder,
+    folder: Whole,
     to: Annotated[str, typer.Option(help="wandb, tensorboard or mlflow.")],
     no_clips: NoClips = False,
     workspace: Annotated[
@@ -33,7 +36,9 @@ def track(
 
 @app.command()
 def dashboard(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sweep directories.")],
+    folders: Annotated[
+        list[Path], typer.Argument(parser=page_of_sweep, metavar="DIR...", help="Sweeps.")
+    ],
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port; a free one if left out.")
     ] = None,
@@ -50,4 +55,7 @@ def dashboard(
 
     if out is not None and port is not None:
         raise BadInput("--port is for serving and --out is not; give one of them")
-    show_dashboard([folder.absolute() for folder in folders], port, out, console)
+    with contextlib.ExitStack() as watched:
+        for folder in folders:
+            watched.enter_context(following(folder, Extent.LOG if out is None else None))
+        show_dashboard([folder.absolute() for folder in folders], port, out, console)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from analysis.dashboards import check_tracker, make_tracker, mirror
 from analysis.log import Log, read_log
-from cluster.store import LOCK_NAME
+from cluster.storage.log_file import LOCK_NAME
 from cluster.watching import load_plugins_of
 from search_spaces.errors import BadInput
 from search_spaces.record import STATUSES

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from cluster.places.nodes import await_nodes
+from cluster.storage.places import new_place, specification
 from search_spaces.errors import BadInput
-from search_spaces.record import SPEC_FILE
 from search_spaces.spec import SweepSpec, parse_spec, read_yaml
 
 MODULE = "cluster.places.entrypoint"
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", required=True, help="folder, or place in a bucket")
     parser.add_argument("--nodes", type=int, default=1, help="to wait for, the head counted")
     parser.add_argument("--wait", type=float, default=1800, help="seconds to wait for them")
     given = parser.parse_args(argv)
@@ -45,19 +45,19 @@ def main(argv: list[str] | None = None) -> int:
     return cli.main(command)
 
 
-def command_for(spec: Path, out: Path) -> list[str]:
+def command_for(spec: Path, out: str) -> list[str]:
     """`sweep` into a new folder, `resume` of one that this submission began.
 
     Raises:
         BadInput: the folder holds another sweep.
     """
-    begun = out / SPEC_FILE
-    if not begun.exists():
-        return ["sweep", str(spec), "--out", str(out)]
+    begun = specification(new_place(out))
+    if begun is None:
+        return ["sweep", str(spec), "--out", out]
     wanted = _same(parse_spec(read_yaml(spec), str(spec)))
     if _same(parse_spec(read_yaml(begun), str(begun))) != wanted:
         raise BadInput(f"{out} holds another sweep; submit with a new --out")
-    return ["resume", str(out)]
+    return ["resume", out]
 
 
 def check_token() -> None:

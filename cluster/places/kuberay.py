@@ -19,6 +19,7 @@ from cluster.places import ledger
 from cluster.places.entrypoint import MODULE
 from cluster.places.programs import run
 from cluster.places.submission import KubeRay, State, Submission
+from cluster.storage.location import is_uri
 from search_spaces.errors import BadInput
 from search_spaces.spec import PROCEDURAL
 
@@ -251,7 +252,7 @@ def _check_paths(submission: Submission, place: KubeRay) -> None:
     data = spec.get("data", {})
     named = [submission.out, *(data.get(n, "") for n in ("path", "rest_skeleton", "body_model"))]
     for path in named:
-        if path in ("", *PROCEDURAL):
+        if path in ("", *PROCEDURAL) or is_uri(path):
             continue
         if not any(PurePosixPath(path).is_relative_to(mount) for mount in place.volumes):
             raise BadInput(

@@ -15,6 +15,7 @@ import yaml
 from cluster.places import ledger
 from cluster.places.programs import run
 from cluster.places.submission import Slurm, State, Submission
+from cluster.storage.places import holds
 from search_spaces.errors import BadInput
 from search_spaces.record import REPORT_FILE
 
@@ -113,7 +114,7 @@ def submit(submission: Submission, folder: Path) -> str:
     live = _live(submission.id)
     if live is not None:
         return f"is {live[1]} already, as job {live[0]}"
-    if (folder / FINISHED).exists() and (Path(submission.out) / REPORT_FILE).exists():
+    if (folder / FINISHED).exists() and holds(submission.out, REPORT_FILE):
         return f"is finished already; its sweep is {submission.out}"
     # Of two that race here SLURM runs one after the other (singleton), and the second finds the
     # sweep finished.

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cluster.storage.location import is_uri, parse_location
 from search_spaces.errors import BadInput
 from search_spaces.spec import DataSpec, RunSpec, SearchSpec, explained
 
@@ -138,7 +139,7 @@ class Submission(BaseModel):
     spec: str
     """Text of the resolved sweep: what `sweep.yaml` says."""
     out: str
-    """The sweep's folder, as the machines there see it."""
+    """The sweep's folder, as the machines there see it, or a place in a bucket."""
     machines: Machines = Machines()
     place: Place
     overlay: str = ""
@@ -147,10 +148,12 @@ class Submission(BaseModel):
     @field_validator("out")
     @classmethod
     def _is_a_folder(cls, out: str) -> str:
-        if "://" in out:
-            raise ValueError(
-                f"{out}: this release writes into folders; mount the bucket, and name the folder"
-            )
+        if is_uri(out):
+            # With the endpoint that is set here: a job has no environment of ours.
+            try:
+                return str(parse_location(out))
+            except BadInput as error:
+                raise ValueError(str(error)) from None
         if not out.startswith("/") or not _ONE_LINE.fullmatch(out):
             raise ValueError(f"must be an absolute path on the machines, got {out!r}")
         return out

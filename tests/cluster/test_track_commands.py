@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from cluster.store import LOCK_NAME
+from cluster.storage.log_file import LOCK_NAME
 from search_spaces.data_terms import TERMS_FILE
 from search_spaces.record import LOG_FILE
 from tests.analysis.dashboards.fake_trackers import cut, make_log
