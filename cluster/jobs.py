@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.placement_groups import note_placement_group
+from cluster.preemption import Keeping, own_notice
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.location import Location
 from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
 from search_spaces.errors import BadInput
+from trainables.runtime import nothing
 
 TIMEOUT_NAME = "timeout.txt"
 
@@ -44,6 +46,7 @@ class Job:
         objectives: by which prefixes are scored there.
         location: of a sweep in a bucket; then `folder` is a place on each machine.
         epoch: of the driver, there.
+        joined: whether the cluster is not this machine alone, so that nodes may be taken away.
     """
 
     data: Any
@@ -62,17 +65,27 @@ class Job:
     objectives: tuple[str, ...] = ()
     location: Location | None = None
     epoch: int = 0
+    joined: bool = False
 
 
 class LocalRuntime:
     """Train's in-process mode: what the loop reports goes straight to Tune."""
 
-    def __init__(self, device: str, checkpoints: Path, files: TrialFiles | None = None) -> None:
+    at_notice: Callable[[], None] = staticmethod(nothing)
+
+    def __init__(
+        self,
+        device: str,
+        checkpoints: Path,
+        keeping: Keeping | None = None,
+        files: TrialFiles | None = None,
+    ) -> None:
         """A single worker on `device`."""
         self.rank = 0
         self.world_size = 1
         self.device = device
         self._checkpoints = checkpoints
+        self._keeping = keeping or Keeping(None)
         self._files = files or InFolder(checkpoints.parent)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
@@ -85,6 +98,10 @@ class LocalRuntime:
     def average(self, tensors: Iterable[Any]) -> None:
         """One worker: nothing to do."""
 
+    def stepped(self) -> None:
+        """Where its node is about to be taken away, keeps what is half trained."""
+        self._keeping.stepped(lambda: self._files.after_keeping(self.at_notice))
+
     def checkpoint_folder(self) -> Path | None:
         """In the trial's folder, so that a later process finds it."""
         return self._checkpoints
@@ -93,7 +110,12 @@ class LocalRuntime:
 class GroupRuntime:
     """One worker of a Train worker group."""
 
-    def __init__(self, checkpoints: Path, files: TrialFiles | None = None) -> None:
+    at_notice: Callable[[], None] = staticmethod(nothing)
+    _keeping = Keeping(None)
+
+    def __init__(
+        self, checkpoints: Path, keeping: Keeping | None = None, files: TrialFiles | None = None
+    ) -> None:
         """Reads rank and size from Train."""
         import ray.train
         import ray.train.torch
@@ -103,6 +125,7 @@ class GroupRuntime:
         self.world_size = context.get_world_size()
         self.device = str(ray.train.torch.get_device())
         self._checkpoints = checkpoints
+        self._keeping = keeping or Keeping(None)
         self._files = files or InFolder(checkpoints.parent)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
@@ -122,6 +145,11 @@ class GroupRuntime:
         for tensor in tensors:
             torch.distributed.all_reduce(tensor)
             tensor /= self.world_size
+
+    def stepped(self) -> None:
+        """The first worker keeps what is half trained: weights are the same on all of them."""
+        if self.rank == 0:
+            self._keeping.stepped(lambda: self._files.after_keeping(self.at_notice))
 
     def checkpoint_folder(self) -> Path | None:
         """In the trial's folder, so that a later process finds it."""
@@ -154,10 +182,11 @@ def train_loop(request: Mapping[str, Any]) -> None:
     )
     state = files.folder / STATE_FOLDER
     runtime: LocalRuntime | GroupRuntime
+    keeping = Keeping(own_notice(job.placement == "group") if job.joined else None)
     if job.placement == "local":
-        runtime = LocalRuntime(_device(job.gpus), state, files)
+        runtime = LocalRuntime(_device(job.gpus), state, keeping, files)
     else:
-        runtime = GroupRuntime(state, files)
+        runtime = GroupRuntime(state, keeping, files)
         if runtime.rank == 0:
             note_placement_group(files.folder)
     with time_limit(job.timeout, files.folder / TIMEOUT_NAME):
@@ -215,12 +244,18 @@ def run_job(request: Mapping[str, Any], shared: Job) -> None:
     run = ray.train.RunConfig(
         name=str(request["trial"]), storage_path=f"{shared.scratch}/train", callbacks=callbacks
     )
-    TorchTrainer(
+    trainer = TorchTrainer(
         train_loop,
         train_loop_config={**request, "job": shared},
         scaling_config=scaling,
         run_config=run,
-    ).fit()
+    )
+    try:
+        trainer.fit()
+    except ray.train.WorkerGroupError as error:
+        from cluster.lost_actors import lost_node
+
+        raise (lost_node(error.worker_failures.values()) or error) from None
 
 
 def tune_resources(job: Job) -> dict[str, float]:

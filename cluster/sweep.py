@@ -319,6 +319,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             retries=run.retries,
             rungs=spec.search.rungs,
             objectives=scored_on_the_way(wanted),
+            joined=bool(run.address),
         )
         with Progress(books, objectives(spec.objectives), reference, console):
             run_trials(books, job, run.concurrency, ray.cluster_resources())

@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 
 from cluster.books import Books
 from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
-from cluster.lost_actors import survive_lost_actors
+from cluster.lost_actors import LostNodes, survive_lost_actors
 from cluster.placement_groups import release_placement_groups
 from cluster.tune_scheduler import BookedStopping
 from search_spaces.record import TRIALS_FOLDER
@@ -137,7 +137,7 @@ def _cause(trial: Trial) -> str:
 def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
     """Runs every trial that the books propose, to its end."""
     survive_lost_actors()
-    callbacks: list[tune.Callback] = [BookKeeping(books, job)]
+    callbacks: list[tune.Callback] = [BookKeeping(books, job), LostNodes()]
     if job.placement == "group":
         callbacks.append(WorkerRelease(Path(job.folder)))
     trainable = tune.with_resources(tune.with_parameters(run_job, shared=job), tune_resources(job))

@@ -62,6 +62,17 @@ def kept(runtime: Runtime, name: str) -> dict[str, Any] | None:
     return state
 
 
+def spent_before(state: Mapping[str, Any] | None, curve: Rows) -> float:
+    """Seconds of training before this process.
+
+    Args:
+        state: as `kept` gives it.
+        curve: rows so far; a state of an earlier release says no more.
+    """
+    known = curve[-1]["train_seconds"] if curve else 0.0
+    return float((state or {}).get("spent", known))
+
+
 def forget(runtime: Runtime) -> None:
     """A finished trial needs no half-trained state."""
     folder = runtime.checkpoint_folder()

@@ -6,9 +6,13 @@ process are one thing to it. No file in `trainables` imports Ray.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+
+def nothing() -> None:
+    """Keeps nothing: `at_notice` before a trial has something to keep."""
 
 
 class Runtime(Protocol):
@@ -18,17 +22,25 @@ class Runtime(Protocol):
         rank: this worker's number; rank 0 evaluates and writes.
         world_size: workers that share the trial.
         device: torch device name.
+        at_notice: set by the trial; keeps what is half trained, between two steps.
     """
 
     rank: int
     world_size: int
     device: str
+    at_notice: Callable[[], None]
 
     def report(self, metrics: Mapping[str, Any]) -> None:
         """Hands a row of numbers to whoever watches. May not return when the trial is stopped."""
 
     def average(self, tensors: Iterable[Any]) -> None:
         """Replaces torch tensors by their mean over workers, in place; nothing with one worker."""
+
+    def stepped(self) -> None:
+        """After each step of training: calls `at_notice` where this machine is to be taken away.
+
+        Training goes on: what comes after is lost with the machine, unless it ends in time.
+        """
 
     def checkpoint_folder(self) -> Path | None:
         """Where a half-trained trial keeps its state, or None where it is not kept."""
@@ -43,6 +55,7 @@ class PlainRuntime:
         self.world_size = 1
         self.device = device
         self.reports: list[dict[str, Any]] = []
+        self.at_notice: Callable[[], None] = nothing
         self._checkpoints = checkpoints
 
     def report(self, metrics: Mapping[str, Any]) -> None:
@@ -51,6 +64,9 @@ class PlainRuntime:
 
     def average(self, tensors: Iterable[Any]) -> None:
         """One worker: nothing to do."""
+
+    def stepped(self) -> None:
+        """Nobody takes this machine away."""
 
     def checkpoint_folder(self) -> Path | None:
         """The folder given at the start."""

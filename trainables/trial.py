@@ -38,11 +38,11 @@ from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
 from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
 from trainables.evaluate import score_split
-from trainables.half_trained import forget, keep, kept
+from trainables.half_trained import forget, keep, kept, spent_before
 from trainables.motion.dataset import MotionData
 from trainables.plain_rows import plain
 from trainables.rungs import RUNGS, reported, rung_data, rung_scores, scored
-from trainables.runtime import Runtime
+from trainables.runtime import Runtime, nothing
 from trainables.token_rates import (
     Codecs,
     EncodedSplit,
@@ -181,7 +181,15 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
         curve, told = state["curve"], state["told"]
     for each in told:
         runtime.report(each if runtime.rank == 0 else {})
-    spent = curve[-1]["train_seconds"] if curve else 0.0
+    spent = spent_before(state, curve)
+    began = time.perf_counter()
+
+    def keep_half() -> None:
+        states = {p: c.training_state() for p, c in codecs.items()}
+        seconds = spent + time.perf_counter() - began
+        keep(runtime, STATE_NAME, {"codecs": states, "spent": seconds}, curve, told)
+
+    runtime.at_notice = keep_half
     steps = [c.training_steps(data.parts[p], runtime.world_size) for p, c in codecs.items()]
     known = [s for s in steps if s is not None]
     rungs = scored(task.rungs, max(known)) if known else task.rungs
@@ -201,8 +209,8 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
                     row |= {k: v for k, v in rung.items() if k != "rung"}
                 curve.append(row)
                 told.append({**row, **rung})
-                states = {p: c.training_state() for p, c in codecs.items()}
-                keep(runtime, STATE_NAME, {"codecs": states}, curve, told)
+                began = time.perf_counter()
+                keep_half()
             # Every worker reports: a worker group waits for all of them.
             runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
@@ -215,6 +223,7 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
         curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
         rows = _score(task, codecs, data, curve)
     runtime.report({"share": 1.0, "points": rows, **end})
+    runtime.at_notice = nothing
     forget(runtime)
     return rows
 

@@ -68,7 +68,8 @@ space:
 class Manager:
     """What Tune's actor manager needs to take note of a fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: bool = False) -> None:
+        self._starts = starts
         self._failed_actor_ids: set[str] = set()
         self.told: list[Exception] = []
 
@@ -82,18 +83,23 @@ class Manager:
         actor = SimpleNamespace(actor_id="a", _on_error=tell)
         task: Any = SimpleNamespace(_tracked_actor=actor, _on_error=None)
         manager: Any = self
-        RayActorManager._actor_task_failed(manager, task, fault)
+        # As Ray calls both of them: by name.
+        if self._starts:
+            RayActorManager._actor_start_failed(manager, tracked_actor=actor, exception=fault)
+        else:
+            RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=fault)
 
 
 def test_every_loss_of_a_process_reaches_tune_as_a_dead_actor() -> None:
     survive_lost_actors()
     survive_lost_actors()  # a second sweep in one process changes nothing
     died = ActorDiedError()
-    for fault in (LOW, NodeDiedError("the node is gone\nand more"), died):
-        manager = Manager()
+    gone = NodeDiedError("the node is gone\nand more")
+    for fault, starts in ((LOW, False), (gone, False), (died, False), (gone, True), (died, True)):
+        manager = Manager(starts)
         manager.fail(fault)
         assert isinstance(manager.told[0], RayActorError) and manager._failed_actor_ids == {"a"}
-    assert manager.told[0] is died
+    assert isinstance(manager.told[0], ActorDiedError) and manager.told[0] is died
     with pytest.raises(RuntimeError, match="unexpected"):
         Manager().fail(ValueError("a fault of Tune itself"))
 
@@ -102,7 +108,7 @@ def test_the_cause_is_one_line() -> None:
     low = str(as_dead_actor(LOW))
     assert "out of memory" in low and "4.74GB used / 23.54GB" in low and "\n" not in low
     lost = str(as_dead_actor(NodeDiedError("the node is gone\nand more")))
-    assert lost == "the trial's process died: NodeDiedError: the node is gone"
+    assert lost == "the trial's process died: its node was lost"
 
 
 @pytest.mark.long

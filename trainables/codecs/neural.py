@@ -126,6 +126,7 @@ class NeuralCodec(Resumable[Autoencoder], Codec):
                     own_part = value.detach() * weight
                     sums[name] = sums[name] + own_part if name in sums else own_part
                 self._step += 1
+                runtime.stepped()
         runtime.average(sums.values())
         means = {name: float(s) / (self._step - begun) for name, s in sums.items()}
         return self.reached(self._step, batches.steps, means)

@@ -170,6 +170,7 @@ class FlowMatching(Stored["_Scaled"]):
                 optimiser.step()
                 total += loss.detach() * weight
                 self._step += 1
+                runtime.stepped()
         runtime.average([total])
         self.trained_share = self._step / batches.steps
         mean = float(total) / (self._step - begun)

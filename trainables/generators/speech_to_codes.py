@@ -142,6 +142,7 @@ class SpeechToCodes(Stored[SpeechModel]):
                 optimiser.step()
                 sums += torch.stack([loss.detach(), right]) * share
                 self._step += 1
+                runtime.stepped()
         runtime.average([sums])
         self.trained_share = self._step / batches.steps
         loss_mean, right_mean = (float(v) / (self._step - begun) for v in sums)

@@ -39,7 +39,7 @@ from trainables.generators.speech_to_codes import SpeechToCodes, SpeechTraining
 from trainables.half_trained import forget, keep, kept
 from trainables.motion.dataset import MotionData
 from trainables.motion.preparation import SplitClip
-from trainables.runtime import Runtime
+from trainables.runtime import Runtime, nothing
 from trainables.speech.inputs import SpeechReader, SpeechTokens
 from trainables.speech.shuffled import partners
 from trainables.speech.spoken_data import SpokenMotion
@@ -96,6 +96,7 @@ def run_speech(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict
         _train(task, parts, runtime, curve)
     rows = [_scored(task, parts, encoder, curve)] if runtime.rank == 0 else []
     runtime.report({"share": 1.0, "points": rows})
+    runtime.at_notice = nothing
     forget(runtime)
     return rows
 
@@ -147,10 +148,20 @@ def _train(task: TrialTask, parts: _Parts, runtime: Runtime, curve: list[dict[st
             codec.load_training_state(state["codecs"][part])
         curve.extend(state["curve"])
     codes = None if joint else training_codes(parts.codecs, parts.data, None)
+    began = time.perf_counter()
+    here = begin
+
+    def keep_half() -> None:
+        states = {p: c.training_state() for p, c in parts.codecs.items()} if joint else {}
+        seconds = spent + time.perf_counter() - began
+        half = {"round": here, "spent": seconds, "input": ident, "codecs": states}
+        keep(runtime, STATE_NAME, {**half, "model": parts.model.training_state()}, curve)
+
+    runtime.at_notice = keep_half
     losses: dict[str, float] = {}
     for number in range(begin, len(shares)):
         for_model, for_codec = shares[number]
-        began = time.perf_counter()
+        here, began = number, time.perf_counter()
         if joint:
             for part, codec in parts.codecs.items():
                 lost = codec.fit(parts.data.parts[part], runtime, for_codec)
@@ -165,9 +176,8 @@ def _train(task: TrialTask, parts: _Parts, runtime: Runtime, curve: list[dict[st
             curve.append(row | {f"train_{name}": value for name, value in losses.items()})
         if number + 1 in told and share < 1.0:
             if runtime.rank == 0:
-                states = {p: c.training_state() for p, c in parts.codecs.items()} if joint else {}
-                half = {"round": number + 1, "spent": spent, "input": ident, "codecs": states}
-                keep(runtime, STATE_NAME, {**half, "model": parts.model.training_state()}, curve)
+                here, began = number + 1, time.perf_counter()
+                keep_half()
             runtime.report(curve[-1] if runtime.rank == 0 else {})
 
 

@@ -36,7 +36,7 @@ from trainables.metrics.clip_pair import score_clip
 from trainables.motion.dataset import MotionData
 from trainables.motion.preparation import SplitClip
 from trainables.plain_rows import plain
-from trainables.runtime import Runtime
+from trainables.runtime import Runtime, nothing
 from trainables.token_rates import (
     Codecs,
     EncodedSplit,
@@ -93,9 +93,18 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
     curve: list[dict[str, float]] = []
     spent = 0.0
     state = kept(runtime, STATE_NAME)
-    if state is not None and state["input"] == task.input.sha256:  # it saw the same codec
+    sha256 = task.input.sha256
+    if state is not None and state["input"] == sha256:  # it saw the same codec
         generator.load_training_state(state["generator"])
         curve, spent = state["curve"], float(state["spent"])
+    began = time.perf_counter()
+
+    def keep_half() -> None:
+        seconds = spent + time.perf_counter() - began
+        half = {"generator": generator.training_state(), "spent": seconds, "input": sha256}
+        keep(runtime, STATE_NAME, half, curve)
+
+    runtime.at_notice = keep_half
     losses: dict[str, float] = {}
     for share in (*RUNGS, 1.0):
         if share <= generator.trained_share:
@@ -108,8 +117,8 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
             if runtime.rank == 0:
                 scores = synthesise(generator, codecs, data, encoded["val"], 1, RUNG_FRAMES)
                 curve.append({"share": share, "train_seconds": spent, **scores.row, **told})
-                half = {"generator": generator.training_state(), "spent": spent}
-                keep(runtime, STATE_NAME, {**half, "input": task.input.sha256}, curve)
+                began = time.perf_counter()
+                keep_half()
             runtime.report(curve[-1] if runtime.rank == 0 else {})
         elif runtime.rank == 0:
             curve.append({"share": 1.0, "train_seconds": spent, **told})
@@ -117,6 +126,7 @@ def run_generator(task: TrialTask, data: MotionData, runtime: Runtime) -> list[d
     if runtime.rank == 0:
         rows = [_scored(task, generator, codecs, data, encoded, curve)]
     runtime.report({"share": 1.0, "points": rows})
+    runtime.at_notice = nothing
     forget(runtime)
     return rows
 

@@ -207,6 +207,7 @@ class HeatmapCodec(ABC):
                 for name, value in self._one_step(data, stream, pieces, runtime).items():
                     sums[name] = sums.get(name, torch.zeros_like(value)) + value
                 self._step += 1
+                runtime.stepped()
         runtime.average(sums.values())
         self.trained_share = self._step / steps
         means = {name: float(s) / (self._step - begun) for name, s in sums.items()}

@@ -27,7 +27,7 @@ from search_spaces.record import (
     TOKENS_FILE,
     TRIAL_CLIPS_FILE,
 )
-from trainables.half_trained import forget, keep, kept
+from trainables.half_trained import forget, keep, kept, spent_before
 from trainables.heatmaps.codec import HeatmapCodec
 from trainables.heatmaps.codec_files import heatmap_codec_class
 from trainables.heatmaps.dataset import HeatmapData, drawn
@@ -41,7 +41,7 @@ from trainables.heatmaps.windows import Window
 from trainables.metrics.codebook import codebook_use
 from trainables.plain_rows import plain
 from trainables.rungs import reported, scored
-from trainables.runtime import Runtime
+from trainables.runtime import Runtime, nothing
 from trainables.trial_folder import bytes_under, whole
 
 if TYPE_CHECKING:
@@ -88,7 +88,15 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
         curve, told = state["curve"], state["told"]
     for each in told:
         runtime.report(each if runtime.rank == 0 else {})
-    spent = curve[-1]["train_seconds"] if curve else 0.0
+    spent = spent_before(state, curve)
+    began = time.perf_counter()
+
+    def keep_half() -> None:
+        seconds = spent + time.perf_counter() - began
+        half = {"codec": codec.training_state(), "spent": seconds}
+        keep(runtime, STATE_NAME, half, curve, told)
+
+    runtime.at_notice = keep_half
     losses: dict[str, float] = {}
     rungs = scored(task.rungs, codec.whole("max_steps"))
     for share in (*reported(rungs), 1.0):
@@ -109,7 +117,8 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
                     row["rung_seconds"] = rung["rung_seconds"]
                     row |= {k: v for k, v in rung["rung"][0].items() if k.startswith("val_")}
                 told.append({**row, **rung})
-                keep(runtime, STATE_NAME, {"codec": codec.training_state()}, curve, told)
+                began = time.perf_counter()
+                keep_half()
             runtime.report(told[-1] if runtime.rank == 0 else {})
     rows = []
     end: dict[str, Any] = {}
@@ -120,6 +129,7 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
             end |= _rung(task, codec, motion, data, curve, runtime.device)
         rows = [{**_scored(task, codec, motion, data, curve, runtime.device), **stated}]
     runtime.report({"share": 1.0, "points": rows, **end})
+    runtime.at_notice = nothing
     forget(runtime)
     return rows
 

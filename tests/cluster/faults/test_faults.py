@@ -1,0 +1,109 @@
+"""Whatever dies, a sweep ends with every operating point, each once, and gives everything back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.cluster import without_ray
+from tests.cluster.faults.storm import ROOT, Storm, soon
+from tests.cluster.processes import below
+from tests.cluster.sweeping import events, points
+from tests.cluster.test_kill import assert_same
+
+pytestmark = pytest.mark.ray
+
+FEW = {"trial": 4, "memory": 1, "worker": 1, "short_cut": 1, "disk": 1, "node": 1, "driver_lost": 1}
+MANY = {
+    "trial": 105, "worker": 12, "memory": 30, "node": 12, "short_cut": 24, "long_cut": 5,
+    "disk": 6, "preemption": 4, "driver_lost": 5, "head": 2,
+}  # fmt: skip
+"""Faults by class: 205."""
+FREE = """
+import json, ray
+ray.init(address="auto", log_to_driver=False)
+from ray.util import placement_group_table
+groups = [g["state"] for g in placement_group_table().values()]
+print(json.dumps([ray.available_resources(), ray.cluster_resources(), groups]))
+"""
+
+
+def weather(storm: Storm, faults: dict[str, int], seed: int) -> None:
+    """Faults of all classes in an order that nobody chose, and trials that end among them."""
+    rng = np.random.default_rng(seed)
+    for kind in rng.permutation([kind for kind, n in faults.items() for _ in range(n)]):
+        storm.inject(str(kind), rng)
+        storm.ticket(int(rng.random() < 0.4))
+
+
+def everything_is_free(storm: Storm) -> bool:
+    """Whether all that the cluster has can be had."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FREE], env=storm.environment, cwd=storm.place,
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    free, whole, groups = json.loads(ran.stdout.splitlines()[-1])
+    # Object stores are caches: what lies in them is not reserved.
+    free, whole = ({k: v for k, v in r.items() if "object_store" not in k} for r in (free, whole))
+    return free == whole and set(groups) <= {"REMOVED"}
+
+
+def nothing_is_lost_or_doubled(storm: Storm, straight: pd.DataFrame) -> Counter[str]:
+    """Compares with a run that nothing hit; how trials ended."""
+    folder = storm.out
+    told = events(folder)
+    proposed = [e["trial"] for e in told if e["event"] == "proposed"]
+    ends = Counter(e["trial"] for e in told if e["event"] in ("done", "failed", "stopped"))
+    assert len(set(proposed)) == len(proposed) and set(ends) == set(proposed)
+    assert set(ends.values()) == {1}, "a trial ends once"
+    assert told[-1]["event"] == "finished"
+    assert_same(points(folder), straight)
+    assert pd.read_csv(folder / "trials.csv")["status"].isin(["done"]).all()
+    return Counter(e["event"] for e in told)
+
+
+def survives(place: Path, faults: dict[str, int], *, hosts: int, seeds: int) -> Storm:
+    """The whole story; prints what was injected."""
+    storm = Storm(place, hosts, seeds)
+    with storm.running():
+        weather(storm, faults, seed=7)
+        assert storm.finish() == 0, storm.said()
+        soon(lambda: everything_is_free(storm), "everything is free again", limit=60)
+        straight = place / "straight"
+        ran = subprocess.run(
+            [sys.executable, without_ray.__file__, "sweep", str(place / "spec.yaml"),
+             "--out", str(straight)],
+            env={**storm.environment, "PYTHONPATH": str(ROOT)}, cwd=place,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        kinds = nothing_is_lost_or_doubled(storm, points(straight))
+        said = {"faults": dict(storm.count), "left out": storm.left_out, "hosts": storm.hosts.said,
+                "driver ended with": storm.exits, "events": dict(kinds),
+                "points": len(points(storm.out)),
+                "kept at a notice": storm.kept_at_notice}  # fmt: skip
+        print(json.dumps(said))
+        raylets = [host.raylet for host in storm.hosts.hosts]
+        assert raylets and not [p for host in storm.hosts.hosts for p in host.trials()]
+    assert not [p for pid in raylets for p in below(pid)]
+    return storm
+
+
+def test_a_sweep_survives_ten_faults(tmp_path: Path) -> None:
+    storm = survives(tmp_path, FEW, hosts=1, seeds=5)
+    assert storm.count == Counter({k: n for k, n in FEW.items() if k not in storm.left_out})
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_a_sweep_survives_two_hundred_faults(tmp_path: Path) -> None:
+    storm = survives(tmp_path, MANY, hosts=2, seeds=60)
+    assert storm.count == Counter({k: n for k, n in MANY.items() if k not in storm.left_out})
+    assert storm.kept_at_notice, "no trial kept its state at a notice"
