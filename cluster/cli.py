@@ -14,6 +14,7 @@ import typer
 from cluster import (  # their commands join the app
     analysis_commands,  # noqa: F401
     codec_commands,  # noqa: F401
+    generate_commands,  # noqa: F401
     merge_commands,  # noqa: F401
     render_commands,  # noqa: F401
     replay_commands,  # noqa: F401
@@ -34,8 +35,8 @@ _USAGE: Any = typer.BadParameter.__mro__[2]
 
 _ORDER = (
     "sweep", "resume", "report", "track", "dashboard", "best", "compare", "table", "figure",
-    "render", "allocate", "merge", "replay", "rerun", "export", "encode", "decode", "evaluate",
-    "inspect", "trial", "spaces", "status", "logs", "stop",
+    "render", "allocate", "merge", "replay", "rerun", "export", "encode", "decode", "generate",
+    "evaluate", "inspect", "trial", "spaces", "status", "logs", "stop",
 )  # fmt: skip
 """Of the help: as one uses them."""
 app.registered_commands.sort(key=lambda c: _ORDER.index(str(c.callback and c.callback.__name__)))

@@ -94,6 +94,11 @@ def export(folder: Path, out: Path, choice: Choice, root: str, console: Console)
         if choice.composed:
             raise BadInput(f"{folder}: heatmaps are one part, so nothing of them is composed")
         return export_heatmaps(log, chosen_point(log, choice), out, console)
+    if choice.trial and not choice.composed:
+        from cluster.speech_export import export_speech, is_speech
+
+        if is_speech(row := chosen_point(log, choice)):
+            return export_speech(log, row, out, console)
     composed = _composed(log, choice) if choice.composed else None
     prepared = load_prepared(log.folder / PREPARATION_FOLDER)
     names = prepared.preparation.part_names

@@ -26,7 +26,8 @@ def export_study(
         list[str] | None,
         typer.Option(
             metavar="NAME=PLACE",
-            help="A folder of motion files, SWEEP:TRIAL, or SWEEP:truth. Repeatable.",
+            help="A folder of motion files, an exported model from speech (with --audio), "
+            "SWEEP:TRIAL, or SWEEP:truth. Repeatable.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="The page, an .html file.")] = (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TRUTH = "truth"
 """In a trial's place: the real motion that a sweep's trials are scored against."""
 SAMPLE_RATE = 16_000
+CONFIG_NAME = "generator.json"
 
 
 @dataclass(eq=False)
@@ -48,8 +49,8 @@ def read_systems(
     """Motion of every system, and the audio of its recordings.
 
     Args:
-        named: `NAME=PLACE` each, a place being a folder of motion files, `SWEEP:TRIAL` or
-            `SWEEP:truth` (recordings of test).
+        named: `NAME=PLACE` each, a place being a folder of motion files, an exported model from
+            speech, `SWEEP:TRIAL` or `SWEEP:truth` (recordings of test).
         audio: folder of .wav files called as the recordings; beside the motion where left out.
         bones: whose bones SMPL-X rotations are put on.
 
@@ -68,6 +69,8 @@ def read_systems(
         folder, _, trial = place.rpartition(":")
         if folder and (Path(folder) / LOG_FILE).is_file():
             _from_sweep(shown, name, Path(folder), trial, with_sound=audio is None)
+        elif (Path(place) / CONFIG_NAME).is_file():
+            _from_model(shown, name, Path(place), audio)
         else:
             _from_files(shown, name, Path(place).expanduser(), bones)
             if audio is None:
@@ -146,6 +149,24 @@ def _from_files(shown: Shown, name: str, folder: Path, bones: Bones) -> None:
             positions = np.where(clip.mask[..., None], positions, np.nan)
         positions = positions - positions[:, [pelvis_index(clip.skeleton.parents)]]
         found[recording] = _facing(positions, clip.skeleton, clip.fps)
+    shown.takes[name] = found
+
+
+def _from_model(shown: Shown, name: str, model: Path, audio: Path | None) -> None:
+    """What an exported model makes of all audio of the study."""
+    from cluster.speech_export import spoken_files
+    from trainables.generators.trained_speech import load_speech_generator
+
+    if audio is None:
+        raise BadInput(f"--system {name}={model}: a model needs speech; add --audio FOLDER")
+    _allowed(audio)
+    trained, found = load_speech_generator(model), {}
+    for recording, speech in spoken_files([audio]):
+        features = trained.features({recording: speech})[recording]
+        clip = trained.motion(recording, features)
+        found[recording] = _facing(
+            clip.positions - clip.positions[:, :1], clip.skeleton, clip.fps
+        )  # fmt: skip
     shown.takes[name] = found
 
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis.points import Tables
+from analysis.user_study.takes import alike
+from cluster.cli import main
 from cluster.inputs import implied_codecs, implied_encoders, staged, take_in
 from cluster.searchers.proposer import Proposal
+from cluster.study_sources import read_systems
 from search_spaces.errors import BadInput
 from search_spaces.inputs import InputsSpec, awaited_of
-from search_spaces.record import INPUTS_FOLDER
+from search_spaces.record import INPUTS_FOLDER, RECONSTRUCTIONS_FILE, TRIALS_FOLDER
 from search_spaces.space import Config, Space
 from search_spaces.spec import DataSpec, SearchSpec, SweepSpec, check_spec
 from search_spaces.speech_families import FEATURES_INPUT
 from tests.cluster.in_process import sweep_in_process
 from tests.cluster.searchers.sweeping import Bench, some_facts, spec_of
+from tests.trainables.speech.wav_files import write_pcm
+from trainables.generators.trained_speech import load_speech_generator
 from trainables.motion.dataset import prepare
+from trainables.motion.readers import read_clip
+from trainables.speech.speech import Speech
 from trainables.speech.spoken_data import SpokenMotion, with_speech
 from trainables.speech.synthetic import embedded_speaking_clips
 
@@ -158,6 +169,91 @@ def test_an_autoencoder_of_another_sweep(
         staged(sweep_of(BOTH, inputs=InputsSpec.model_validate(exported)), data.facts),
     ):
         pass
+
+
+# ---- models leave their sweep ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["jointly", "in two stages"])
+def exported(
+    request: pytest.FixtureRequest,
+    swept: tuple[Path, Tables],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, str]:
+    """The folder of an exported model, and its trial."""
+    folder, tables = swept
+    points = tables.points[tables.points["codec"] == "speech_to_codes"]
+    joint = points["speech.joint"].astype(bool)
+    trial = str(points[joint == (request.param == "jointly")].iloc[0]["trial"])
+    out = tmp_path_factory.mktemp("exported") / "model"
+    assert main(["export", str(folder), "--trial", trial, "-o", str(out)]) == 0
+    return out, trial
+
+
+def test_an_exported_model_makes_what_its_trial_made(
+    exported: tuple[Path, str], swept: tuple[Path, Tables], data: SpokenMotion
+) -> None:
+    out, trial = exported
+    model, source = load_speech_generator(out), data.audio()
+    clips = data.splits["test"]
+    made = model.features({c.recording: source[c.recording] for c in clips})
+    with np.load(swept[0] / TRIALS_FOLDER / trial / RECONSTRUCTIONS_FILE) as kept:
+        for clip in clips:
+            again = data.reconstruct(clip, made[clip.recording], clip.root_tokens)
+            assert np.abs(again - kept[f"{clip.recording}/depth1"]).max() < 1e-5
+
+
+def test_motion_of_ones_own_speech_of_any_length(
+    exported: tuple[Path, str], data: SpokenMotion, tmp_path: Path
+) -> None:
+    out, _ = exported
+    source = data.audio()
+    names = [c.recording for c in data.splits["test"]][:3]
+    long = replace(source[names[0]], samples=np.concatenate([source[n].samples for n in names] * 4))
+    write_pcm(tmp_path / "talk.wav", long)
+    (tmp_path / "talk.tsv").write_text("0.2\t0.6\thello\n0.7\t1.1\tunheard-of\n")
+    arguments = ["generate", str(out), str(tmp_path / "talk.wav"), "-o", str(tmp_path / "made")]
+    assert main([*arguments, "--audio"]) == 0
+    clip = read_clip(tmp_path / "made" / "talk.bvh")
+    assert abs(clip.seconds - long.seconds) < 0.1 and clip.seconds > 20
+    assert clip.fps == pytest.approx(15, rel=1e-3)
+    assert np.isfinite(clip.positions).all() and 0.5 < np.ptp(clip.positions[0, :, 1]) < 2.5
+    wav = (tmp_path / "made" / "talk.wav").read_bytes()
+    assert wav == (tmp_path / "talk.wav").read_bytes()
+    (tmp_path / "made" / "talk.wav").unlink()
+    # A model in a study is what it makes of the study's audio.
+    takes = alike(read_systems([f"made={tmp_path / 'made'}", f"model={out}"], tmp_path).takes)
+    a, b = (takes[system]["talk"] for system in ("made", "model"))
+    assert len(a.joints) > 40 and len(a.positions) == len(b.positions)
+    assert np.abs(a.positions - b.positions).max() < 2e-3
+    # Silence has no words, and moves all the same.
+    write_pcm(tmp_path / "silent.wav", replace(long, samples=np.zeros(16_000, np.float32)))
+    assert (
+        main(["generate", str(out), str(tmp_path / "silent.wav"), "-o", str(tmp_path / "s")]) == 0
+    )
+    assert read_clip(tmp_path / "s" / "silent.bvh").frames == 15
+
+
+def test_folders_that_are_no_model(
+    exported: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = exported
+    write_pcm(tmp_path / "a.wav", Speech("a", np.zeros(16_000, np.float32), 16_000))
+    bad = tmp_path / "bad"
+    shutil.copytree(out, bad)
+    (bad / "generator.safetensors").write_bytes(b"no")
+    told = json.loads((bad / "generator.json").read_text())
+    newer = tmp_path / "newer"
+    shutil.copytree(out, newer)
+    (newer / "generator.json").write_text(json.dumps({**told, "generator_version": 99}))
+    for folder, fault in ((bad, "is damaged"), (newer, "use the release that wrote it"),
+                          (tmp_path, "no model from speech")):  # fmt: skip
+        code = main(["generate", str(folder), str(tmp_path / "a.wav"), "-o", str(tmp_path / "x")])
+        line = capsys.readouterr().err
+        assert code == 2 and fault in line and len(line.strip().splitlines()) == 1
+        assert not (tmp_path / "x").exists()
+    assert main(["generate", str(out), str(tmp_path / "nothing.wav")]) == 2
+    assert "no such file" in capsys.readouterr().err
 
 
 def test_an_autoencoder_for_nobody() -> None:

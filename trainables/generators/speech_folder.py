@@ -81,6 +81,7 @@ def save_speech_trial(
             "alphabet": list(model.alphabet),
             "seed": model.seed,
             "words": list(model.reader.words),
+            "text_features": model.reader.text_features,
             "conditioning": {"sha256": row["input_hash"], "trial": row["input_trial"]},
         }
         text = json.dumps(described, indent=1, sort_keys=True)

@@ -7,17 +7,18 @@ table, or the network that makes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from search_spaces.space import Value
 from trainables.speech.encoders import CONTEXT_WORDS, AudioEncoder, TextEncoder
 from trainables.speech.log_mel import BANDS
-from trainables.speech.speech import Word
-from trainables.speech.spoken_data import SpokenMotion
+from trainables.speech.speech import Speech, Word
+from trainables.speech.spoken_data import SaidBeside
 from trainables.speech.text import hashed_vectors, read_vectors, vectors_at_frames
 from trainables.speech.wav import resampled
 
@@ -53,6 +54,43 @@ class Chunk:
     texts: tuple[str, ...]
 
 
+class Timed(Protocol):
+    """A recording's name and its length in frames."""
+
+    @property
+    def recording(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def frames(self) -> int:
+        """Its length."""
+        ...
+
+
+class Said(Protocol):
+    """Recordings with speech: prepared motion with its speech, or speech alone."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the motion."""
+        ...
+
+    @property
+    def splits(self) -> Mapping[str, Sequence[Timed]]:
+        """Recordings by split."""
+        ...
+
+    @property
+    def speech(self) -> Mapping[str, SaidBeside]:
+        """Recording -> what was said and heard."""
+        ...
+
+    def audio(self) -> Mapping[str, Speech]:
+        """Recording -> its audio."""
+        ...
+
+
 class SpeechReader:
     """Rows for every recording of some data, as a configuration wants them.
 
@@ -65,8 +103,20 @@ class SpeechReader:
         audio_encoder, text_encoder: from the person's folders; None where there is none.
     """
 
-    def __init__(self, config: Mapping[str, Value], data: SpokenMotion, compression: int) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Value],
+        data: Said,
+        compression: int,
+        known: Sequence[str] = (),
+    ) -> None:
         """Reads vectors, and loads encoders.
+
+        Args:
+            config: of the model.
+            data: the recordings.
+            compression: frames of a token.
+            known: words that come first in the table, said or not: those of training.
 
         Raises:
             Refused: weights are missing.
@@ -87,7 +137,7 @@ class SpeechReader:
         self.words: tuple[str, ...] = ()
         self.table = np.zeros((0, 0), np.float32)
         self._rows: dict[str, tuple[int, ...]] = {}
-        self._read_text(config)
+        self._read_text(config, known)
 
     @property
     def audio_features(self) -> int:
@@ -138,16 +188,17 @@ class SpeechReader:
         padded = np.pad(samples, (0, missing))
         return np.stack([padded[s : s + self.samples] for s in starts]).astype(np.float32)
 
-    def _read_text(self, config: Mapping[str, Value]) -> None:
+    def _read_text(self, config: Mapping[str, Value], known: Sequence[str]) -> None:
         kind = str(config["speech.text"])
         spoken = {r: s.words for r, s in self._data.speech.items() if s.words}
-        if kind == "none" or not spoken:
+        if kind == "none" or not (spoken or known):
             return
         if kind == "encoder":
             self.text_encoder = TextEncoder(str(config["speech.text_weights"]))
             self._read_in_context(spoken)
             return
-        texts = list(dict.fromkeys(w.text for words in spoken.values() for w in words))
+        said = (w.text for words in spoken.values() for w in words)
+        texts = list(dict.fromkeys((*known, *said)))
         if kind == "hashed":
             vectors = hashed_vectors(texts, int(config["speech.text_dim"]))
         else:
@@ -172,6 +223,9 @@ class SpeechReader:
             count += len(words)
         self.chunks = tuple(chunks)
         each = [self.text_encoder.vectors(list(c.texts)) for c in chunks]
+        if not each:  # nobody speaks, and the network has its inputs all the same
+            self.table = np.zeros((1, self.text_encoder.dimensions), np.float32)
+            return
         self.table = np.concatenate([v.detach().cpu().numpy() for v in each])
 
     def _said(self, recording: str, frames: int) -> np.ndarray:

@@ -6,7 +6,7 @@ frames, onsets, words); audio itself is read again by those whose encoder wants 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -71,15 +71,55 @@ def with_speech(data: MotionData, source: DataSpec) -> SpokenMotion:
     return SpokenMotion(**known, speech=found, source=source)
 
 
+@dataclass(frozen=True)
+class Length:
+    """A recording of which nothing but speech is there, and how long it is to be."""
+
+    recording: str
+    frames: int
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechAlone:
+    """Speech without motion, as a model that was trained takes it.
+
+    Attributes:
+        fps: frames per second of the motion that is to be made.
+        splits: all recordings, under one name.
+        speech: recording -> what was said and heard.
+        sources: recording -> audio.
+    """
+
+    fps: float
+    splits: Mapping[str, Sequence[Length]]
+    speech: Mapping[str, SaidBeside]
+    sources: Mapping[str, Speech]
+
+    def audio(self) -> Mapping[str, Speech]:
+        """Recording -> its audio."""
+        return self.sources
+
+
+def speech_alone(sources: Mapping[str, Speech], fps: float) -> SpeechAlone:
+    """Speech of some recordings, each as long as its audio."""
+    lengths = [Length(r, max(1, round(s.seconds * fps))) for r, s in sources.items()]
+    said = {x.recording: _said(sources[x.recording], x.frames, fps) for x in lengths}
+    return SpeechAlone(fps, {"": lengths}, said, dict(sources))
+
+
 def _beside(clip: SplitClip, speech: Speech, fps: float) -> SaidBeside:
     if abs(away := speech.seconds - clip.frames / fps) > TOLERANCE:
         raise BadInput(
             f"{clip.recording}: audio is {abs(away):.2f} s {'longer' if away > 0 else 'shorter'} "
             "than motion; give the audio of this recording, or correct the motion's frame rate"
         )
+    return _said(speech, clip.frames, fps)
+
+
+def _said(speech: Speech, frames: int, fps: float) -> SaidBeside:
     samples = resampled(speech, SAMPLE_RATE)
     return SaidBeside(
-        mel=at_frames(log_mel(samples), SAMPLE_RATE / HOP, clip.frames, fps),
+        mel=at_frames(log_mel(samples), SAMPLE_RATE / HOP, frames, fps),
         onsets=onsets(samples, SAMPLE_RATE),
         words=speech.words,
     )
