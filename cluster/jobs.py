@@ -1,8 +1,9 @@
-"""The Ray Train side of a trial: `TorchTrainer(train_loop, ...).fit()` in one of two placements.
+"""The Ray Train side of a trial: `TorchTrainer(train_loop, ...).fit()` in one of three placements.
 
 `local` is Train's in-process mode (no workers) inside a reused Tune actor: a tenth of a second to
 start. `group` is a worker group with torch.distributed, for systems that need several devices. Both
-run `trainables.trial.run_trial`, which sees only its `Runtime`, and give the same numbers.
+run `trainables.trial.run_trial`, which sees only its `Runtime`, and give the same numbers; so does
+`packed`, where one job a device hosts many trials (`cluster.packed`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import faulthandler
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.placement_groups import note_placement_group
 from cluster.preemption import Keeping, own_notice
@@ -20,7 +21,11 @@ from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.location import Location
 from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
 from search_spaces.errors import BadInput
+from search_spaces.record import TRIALS_FOLDER
 from trainables.runtime import nothing
+
+if TYPE_CHECKING:
+    from trainables.trial import TrialTask
 
 TIMEOUT_NAME = "timeout.txt"
 
@@ -34,7 +39,7 @@ class Job:
         sweep: its name.
         folder: the sweep directory.
         size: debug, reduced or full.
-        placement: local or group.
+        placement: local, group or packed.
         workers: of a group.
         threads: per worker.
         gpus: per worker.
@@ -44,6 +49,8 @@ class Job:
         retries: how often Tune tries a failed trial again.
         rungs: shares of a trial's budget at which it reports points.
         objectives: by which prefixes are scored there.
+        members: trials of a host in `packed`; 0: as many as pay.
+        hosts: actors, there.
         location: of a sweep in a bucket; then `folder` is a place on each machine.
         epoch: of the driver, there.
         joined: whether the cluster is not this machine alone, so that nodes may be taken away.
@@ -63,9 +70,11 @@ class Job:
     retries: int = 0
     rungs: tuple[float, ...] = ()
     objectives: tuple[str, ...] = ()
+    members: int = 0
+    hosts: tuple[Any, ...] = ()
+    joined: bool = False
     location: Location | None = None
     epoch: int = 0
-    joined: bool = False
 
 
 class LocalRuntime:
@@ -85,8 +94,8 @@ class LocalRuntime:
         self.world_size = 1
         self.device = device
         self._checkpoints = checkpoints
-        self._keeping = keeping or Keeping(None)
         self._files = files or InFolder(checkpoints.parent)
+        self._keeping = keeping or Keeping(None)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
         """To Tune: in this mode Train forwards nothing. What it speaks of is kept before that."""
@@ -125,8 +134,8 @@ class GroupRuntime:
         self.world_size = context.get_world_size()
         self.device = str(ray.train.torch.get_device())
         self._checkpoints = checkpoints
-        self._keeping = keeping or Keeping(None)
         self._files = files or InFolder(checkpoints.parent)
+        self._keeping = keeping or Keeping(None)
 
     def report(self, metrics: Mapping[str, Any]) -> None:
         """To Train, which takes the first worker's numbers and waits for every worker's call."""
@@ -156,16 +165,11 @@ class GroupRuntime:
         return self._checkpoints
 
 
-def train_loop(request: Mapping[str, Any]) -> None:
-    """What Train runs on every worker: one trial, from data mapped out of the object store."""
-    import ray
-
+def open_trial(request: Mapping[str, Any], job: Job) -> tuple[TrialTask, TrialFiles]:
+    """What a request asks for, and the place of its files, which hold what was kept before."""
     from search_spaces.inputs import Resolved
-    from trainables.plugins import load_plugins
-    from trainables.trial import TrialTask, run_trial
+    from trainables.trial import TrialTask
 
-    job: Job = request["job"]
-    load_plugins(job.plugins)
     files = trial_files(job.folder, request["trial"], job.location, job.epoch)
     files.begin()
     given = Resolved(**request["input"]) if request.get("input") else None
@@ -180,11 +184,24 @@ def train_loop(request: Mapping[str, Any]) -> None:
         rungs=job.rungs,
         objectives=job.objectives,
     )
+    return task, files
+
+
+def train_loop(request: Mapping[str, Any]) -> None:
+    """What Train runs on every worker: one trial, from data mapped out of the object store."""
+    import ray
+
+    from trainables.plugins import load_plugins
+    from trainables.trial import run_trial
+
+    job: Job = request["job"]
+    load_plugins(job.plugins)
+    task, files = open_trial(request, job)
     state = files.folder / STATE_FOLDER
     runtime: LocalRuntime | GroupRuntime
     keeping = Keeping(own_notice(job.placement == "group") if job.joined else None)
     if job.placement == "local":
-        runtime = LocalRuntime(_device(job.gpus), state, keeping, files)
+        runtime = LocalRuntime(device_of(job.gpus), state, keeping, files)
     else:
         runtime = GroupRuntime(state, keeping, files)
         if runtime.rank == 0:
@@ -216,14 +233,20 @@ def time_limit(seconds: float, note: Path) -> Iterator[None]:
     note.unlink(missing_ok=True)
 
 
-def _device(gpus: float) -> str:
+def device_of(gpus: float) -> str:
+    """Torch's name of the device of a trial that was given so many."""
     import torch
 
     return "cuda" if gpus > 0 and torch.cuda.is_available() else "cpu"
 
 
 def run_job(request: Mapping[str, Any], shared: Job) -> None:
-    """The Tune trial: one `TorchTrainer` job."""
+    """The Tune trial: one `TorchTrainer` job, or a trial on one that hosts many."""
+    if shared.placement == "packed":
+        from cluster.packed.attached import attend
+
+        note = Path(shared.folder) / TRIALS_FOLDER / str(request["trial"]) / TIMEOUT_NAME
+        return attend(request, shared.hosts, shared.timeout, note)
     import ray.train
     from ray.train.torch import TorchTrainer
 
@@ -259,11 +282,12 @@ def run_job(request: Mapping[str, Any], shared: Job) -> None:
 
 
 def tune_resources(job: Job) -> dict[str, float]:
-    """What Tune sets aside for a trial: all it needs in `local`, next to nothing in `group`.
+    """What Tune sets aside for a trial: all it needs in `local`, next to nothing elsewhere.
 
-    In `group` Train reserves the workers itself; a driver that took a whole core could starve them.
+    In `group` Train reserves the workers itself, in `packed` the hosts have what there is; a driver
+    that took a whole core could starve them.
     """
-    if job.placement == "group":
+    if job.placement in ("group", "packed"):
         # A byte, since Tune wants something: a hundredth of a core would be missing to workers
         # that take them all, and the trial would wait for itself.
         return {"memory": 1.0}

@@ -22,6 +22,7 @@ from cluster.books import Books
 from cluster.enough import Enough
 from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
+from cluster.packed.allowed import check_packed
 from cluster.preparing import prepared
 from cluster.reference import metric_versions, reference_point, versions
 from cluster.retention import Retention
@@ -80,6 +81,8 @@ def start(spec: SweepSpec, folder: Path, console: Console) -> Outcome:
     check_tracker(spec.run.track)
     check_new(folder)
     check_reachable(spec.run.address)
+    if advice := check_packed(spec):
+        console.print(advice, style="yellow", highlight=False, soft_wrap=True)
     folder = folder.absolute()
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     spec, data, said = prepared(spec, console)
@@ -310,6 +313,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             epoch=store.medium.epoch,
             size=spec.size,
             placement=run.placement,
+            members=run.members,
             workers=run.workers,
             threads=run.threads,
             gpus=run.gpus_per_trial,

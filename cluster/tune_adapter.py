@@ -7,7 +7,7 @@ which nothing is ever resumed, so both pickle to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,17 @@ def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float
     callbacks: list[tune.Callback] = [BookKeeping(books, job), LostNodes()]
     if job.placement == "group":
         callbacks.append(WorkerRelease(Path(job.folder)))
+    if job.placement == "packed":
+        from cluster.packed.hosts import places, running_hosts
+
+        number, most = places(job, resources, asked)
+        with running_hosts(job, number, most) as hosts:
+            _run(books, replace(job, hosts=hosts), number * most, callbacks)
+        return
+    _run(books, job, concurrency(job, resources, asked), callbacks)
+
+
+def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback]) -> None:
     trainable = tune.with_resources(tune.with_parameters(run_job, shared=job), tune_resources(job))
     tuner = tune.Tuner(
         trainable,
@@ -147,7 +158,7 @@ def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float
             search_alg=ProposingSearcher(books),
             scheduler=BookedStopping(books),
             num_samples=-1,
-            max_concurrent_trials=concurrency(job, resources, asked),
+            max_concurrent_trials=at_a_time,
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(

@@ -99,8 +99,10 @@ class DataSpec(Section):
 class RunSpec(Section):
     """Where trials run."""
 
-    placement: Literal["local", "group"] = "local"
+    placement: Literal["local", "group", "packed"] = "local"
     workers: int = Field(default=1, ge=1)
+    members: int = Field(default=0, ge=0)
+    """Trials that one device or core trains at once in `packed`; 0: as many as pay there."""
     concurrency: int = Field(default=0, ge=0)
     """Trials at a time; 0: as many as there are cores (or devices)."""
     address: str = ""

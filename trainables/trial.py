@@ -198,6 +198,7 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
     for share in shares:
         if share <= min(c.trained_share for c in codecs.values()):
             continue
+        began = time.perf_counter()
         losses, seconds = yield Stretch(codecs, share)
         spent += seconds
         if share < 1.0:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from search_spaces.errors import BadInput
 from search_spaces.families import family_of, is_generator
-from search_spaces.space import Value
 from trainables.motion.dataset import MotionData
 from trainables.packed import engine
 from trainables.runtime import Runtime
@@ -25,15 +23,6 @@ Ended = Callable[[str, Exception | None], None]
 
 ROUND_STEPS = 32
 """Training steps of each pack between two looks at the trials."""
-
-
-def check_hosted(config: Mapping[str, Value]) -> None:
-    """BadInput for a trial that cannot stand beside others: it would keep them waiting."""
-    if is_generator(config) or family_of(config).medium != "motion":
-        raise BadInput(
-            f"--placement packed hosts trials of codecs of motion, and {config['codec']} is none; "
-            "take --placement local"
-        )
 
 
 @dataclass(eq=False)
@@ -101,9 +90,13 @@ class PackedTrials:
             data: prepared; trials that are given the same object share what is made of it.
             runtime: that it reports to.
             held: whether it is to wait with its next report.
+
+        Raises:
+            ValueError: a trial of another kind.
         """
         self.drop(name)
-        check_hosted(task.config)
+        if is_generator(task.config) or family_of(task.config).medium != "motion":
+            raise ValueError(f"{task.config['codec']} is no codec of motion and trains alone")
         until = time.monotonic() + PATIENCE_S
         self._running[name] = _Running(task, data, runtime, held, until)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search_spaces.errors import BadInput
 from search_spaces.families import complete
 from search_spaces.record import COST_COLUMNS
 from search_spaces.space import Config
@@ -153,5 +152,5 @@ def test_a_trial_is_at_most_one_report_ahead(data: MotionData) -> None:
 def test_what_is_no_codec_of_motion_is_refused(data: MotionData) -> None:
     config = complete({"codec": "vqgan", "codebook_size": 16})
     trials = PackedTrials(lambda name, error: None)
-    with pytest.raises(BadInput, match="placement local"):
+    with pytest.raises(ValueError, match="trains alone"):
         trials.admit("pictures", TrialTask("sweep", config, 0, None), data, PlainRuntime())

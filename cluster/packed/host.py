@@ -1,0 +1,188 @@
+"""One Train job that hosts the trials of one device: a Ray actor whose training never stops.
+
+Trials attach to it from Tune's actors, hear their reports one by one, and leave. The actor answers
+while it trains: `TorchTrainer` runs in a thread of it, in Train's in-process mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.jobs import Job, device_of, open_trial
+from cluster.packed.hosting import Hosting
+from cluster.packed.leases import Lease
+from cluster.preemption import Keeping, Notice, own_notice
+from cluster.storage.archives import STATE_FOLDER
+from cluster.storage.trial_files import TrialFiles
+from trainables.runtime import nothing
+from trainables.trial import TrialTask
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a host has to say of a trial.
+
+    Attributes:
+        row: its next report; None where there is none yet.
+        over: whether it has ended, and everything was heard.
+        error: what ended it before its time.
+        known: whether the host knows the lease at all.
+    """
+
+    row: dict[str, Any] | None = None
+    over: bool = False
+    error: Exception | None = None
+    known: bool = True
+
+
+class HostedRuntime:
+    """One trial among others: what it reports is said to its lease."""
+
+    at_notice: Callable[[], None] = staticmethod(nothing)
+
+    def __init__(
+        self, device: str, files: TrialFiles, keeping: Keeping, say: Callable[[Any], None]
+    ) -> None:
+        """A trial on the host's device."""
+        self.rank, self.world_size, self.device = 0, 1, device
+        self._files, self._keeping, self._say = files, keeping, say
+
+    def report(self, metrics: Mapping[str, Any]) -> None:
+        """To whoever holds the lease. What it speaks of is kept before that."""
+        self._files.before_report(metrics)
+        self._say(metrics)
+
+    def average(self, tensors: Iterable[Any]) -> None:
+        """One worker: nothing to do."""
+
+    def stepped(self) -> None:
+        """Where its node is about to be taken away, keeps what is half trained."""
+        self._keeping.stepped(lambda: self._files.after_keeping(self.at_notice))
+
+    def checkpoint_folder(self) -> Path | None:
+        """In the trial's folder, so that another host finds it."""
+        return self._files.folder / STATE_FOLDER
+
+
+@dataclass(eq=False)
+class HostedTrial:
+    """A trial and the files it leaves."""
+
+    task: TrialTask
+    runtime: HostedRuntime
+    files: TrialFiles
+
+    def end(self) -> None:
+        """Its artefacts are whole."""
+        self.files.end()
+
+
+class PackHost:
+    """The actor."""
+
+    def __init__(self, job: Job, places: int, name: str) -> None:
+        """Reads the data once and waits for trials.
+
+        Args:
+            job: what all trials have in common.
+            places: trials at a time.
+            name: of the Train job.
+        """
+        import ray
+
+        from trainables.plugins import load_plugins
+        from trainables.trial import limit_threads
+
+        load_plugins(job.plugins)
+        limit_threads(job.threads)
+        self._job, self._name = job, name
+        self._notice: Notice | None = own_notice(False) if job.joined else None
+        noticed = self._notice
+        self._hosting = Hosting(
+            ray.get(job.data), self._open, places, lambda: noticed is not None and noticed.given
+        )
+        threading.Thread(target=self._work, daemon=True, name="trials").start()
+
+    async def places_taken(self) -> int:
+        """Trials that are here."""
+        return len(self._hosting.leases)
+
+    async def packs(self) -> list[int]:
+        """Members of each pack, as they stand."""
+        return self._hosting.packs
+
+    async def attach(self, request: Mapping[str, Any]) -> str | None:
+        """The number of a new lease; None where there is no place."""
+        lease = self._hosting.attach(request)
+        return None if lease is None else lease.number
+
+    async def hear(self, number: str, heard: int, seconds: float) -> Said:
+        """The report after so many; waits for it, but not for longer than some seconds."""
+        lease = self._hosting.leases.ask(number, heard)
+        if lease is None:
+            return Said(known=False)
+        self._hosting.wake()
+        loop, something = asyncio.get_running_loop(), asyncio.Event()
+        lease.wake = lambda: _tell(loop, something)
+        if not (lease.unheard or lease.over):
+            try:
+                await asyncio.wait_for(something.wait(), seconds)
+            except TimeoutError:
+                return Said()
+        if lease.unheard:
+            return Said(row=lease.said[heard])
+        return Said(over=True, error=_portable(lease.error))
+
+    async def leave(self, number: str) -> None:
+        """A lease is given back."""
+        self._hosting.leases.give_back(number)
+        self._hosting.wake()
+
+    def _open(self, lease: Lease) -> HostedTrial:
+        task, files = open_trial(lease.request, self._job)
+        runtime = HostedRuntime(device_of(self._job.gpus), files, Keeping(self._notice), lease.say)
+        return HostedTrial(task, runtime, files)
+
+    def _work(self) -> None:
+        """The Train job, for as long as the actor lives; the actor dies with it."""
+        import ray.train
+        from ray.train.torch import TorchTrainer
+
+        try:
+            TorchTrainer(
+                lambda: self._turns(),
+                scaling_config=ray.train.ScalingConfig(num_workers=0),
+                run_config=ray.train.RunConfig(
+                    name=self._name, storage_path=f"{self._job.scratch}/train"
+                ),
+            ).fit()
+        except BaseException:
+            logging.getLogger(__name__).exception("a host of trials ends")
+        # Its trials go on elsewhere, or here once Ray has started it again.
+        os._exit(1)
+
+    def _turns(self) -> None:
+        while True:
+            if not self._hosting.turn():
+                self._hosting.rest()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, something: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(something.set)
+
+
+def _portable(error: Exception | None) -> Exception | None:
+    """An error that another process can read."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
