@@ -25,6 +25,8 @@ QUICK = {
     "RAY_health_check_initial_delay_ms": "1000", "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000", "RAY_health_check_failure_threshold": "3",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "6", "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray runs its workers with the lowest priority, and beside other work they would stand still.
+    "RAY_worker_niceness": "0",
 }  # fmt: skip
 
 

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.ray
 
 FEW = {"trial": 4, "memory": 1, "worker": 1, "short_cut": 1, "disk": 1, "node": 1, "driver_lost": 1}
 MANY = {
-    "trial": 105, "worker": 12, "memory": 30, "node": 12, "short_cut": 24, "long_cut": 5,
-    "disk": 6, "preemption": 4, "driver_lost": 5, "head": 2,
+    "trial": 112, "worker": 12, "memory": 32, "node": 9, "short_cut": 24, "long_cut": 3,
+    "disk": 4, "preemption": 3, "driver_lost": 4, "head": 1,
 }  # fmt: skip
-"""Faults by class: 205."""
+"""Faults by class: 204."""
 FREE = """
 import json, ray
 ray.init(address="auto", log_to_driver=False)
