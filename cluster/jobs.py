@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.placement_groups import note_placement_group
 from cluster.preemption import Keeping, own_notice
+from cluster.resources import Need, Nodes, reachable_nodes, trials_at_a_time
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.location import Location
 from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
-from search_spaces.errors import BadInput
 from search_spaces.record import TRIALS_FOLDER
 from trainables.runtime import nothing
 
@@ -53,6 +53,7 @@ class Job:
         hosts: actors, there.
         location: of a sweep in a bucket; then `folder` is a place on each machine.
         epoch: of the driver, there.
+        node_labels: that the nodes of its workers must have: (key, value).
         joined: whether the cluster is not this machine alone, so that nodes may be taken away.
     """
 
@@ -75,6 +76,7 @@ class Job:
     joined: bool = False
     location: Location | None = None
     epoch: int = 0
+    node_labels: tuple[tuple[str, str], ...] = ()
 
 
 class LocalRuntime:
@@ -262,6 +264,7 @@ def run_job(request: Mapping[str, Any], shared: Job) -> None:
                 "CPU": shared.threads,
                 **({"GPU": shared.gpus} if shared.gpus else {}),
             },
+            label_selector=dict(shared.node_labels) or None,
         )
         callbacks = [TuneReportCallback()]
     run = ray.train.RunConfig(
@@ -281,33 +284,41 @@ def run_job(request: Mapping[str, Any], shared: Job) -> None:
         raise (lost_node(error.worker_failures.values()) or error) from None
 
 
-def tune_resources(job: Job) -> dict[str, float]:
+def need_of(job: Job) -> Need:
+    """What one trial of a sweep needs."""
+    workers = job.workers if job.placement == "group" else 1
+    return Need(workers, job.threads, job.gpus, dict(job.node_labels))
+
+
+def tune_resources(job: Job) -> Any:
     """What Tune sets aside for a trial: all it needs in `local`, next to nothing elsewhere.
 
     In `group` Train reserves the workers itself, in `packed` the hosts have what there is; a driver
     that took a whole core could starve them.
     """
-    if job.placement in ("group", "packed"):
-        # A byte, since Tune wants something: a hundredth of a core would be missing to workers
-        # that take them all, and the trial would wait for itself.
-        return {"memory": 1.0}
-    return {"cpu": job.threads, **({"gpu": job.gpus} if job.gpus else {})}
+    from ray import tune
+
+    # A byte, since Tune wants something: a hundredth of a core would be missing to workers that
+    # take them all, and the trial would wait for itself.
+    bundle: dict[str, float] = {"memory": 1.0}
+    attached = job.placement in ("group", "packed")
+    if not attached:
+        bundle = {"CPU": job.threads, **({"GPU": job.gpus} if job.gpus else {})}
+    if not job.node_labels or attached:
+        return tune.PlacementGroupFactory([bundle])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[dict(job.node_labels)])
 
 
 def concurrency(job: Job, resources: Mapping[str, float], asked: int) -> int:
-    """Trials at a time: as many as the cluster's cores and devices hold, or fewer if asked.
+    """Trials at a time: as many as the cluster's nodes hold, or fewer if asked.
+
+    Args:
+        job: of which there are so many.
+        resources: of this machine, where the cluster is no more than that.
+        asked: bound; 0: none.
 
     Raises:
         BadInput: not even one fits.
     """
-    workers = max(1, job.workers if job.placement == "group" else 1)
-    fits = int(resources.get("CPU", 0) // (workers * job.threads))
-    if job.gpus:
-        fits = min(fits, int(resources.get("GPU", 0) / (workers * job.gpus) + 1e-9))
-    if fits < 1:
-        have = {k: resources.get(k, 0) for k in ("CPU", "GPU")}
-        raise BadInput(
-            f"one trial needs {workers * job.threads} CPU and {workers * job.gpus:g} GPU, "
-            f"the cluster has {have}; lower --workers or threads"
-        )
-    return min(fits, asked) if asked else fits
+    nodes = reachable_nodes() if job.joined else [Nodes(1, resources)]
+    return trials_at_a_time(need_of(job), nodes, asked)

@@ -324,6 +324,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             rungs=spec.search.rungs,
             objectives=scored_on_the_way(wanted),
             joined=bool(run.address),
+            node_labels=tuple(sorted(run.node_labels.items())),
         )
         with Progress(books, objectives(spec.objectives), reference, console):
             run_trials(books, job, run.concurrency, ray.cluster_resources())

@@ -78,6 +78,12 @@ def sweep(
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Workers of a group.")] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Label that nodes of trials must have; may be given again."
+        ),
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
     rest_skeleton: RestSkeleton = None,
@@ -136,6 +142,7 @@ def sweep(
             concurrency=concurrency,
             placement=placement,
             workers=workers,
+            node_labels=_labels(on) if on else None,
             address=address,
             trial_timeout=trial_timeout,
             retries=retries,
@@ -147,6 +154,8 @@ def sweep(
         ),
     }
     spec = _spec(preset, size, settings, overrides, name, plugin)
+    if workers is not None and workers > 1 and spec.run.placement == "local":
+        raise BadInput(f"--workers {workers} are a group; add --placement group")
     if save_spec is not None:
         save_spec.write_text(spec.dump(), encoding="utf-8")
         return
@@ -279,6 +288,14 @@ def _spec(
     load_plugins(files)
     spec = load_spec(preset, size=size, settings=settings or (), overrides=overrides, name=name)
     return spec.model_copy(update={"plugins": (*spec.plugins, *files)}) if files else spec
+
+
+def _labels(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for text, (key, _, value) in zip(texts, pairs, strict=True):
+        if not key or not value:
+            raise BadInput(f"--on {text}: must be KEY=VALUE, as in ray.io/accelerator-type=H100")
+    return {key: value for key, _, value in pairs}
 
 
 def _given(**options: object) -> dict[str, object]:

@@ -20,6 +20,7 @@ from search_spaces.believed_points import believed_points
 from search_spaces.bones import TWICE
 from search_spaces.budget import check_budget, deadline_at
 from search_spaces.consistency import check_space
+from search_spaces.devices import whole_gpus
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
 from search_spaces.heatmap_families import PART as HEATMAP_PART
@@ -108,6 +109,9 @@ class RunSpec(Section):
     address: str = ""
     threads: int = Field(default=1, ge=1)
     gpus_per_trial: float = Field(default=0.0, ge=0)
+    """Of each worker: whole ones, or 1/n of one (`0.5`, `1/3`)."""
+    node_labels: dict[str, str] = Field(default={})
+    """That the nodes of trials must have, in Ray's words (`H100`, `!T4`, `in(H100,H200)`)."""
     trial_timeout: float = Field(default=0.0, ge=0)
     """Seconds after which a trial counts as hung; 0: never."""
     retries: int = Field(default=0, ge=0)
@@ -127,6 +131,11 @@ class RunSpec(Section):
     """Whose weights stay; front: of trials on a front or within `retain_within` of one."""
     retain_within: float = Field(default=5.0, ge=0, le=1000)
     """Percent above the lowest distortion at or under a point's own rate."""
+
+    @field_validator("gpus_per_trial", mode="before")
+    @classmethod
+    def _gpus_are_whole_or_a_fraction(cls, given: Any) -> Any:
+        return whole_gpus(given)
 
 
 class SweepSpec(Section):
