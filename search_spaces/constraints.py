@@ -201,13 +201,28 @@ def options_of_quantizers(config: Mapping[str, Value], facts: DataFacts) -> str 
         ):
             return f"quantizer_dropout drops the later levels, and {part} has one"
         cosine = str(option(config, "codebook_distance", part, "l2")) == "cosine"
-        if cosine and str(option(config, "codebook_update", part, "ema")) == "gradient":
+        by_gradient = str(option(config, "codebook_update", part, "ema")) == "gradient"
+        if cosine and by_gradient:
             return f"a gradient takes codes off the unit sphere that cosine needs them on ({part})"
         width = int_for(config, "latent_dim", part) // groups_of(config, part)
         if cosine and width == 1:
             codes = int_for(config, "codebook_size", part)
             if codes > 2:
                 return f"a line has 2 directions, so cosine has no use for {codes} codes ({part})"
+    return None
+
+
+@register_constraint
+def beta_weighs_what_moves_codes(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """Codes that follow by moving average have no term in the loss for beta to weigh."""
+    for part in facts.part_names if "beta_on" in config else ():
+        by_gradient = option(config, "codebook_update", part, "ema") == "gradient"
+        on_codes = option(config, "beta_on", part, "commitment") == "codebook"
+        if on_codes and not (by_gradient and float_for(config, "commitment", part) > 0):
+            return (
+                "beta_on codebook weighs what moves the codes: it needs codebook_update gradient "
+                f"and commitment above 0 ({part})"
+            )
     return None
 
 

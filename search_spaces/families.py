@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from search_spaces.errors import BadInput
+from search_spaces.guidance_keys import GUIDANCE_KEYS
 from search_spaces.keys import Fingerprint, checked
 from search_spaces.keys import Key as Key
 from search_spaces.keys import key as key
@@ -350,17 +351,7 @@ EG_VQVAE = register_family(
             NETWORK_START,
             key("compression", 4, "frames per token in time", choices=(1, 2, 4, 8)),
             key("window", 64, "frames per training window", choices=(16, 32, 64, 128, 256)),
-            key("guidance.weight", 0.1, "of log K less the entropy of code use; 0 is a vanilla "
-                "VQ-VAE", low=0.0, high=1e4),
-            key("guidance.sharpness", 14.0, "logit of a latent in a code's very direction; 1 is "
-                "blind", low=0.1, high=1000.0),
-            key("guidance.temperature", 0.5, "of the softmax over codes (tau)", low=0.01,
-                high=100.0),
-            key("guidance.decay", 0.95, "moving average of code use (alpha)", low=0.0,
-                high=0.9999),
-            key("guidance.gumbel", True, "noise on the logits", choices=SWITCH),
-            key("as_printed", False, "the paper's equations to the letter, which take codes away",
-                choices=SWITCH),
+            *GUIDANCE_KEYS,
         ),
         alphabet=quantized_alphabet,
         rate_keys=_QUANTIZED - _KEPT | {"compression"},

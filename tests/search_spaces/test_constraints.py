@@ -204,6 +204,22 @@ def test_options_that_go_together(changes: dict[str, Any]) -> None:
     assert refusal(rqvae(**changes), facts()) is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "works"),
+    [
+        ({}, False),
+        ({"codebook_update": "gradient"}, True),
+        ({"codebook_update": "gradient", "commitment": 0.0}, False),
+    ],
+)
+def test_beta_on_the_codes_needs_codes_that_the_loss_moves(
+    changes: dict[str, Any], works: bool
+) -> None:
+    config = complete({"codec": "eg_vqvae", "codebook_size": 16, "beta_on": "codebook", **changes})
+    reason = refusal(config, facts())
+    assert reason is None if works else "it needs codebook_update gradient" in str(reason)
+
+
 def test_one_part_with_an_impossible_quantizer_is_enough() -> None:
     reason = refusal(rqvae(**{"quantizer.left_hand": "fsq"}), facts())
     assert reason == "fsq has one level, quantizer_depth is 2 for left_hand"

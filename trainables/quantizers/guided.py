@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional
 
 from trainables.quantizers.fused_residual_vq import FusedResidualQuantizer
 from trainables.quantizers.guidance import EntropyGuidance
@@ -26,11 +27,45 @@ class _Guided(Quantizer):
         codebook_size: int,
         levels: int,
         guidance: EntropyGuidance,
+        codebook_weight: float | None = None,
         **options: Any,
     ) -> None:
-        """Codebooks that are not initialised yet; `options` are those of the quantizer."""
+        """Codebooks that are not initialised yet; `options` are those of the quantizer.
+
+        Args:
+            dim, codebook_size, levels: of the quantizer.
+            guidance: the estimate.
+            codebook_weight: EGGesture's beta where it weighs what draws codes to latents, as
+                equation 4 prints it, and not what draws latents to codes.
+            options: of the quantizer.
+        """
         super().__init__(dim, codebook_size, levels, **options)
         self.guidance = guidance
+        self._beta = codebook_weight
+
+    def quantize(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As the quantizer's; the loss is divided by a beta that weighs the codes' own term.
+
+        The quantizer has one term for both, |z - e|^2. As printed the loss is |z - sg e|^2 +
+        beta |sg z - e|^2, and the caller multiplies by beta: so |z - sg e|^2 is added 1 / beta - 1
+        times.
+        """
+        quantized, indices, loss = super().quantize(latents)
+        if self._beta is not None:
+            loss = loss + (1 / self._beta - 1) * self._commitment(latents, indices)
+        return quantized, indices, loss
+
+    def _commitment(self, latents: Tensor, indices: Tensor) -> Tensor:
+        """Mean squared distance to codes that stay, summed over the levels that were used."""
+        total, residual = latents.new_zeros(()), latents
+        for level, codes in enumerate(self.codebooks.detach()):
+            chosen = indices[:, level]
+            if bool((chosen < 0).any()):
+                break
+            near = codes[chosen]
+            total = total + functional.mse_loss(residual, near)
+            residual = residual - near
+        return total
 
     def guidance_loss(self, latents: Tensor, indices: Tensor) -> Tensor | None:
         """The entropy loss of a step's latents (tokens, dim) and their codes (tokens, levels)."""

@@ -58,7 +58,9 @@ def new_quantizer(
         if "guidance.weight" in config:
             guidance = _guidance(config, part, codes, levels, synchronise)
             guided = GuidedFusedQuantizer if fused else GuidedQuantizer
-            return guided(dim, codes, levels, guidance, **options)
+            on_codes = option(config, "beta_on", part, "commitment") == "codebook"
+            beta = float_for(config, "commitment", part) if on_codes else None
+            return guided(dim, codes, levels, guidance, beta, **options)
         if fused:
             groups = groups_of(config, part)
             return FusedResidualQuantizer(dim, codes, levels, groups, **options)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from search_spaces.families import complete
 from search_spaces.space import Config, Value
@@ -20,6 +21,7 @@ from trainables.codecs.contract import (
 )
 from trainables.codecs.eg_vqvae import EGVQVAECodec
 from trainables.codecs.registry import codec_class
+from trainables.losses.reconstruction import ReconstructionLoss
 from trainables.motion.part_data import PartData
 from trainables.runtime import PlainRuntime
 
@@ -94,6 +96,28 @@ def test_pairs_differ_in_the_guidance_alone() -> None:
         assert said["loss"] == pytest.approx(
             losses["loss"] + float(codec.config["guidance.weight"]) * said["loss.entropy"], rel=1e-5
         )
+
+
+def test_errors_of_both_signs_do_not_cancel() -> None:
+    # Equation 2 as printed is a residual with its sign and without a norm.
+    data = _data()
+    weights = {"loss.angle": 1.0, "loss.position": 0.0, "loss.geodesic": 0.0}
+    features = torch.from_numpy(data.features[:64])
+    loss = ReconstructionLoss(weights, data, np.ones(9), features)
+    away = torch.ones_like(features)
+    away[::2] = -1
+    errors = loss.errors(features + away, features, torch.arange(64), 1)
+    assert float(errors["loss.angle"]) == pytest.approx(1.0) and float(away.mean()) == 0.0
+
+
+def test_beta_moves_to_the_other_term() -> None:
+    by_gradient: Config = {"codebook_update": "gradient", "commitment": 0.1, "max_steps": 3,
+                           "quantizer_depth": 1}  # fmt: skip
+    usual, said = _fitted(by_gradient, 1 / 3)
+    printed, other = _fitted({**by_gradient, "beta_on": "codebook"}, 1 / 3)
+    # Same first step, of which latents have ten times the share; told in terms of beta.
+    assert other["loss.commitment"] == pytest.approx(10 * said["loss.commitment"], rel=1e-4)
+    assert not _same(usual, printed)
 
 
 def _used(codec: Codec) -> float:

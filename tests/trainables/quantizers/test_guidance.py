@@ -188,3 +188,46 @@ def test_a_guided_quantizer_quantizes_as_an_unguided_one() -> None:
     assert all(torch.equal(a, b) for a, b in zip(plain[:4], guided_found[:4], strict=True))
     assert plain[4] is None
     assert guided_found[4] is not None and float(guided_found[4]) > 0
+
+
+def test_similarity_takes_no_notice_of_length() -> None:
+    # Equation 5 as printed is a product, by which a long latent is sure of its code.
+    codes, latents = _directions(8, 6), torch.randn(20, 6, generator=_seeded(4))
+    logits = code_logits(latents, codes, SHARPNESS, False)
+    assert torch.allclose(code_logits(3 * latents, 2 * codes, SHARPNESS, False), logits, atol=1e-4)
+    assert float(logits.abs().max()) <= SHARPNESS + 1e-3
+
+
+@pytest.mark.parametrize(("beta", "depth"), [(0.1, 1), (0.1, 3), (2.0, 2)])
+def test_beta_on_the_codebooks_term_is_equation_4(beta: float, depth: int) -> None:
+    # |z - sg e|^2 + beta |sg z - e|^2, summed over levels; as usual beta is on the first term.
+    guidance = EntropyGuidance(depth, 4)
+
+    def gradients(on_codes: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        torch.manual_seed(5)
+        quantizer = GuidedQuantizer(
+            6, 4, depth, guidance, beta if on_codes else None, tokens_per_batch=32,
+            by_gradient=True, dead_codes="none", rotation_trick=False,
+        )  # fmt: skip
+        latents = torch.randn(32, 6, generator=_seeded(6)).requires_grad_()
+        quantizer.train()
+        quantizer.initialise(latents.detach())
+        before = quantizer.codebooks.clone()
+        _, indices, loss = quantizer.quantize(latents)
+        (beta * loss).backward()
+        (codes,) = [p.grad for p in quantizer.parameters() if p.shape[-2:] == (4, 6)][:1]
+        return latents.detach(), before, indices, latents.grad, codes.reshape(4, 6)  # type: ignore[union-attr,return-value]
+
+    latents, codebooks, indices, to_latents, to_codes = gradients(on_codes=True)
+    wanted, first, residual = torch.zeros_like(latents), torch.zeros(4, 6), latents
+    for level in range(depth):
+        away = residual - codebooks[level][indices[:, level]]
+        wanted += 2 * away / latents.numel()
+        if level == 0:
+            first.index_add_(0, indices[:, 0], -2 * away / latents.numel())
+        residual = away
+    assert torch.allclose(to_latents, wanted, atol=1e-6)
+    assert torch.allclose(to_codes, beta * first, atol=1e-6)
+    *_, usual, usual_codes = gradients(on_codes=False)
+    assert torch.allclose(usual, beta * wanted, atol=1e-6)
+    assert torch.allclose(usual_codes, beta * first, atol=1e-6)
