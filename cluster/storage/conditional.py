@@ -68,6 +68,7 @@ class S3Conditional:
             known = session.get_credentials()
             config = Config(
                 connect_timeout=_CONNECT_SECONDS,
+                max_pool_connections=32,
                 read_timeout=_READ_SECONDS,
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"} if location.endpoint else {},
@@ -133,7 +134,7 @@ class S3Conditional:
                 raise Denied(f"{self._where}: cannot delete ({failed[0].get('Code')})")
 
     def _status(self, error: Exception) -> tuple[int, str]:
-        response: Any = getattr(error, "response", {})
+        response: Any = getattr(error, "response", None) or {}
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return int(status), str(response.get("Error", {}).get("Code", ""))
 

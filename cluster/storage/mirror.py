@@ -124,7 +124,7 @@ class Mirror:
         if self.owned:
             return
         fresh = self._reader is None
-        reader = self._reader = self._reader or SegmentReader(self.bucket)
+        reader = self._reader or SegmentReader(self.bucket)
         segments = reader.read()
         self.epochs = reader.epochs
         if fresh:
@@ -139,6 +139,7 @@ class Mirror:
                 (self.folder / SPEC_FILE).write_bytes(said[0])
                 self.note_sent(SPEC_FILE)
         self.write_log((s.events for s in segments), anew=fresh)
+        self._reader = reader
         if reader.modified:
             # A page that is as old as the log is up to date.
             os.utime(self.folder / LOG_FILE, (reader.modified, reader.modified))
@@ -158,8 +159,10 @@ class Mirror:
     def _bring_file(self, kept: Kept) -> None:
         place = self.folder / kept.key
         known = self._index.get(kept.key, {})
-        same = known.get("there") in ([kept.size, kept.modified], None)
-        if not (same and known.get("here") == _stamp(place) and known["here"][0] == kept.size):
+        here = _stamp(place)
+        same = here is not None and known.get("here") == here and here[0] == kept.size
+        # Of what went up from here the listing's time is learnt only now.
+        if not same or known["there"] not in ([kept.size, kept.modified], None):
             self.bucket.get(kept.key, place)
             os.utime(place, (kept.modified, kept.modified))
         self._index[kept.key] = {"there": [kept.size, kept.modified], "here": _stamp(place)}

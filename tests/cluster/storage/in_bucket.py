@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,8 @@ class Driver:
         self.books = Books(self.store, proposer, retention=retention)
         self.books.take_up(events)
         self.left, self.reports = cut, 0
-        self.failing: Callable[[str], None] = lambda trial: None
+        self.before: Callable[[str], None] = lambda trial: None
+        self.of_trials = self.store.medium.location
 
     def run(self) -> None:
         """Trial after trial to the end."""
@@ -97,8 +97,8 @@ class Driver:
     def _trial(self, proposal: Any) -> None:
         medium = self.store.medium
         place = str(self.scratch / "sweep")
-        files = trial_files(place, proposal.trial, medium.location, medium.epoch)
-        self.failing(proposal.trial)
+        files = trial_files(place, proposal.trial, self.of_trials, medium.epoch)
+        self.before(proposal.trial)
         files.begin()
         task = TrialTask(
             self.spec.name, proposal.config, proposal.seed, files.folder, 1, self.spec.size,
@@ -125,4 +125,3 @@ class Driver:
         lease._renewing.join()
         self.mirror.owned = False
         self.mirror.release()
-        time.sleep(0)
