@@ -3,6 +3,7 @@ finished, nothing new begins, and the report is made."""
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +13,11 @@ from search_spaces.spec import RunSpec
 
 
 class Allowance:
-    """Follows what trials cost."""
+    """Follows what trials cost.
+
+    Attributes:
+        paid: who pays for a trial and how much an hour, as its end says; empty without a price.
+    """
 
     def __init__(self, run: RunSpec, began: float, clock: Callable[[], float] = time.time) -> None:
         """Nothing is spent yet.
@@ -27,6 +32,9 @@ class Allowance:
         self._failures = run.max_failures
         self._gpus = run.gpus_per_trial * (run.workers if run.placement == "group" else 1)
         self._clock = clock
+        workers = run.workers if run.placement == "group" else 1
+        hourly = self._gpus * run.price_gpu_hour + workers * run.threads * run.price_cpu_hour
+        self.paid: dict[str, object] = {"user": _user(), "hourly": hourly} if hourly else {}
         self._used = 0.0
         self._failed = 0
 
@@ -45,3 +53,10 @@ class Allowance:
             moment = datetime.fromtimestamp(self._deadline).astimezone()
             return f"the deadline of {moment:%Y-%m-%d %H:%M %Z} has passed"
         return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

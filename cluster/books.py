@@ -191,24 +191,25 @@ class Books:
 
     def _ended(self, trial: str, error: str | None) -> None:
         seconds = time.time() - self._began.get(trial, time.time())
+        paid = self._allowance.paid if self._allowance is not None else {}
         stop = self._stops.get(trial)
         if stop is not None:
             # Whatever its process did after that: it was over when it was decided.
             error = stop.reason if stop.failed else None
         if error is not None:
             self.status[trial] = "failed"
-            self._store.append("failed", trial=trial, reason=error, seconds=seconds)
+            self._store.append("failed", trial=trial, reason=error, seconds=seconds, **paid)
             self._proposer.ended(trial)
         elif trial in self._points:
             self.status[trial] = "done"
-            self._store.append("done", trial=trial, reason="", seconds=seconds)
+            self._store.append("done", trial=trial, reason="", seconds=seconds, **paid)
             self._proposer.done(trial, self._points[trial])
             if self._retention is not None:
                 self._retention.done(trial, self._points[trial])
         else:
             self.status[trial] = "stopped"
             reason = stop.reason if stop is not None else STOPPED_EARLY
-            self._store.append("stopped", trial=trial, reason=reason, seconds=seconds)
+            self._store.append("stopped", trial=trial, reason=reason, seconds=seconds, **paid)
             self._proposer.ended(trial, stopped=True)
         status = self.status[trial]
         self._follow(status, self._points[trial] if status == "done" else [], seconds)

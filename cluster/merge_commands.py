@@ -29,6 +29,8 @@ def merge(
 
     Example: ratefront merge sweeps/lab sweeps/cloud --out sweeps/both
     """
+    from analysis.costs import costs
+    from analysis.log import read_log
     from cluster.merge import merge as union
     from cluster.sweep import publish
 
@@ -40,6 +42,8 @@ def merge(
     said += f"; {made.twice} were in more than one" if made.twice else ""
     said += f"; {made.unfinished} that have no end were left out" if made.unfinished else ""
     console.print(said, highlight=False, soft_wrap=True)
+    if cost := str(costs(read_log(made.folder))):
+        console.print(f"cost: {cost}", highlight=False, soft_wrap=True)
     for warning in made.warnings:
         console.print(warning, style="yellow", highlight=False, soft_wrap=True)
     publish(made.folder, console)

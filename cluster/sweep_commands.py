@@ -111,6 +111,10 @@ def sweep(
             metavar="36h", help="After which nothing new begins: 36h, 90m, or 2027-01-31T18:00."
         ),
     ] = None,
+    price_gpu_hour: Annotated[
+        float | None, typer.Option(min=0, help="Of one GPU, to tell what trials cost.")
+    ] = None,
+    price_cpu_hour: Annotated[float | None, typer.Option(min=0, help="Of one core.")] = None,
     track: Annotated[
         str | None, typer.Option(help="Mirror it meanwhile: wandb, tensorboard or mlflow.")
     ] = None,
@@ -149,6 +153,8 @@ def sweep(
             max_failures=max_failures,
             max_gpu_hours=max_gpu_hours,
             deadline=deadline,
+            price_gpu_hour=price_gpu_hour,
+            price_cpu_hour=price_cpu_hour,
             track=track,
             clips=False if no_clips else None,
         ),

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from analysis.costs import costs
 from analysis.findings import Findings
 from analysis.fronts import full_pose_of
 from analysis.labels import codec_label, duration, number, objective_label, point_label, unit_label
@@ -85,6 +86,8 @@ def _facts(log: Log, findings: Findings, now: float) -> Table:
     table.add_row("trials", f"{said or 'none ended'}; {under_way} under way"
                   + (f"; {budget} in the budget" if budget else ""))  # fmt: skip
     table.add_row("throughput", _throughput(log, now))
+    if said := str(costs(log)):
+        table.add_row("cost", said)
     if gpus := _gpus(log):
         table.add_row("GPUs", f"{gpus * under_way:g} in use, {gpus:g} a trial")
     if findings.hypervolume is not None:

@@ -121,6 +121,9 @@ class RunSpec(Section):
     None: any leaves it at 1, and none ends the sweep."""
     max_gpu_hours: float = Field(default=0.0, ge=0)
     """GPU-hours of trials after which nothing new begins; 0: no bound."""
+    price_gpu_hour: float = Field(default=0.0, ge=0)
+    price_cpu_hour: float = Field(default=0.0, ge=0)
+    """In whatever currency: what trials cost by them stands in status, report and merges."""
     deadline: str = ""
     """Time from which on nothing new begins: `36h` after the start, or a moment in ISO 8601."""
     track: str = ""

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from analysis.costs import costs
 from analysis.evaluations import read_evaluations
 from analysis.findings import Findings, leading_front
 from analysis.labels import (
@@ -128,6 +129,7 @@ def render(findings: Findings, *, clips: bool = True) -> str:
         errors=data["errors"],
         curves=data["curves"],
         budget=_budget(findings),
+        cost=costs(findings.log),
         evidence=evidence_section(findings, said),
         css=Markup("\n".join(map(_own, STYLES))),
         scripts=[Markup(_own(name)) for name in SCRIPTS],

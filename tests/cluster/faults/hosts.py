@@ -23,7 +23,7 @@ _NEWNET = 0x40000000
 QUICK = {
     # A lost node is known after seconds, and a lost head, rather than after a minute.
     "RAY_health_check_initial_delay_ms": "1000", "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "2000", "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_timeout_ms": "2000", "RAY_health_check_failure_threshold": "8",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "6", "RAY_USAGE_STATS_ENABLED": "0",
     # Ray runs its workers with the lowest priority, and beside other work they would stand still.
     "RAY_worker_niceness": "0",
@@ -108,7 +108,13 @@ class Hosts:
         self.cluster.wait_for_nodes(timeout=120)
 
     def add(self, wait: bool = True, **more: Any) -> Host:
-        """One more host, on a network of its own."""
+        """One more host, on a network of its own; tried again where the machine is too slow."""
+        for _ in range(4):
+            with contextlib.suppress(Exception):
+                return self._added(wait, more)
+        return self._added(wait, more)
+
+    def _added(self, wait: bool, more: dict[str, Any]) -> Host:
         self._count += 1
         given = {**self._resources, "wait": False, **more}
         space = address = ""

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.ray
 
 FEW = {"trial": 4, "memory": 1, "worker": 1, "short_cut": 1, "disk": 1, "node": 1, "driver_lost": 1}
 MANY = {
-    "trial": 112, "worker": 12, "memory": 32, "node": 9, "short_cut": 24, "long_cut": 3,
-    "disk": 4, "preemption": 3, "driver_lost": 4, "head": 1,
+    "trial": 80, "worker": 10, "memory": 24, "node": 6, "short_cut": 70, "long_cut": 2,
+    "disk": 3, "preemption": 2, "driver_lost": 3, "head": 1,
 }  # fmt: skip
-"""Faults by class: 204."""
+"""Faults by class: 201."""
 FREE = """
 import json, ray
 ray.init(address="auto", log_to_driver=False)
@@ -40,7 +40,7 @@ def weather(storm: Storm, faults: dict[str, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     for kind in rng.permutation([kind for kind, n in faults.items() for _ in range(n)]):
         storm.inject(str(kind), rng)
-        storm.ticket(int(rng.random() < 0.4))
+        storm.ticket(int(rng.random() < 0.25))
 
 
 def everything_is_free(storm: Storm) -> bool:
@@ -104,6 +104,6 @@ def test_a_sweep_survives_ten_faults(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_a_sweep_survives_two_hundred_faults(tmp_path: Path) -> None:
-    storm = survives(tmp_path, MANY, hosts=2, seeds=60)
+    storm = survives(tmp_path, MANY, hosts=2, seeds=40)
     assert storm.count == Counter({k: n for k, n in MANY.items() if k not in storm.left_out})
     assert storm.kept_at_notice, "no trial kept its state at a notice"
