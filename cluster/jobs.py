@@ -248,7 +248,7 @@ def run_job(request: Mapping[str, Any], shared: Job) -> None:
         from cluster.packed.attached import attend
 
         note = Path(shared.folder) / TRIALS_FOLDER / str(request["trial"]) / TIMEOUT_NAME
-        return attend(request, shared.hosts, shared.timeout, note)
+        return attend(request, shared, note)
     import ray.train
     from ray.train.torch import TorchTrainer
 

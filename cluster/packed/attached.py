@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
@@ -19,9 +19,12 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from cluster.packed.host import Said
 
+if TYPE_CHECKING:
+    from cluster.jobs import Job
+
 HEAR_SECONDS = 5.0
 """A host is asked at least so often, which keeps the lease."""
-ANSWER_SECONDS = 120.0
+ANSWER_SECONDS = 180.0
 """Without an answer for so long a host counts as lost."""
 FULL_SECONDS = 0.5
 """Until a trial asks again where no host had a place."""
@@ -33,28 +36,24 @@ class LostHost(Exception):
     """A host died, hangs, or knows nothing of a lease any more."""
 
 
-def attend(
-    request: Mapping[str, Any], hosts: Sequence[Any], timeout: float = 0.0, note: Path | None = None
-) -> None:
-    """Runs a trial on one of the hosts, and reports to Tune.
+def attend(request: Mapping[str, Any], job: Job, note: Path) -> None:
+    """Runs a trial on one of the job's hosts, and reports to Tune.
 
     Args:
         request: of the trial, as Tune was given it.
-        hosts: actors.
-        timeout: seconds after which it counts as hung; 0: never.
-        note: where that is written down.
+        job: what it has in common with others.
+        note: where it is written down that it hung.
 
     Raises:
         RuntimeError: it lost too many hosts.
         TimeoutError: no end in time.
         Exception: whatever the trial raised.
     """
-    lost, until = 0, time.monotonic() + timeout if timeout else float("inf")
-    if note is not None:
-        note.unlink(missing_ok=True)
+    lost, until = 0, time.monotonic() + job.timeout if job.timeout else float("inf")
+    note.unlink(missing_ok=True)
     while True:
         try:
-            return _attend(request, hosts, until, note)
+            return _attend(request, job, until, note)
         except (LostHost, RayActorError, GetTimeoutError) as error:
             lost += 1
             if lost > MOST_LOST_HOSTS:
@@ -65,10 +64,8 @@ def attend(
             time.sleep(FULL_SECONDS)
 
 
-def _attend(
-    request: Mapping[str, Any], hosts: Sequence[Any], until: float, note: Path | None
-) -> None:
-    host, lease = _place(request, hosts, until)
+def _attend(request: Mapping[str, Any], job: Job, until: float, note: Path) -> None:
+    host, lease = _place(request, job, until)
     heard = 0
     try:
         while True:
@@ -83,28 +80,27 @@ def _attend(
             elif said.over:
                 return
             elif time.monotonic() > until:
-                if note is not None:
-                    note.parent.mkdir(parents=True, exist_ok=True)
-                    note.write_text("no end on a host that trains several trials at once\n")
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.write_text("no end on a host that trains several trials at once\n")
                 raise TimeoutError("no end in time")
     finally:
         host.leave.remote(lease)
 
 
-def _place(request: Mapping[str, Any], hosts: Sequence[Any], until: float) -> tuple[Any, str]:
+def _place(request: Mapping[str, Any], job: Job, until: float) -> tuple[Any, str]:
     """A host with a place, the emptiest first, and the lease."""
     first = int(hashlib.sha256(str(request["trial"]).encode()).hexdigest(), 16)
     while True:
         taken = []
-        for number, host in enumerate(hosts):
+        for number, host in enumerate(job.hosts):
             try:
                 said = _answer(host.places_taken.remote(), host)
             except (RayActorError, GetTimeoutError):
                 continue
             # Of equals not all trials take the same one.
-            taken.append((said, (number + first) % len(hosts), host))
+            taken.append((said, (number + first) % len(job.hosts), host))
         for _, _, host in sorted(taken, key=lambda each: each[:2]):
-            lease = _answer(host.attach.remote(dict(request)), host)
+            lease = _answer(host.attach.remote(dict(request), job), host)
             if lease is not None:
                 return host, lease
         if time.monotonic() > until:

@@ -19,7 +19,7 @@ from typing import Any
 from cluster.jobs import Job, device_of, open_trial
 from cluster.packed.hosting import Hosting
 from cluster.packed.leases import Lease
-from cluster.preemption import Keeping, Notice, own_notice
+from cluster.preemption import Keeping, own_notice
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.trial_files import TrialFiles
 from trainables.runtime import nothing
@@ -88,14 +88,35 @@ class HostedTrial:
 class PackHost:
     """The actor."""
 
-    def __init__(self, job: Job, places: int, name: str) -> None:
-        """Reads the data once and waits for trials.
+    def __init__(self, places: int, name: str) -> None:
+        """Waits for trials, the first of which brings what all have in common.
 
         Args:
-            job: what all trials have in common.
             places: trials at a time.
             name: of the Train job.
         """
+        self._places, self._name = places, name
+        self._starting = asyncio.Lock()
+        self._hosting: Hosting | None = None
+
+    async def places_taken(self) -> int:
+        """Trials that are here."""
+        return 0 if self._hosting is None else len(self._hosting.leases)
+
+    async def packs(self) -> list[int]:
+        """Members of each pack, as they stand."""
+        return [] if self._hosting is None else self._hosting.packs
+
+    async def attach(self, request: Mapping[str, Any], job: Job) -> str | None:
+        """The number of a new lease; None where there is no place."""
+        async with self._starting:
+            if self._hosting is None:
+                self._hosting = await asyncio.to_thread(self._start, job)
+        lease = self._hosting.attach(request)
+        return None if lease is None else lease.number
+
+    def _start(self, job: Job) -> Hosting:
+        """Reads the data once, and begins to train."""
         import ray
 
         from trainables.plugins import load_plugins
@@ -103,31 +124,26 @@ class PackHost:
 
         load_plugins(job.plugins)
         limit_threads(job.threads)
-        self._job, self._name = job, name
-        self._notice: Notice | None = own_notice(False) if job.joined else None
-        noticed = self._notice
-        self._hosting = Hosting(
-            ray.get(job.data), self._open, places, lambda: noticed is not None and noticed.given
+        notice = own_notice(False) if job.joined else None
+
+        def opened(lease: Lease) -> HostedTrial:
+            task, files = open_trial(lease.request, job)
+            runtime = HostedRuntime(device_of(job.gpus), files, Keeping(notice), lease.say)
+            return HostedTrial(task, runtime, files)
+
+        hosting = Hosting(
+            ray.get(job.data), opened, self._places, lambda: notice is not None and notice.given
         )
-        threading.Thread(target=self._work, daemon=True, name="trials").start()
-
-    async def places_taken(self) -> int:
-        """Trials that are here."""
-        return len(self._hosting.leases)
-
-    async def packs(self) -> list[int]:
-        """Members of each pack, as they stand."""
-        return self._hosting.packs
-
-    async def attach(self, request: Mapping[str, Any]) -> str | None:
-        """The number of a new lease; None where there is no place."""
-        lease = self._hosting.attach(request)
-        return None if lease is None else lease.number
+        work = threading.Thread(
+            target=_work, args=(hosting, self._name, job.scratch), daemon=True, name="trials"
+        )
+        work.start()
+        return hosting
 
     async def hear(self, number: str, heard: int, seconds: float) -> Said:
         """The report after so many; waits for it, but not for longer than some seconds."""
-        lease = self._hosting.leases.ask(number, heard)
-        if lease is None:
+        lease = None if self._hosting is None else self._hosting.leases.ask(number, heard)
+        if self._hosting is None or lease is None:
             return Said(known=False)
         self._hosting.wake()
         loop, something = asyncio.get_running_loop(), asyncio.Event()
@@ -143,36 +159,31 @@ class PackHost:
 
     async def leave(self, number: str) -> None:
         """A lease is given back."""
-        self._hosting.leases.give_back(number)
-        self._hosting.wake()
+        if self._hosting is not None:
+            self._hosting.leases.give_back(number)
+            self._hosting.wake()
 
-    def _open(self, lease: Lease) -> HostedTrial:
-        task, files = open_trial(lease.request, self._job)
-        runtime = HostedRuntime(device_of(self._job.gpus), files, Keeping(self._notice), lease.say)
-        return HostedTrial(task, runtime, files)
 
-    def _work(self) -> None:
-        """The Train job, for as long as the actor lives; the actor dies with it."""
-        import ray.train
-        from ray.train.torch import TorchTrainer
+def _work(hosting: Hosting, name: str, scratch: str) -> None:
+    """The Train job, for as long as the actor lives; the actor dies with it."""
+    import ray.train
+    from ray.train.torch import TorchTrainer
 
-        try:
-            TorchTrainer(
-                lambda: self._turns(),
-                scaling_config=ray.train.ScalingConfig(num_workers=0),
-                run_config=ray.train.RunConfig(
-                    name=self._name, storage_path=f"{self._job.scratch}/train"
-                ),
-            ).fit()
-        except BaseException:
-            logging.getLogger(__name__).exception("a host of trials ends")
-        # Its trials go on elsewhere, or here once Ray has started it again.
-        os._exit(1)
-
-    def _turns(self) -> None:
+    def turns() -> None:
         while True:
-            if not self._hosting.turn():
-                self._hosting.rest()
+            if not hosting.turn():
+                hosting.rest()
+
+    try:
+        TorchTrainer(
+            turns,
+            scaling_config=ray.train.ScalingConfig(num_workers=0),
+            run_config=ray.train.RunConfig(name=name, storage_path=f"{scratch}/train"),
+        ).fit()
+    except BaseException:
+        logging.getLogger(__name__).exception("a host of trials ends")
+    # Its trials go on elsewhere, or here once Ray has started it again.
+    os._exit(1)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, something: asyncio.Event) -> None:

@@ -42,7 +42,7 @@ def running_hosts(job: Job, number: int, most: int) -> Iterator[tuple[Any, ...]]
         num_cpus=job.threads, num_gpus=job.gpus, max_restarts=-1, max_task_retries=0,
         max_concurrency=4 * most + 16, scheduling_strategy="SPREAD",
     )  # fmt: skip
-    hosts = tuple(actor.remote(job, most, f"host-{i}") for i in range(number))
+    hosts = tuple(actor.remote(most, f"host-{i}") for i in range(number))
     try:
         yield hosts
     finally:

@@ -17,7 +17,7 @@ from trainables.codecs.codec import Codec
 from trainables.losses.reconstruction import ReconstructionLoss
 from trainables.motion.part_data import PartData
 from trainables.packed.member import Member, packable
-from trainables.packed.pack import JOINT_ERRORS, Pack
+from trainables.packed.pack import JOINT_ERRORS, Execution, Pack
 from trainables.runtime import Runtime
 
 
@@ -47,8 +47,9 @@ class Stretch:
 class Engine:
     """Packs on one device."""
 
-    def __init__(self) -> None:
+    def __init__(self, execution: Execution = Execution()) -> None:  # noqa: B008 -- frozen
         """Nothing to train yet."""
+        self._execution = execution
         self._members: dict[Codec, Member] = {}
         self._stretches: dict[Codec, Stretch] = {}
         self._packs: dict[Hashable, Pack] = {}
@@ -142,7 +143,7 @@ class Engine:
                 del self._packs[shape]
         for shape, members in groups.items():
             if shape not in self._packs:
-                self._packs[shape] = Pack(members, *self._trained_on(members))
+                self._packs[shape] = Pack(members, *self._trained_on(members), self._execution)
 
     def _trained_on(self, members: list[Member]) -> tuple[Tensor, ReconstructionLoss]:
         """Scaled features of one shape, and the errors that any of the members has."""

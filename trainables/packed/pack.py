@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,24 @@ JOINT_ERRORS = ("loss.position", "loss.geodesic")
 """Errors that cost what kinematics costs, and are worked out for those members that have them."""
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+_WARM_STEPS = 3  # of a graph, as torch asks for
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a GPU may do otherwise than a CPU; `benchmarks/packed_gpu.py` measures each.
+
+    Attributes:
+        graphs: record a step once and replay it, where every step is the same operations.
+        half: networks in bfloat16, everything else in single precision.
+        compiled: networks by torch.compile.
+    """
+
+    graphs: bool = False
+    half: bool = False
+    compiled: bool = False
 
 
 @dataclass(eq=False)
@@ -57,7 +76,11 @@ class Pack:
     """
 
     def __init__(
-        self, members: Sequence[Member], features: Tensor, reconstruction: ReconstructionLoss
+        self,
+        members: Sequence[Member],
+        features: Tensor,
+        reconstruction: ReconstructionLoss,
+        execution: Execution = Execution(),
     ) -> None:
         """Takes members of one `shape` in.
 
@@ -65,24 +88,30 @@ class Pack:
             members: at least one.
             features: (frames, dimensions) that they train on, scaled.
             reconstruction: of those features; its weights are not looked at.
+            execution: what a GPU may do otherwise.
         """
         self.members = sorted(members, key=lambda m: -m.books.levels)
         self._features, self._reconstruction = features, reconstruction
         first = self.members[0]
         self._device, self._alone = first.device, first.decoder_only
         self._compression = first.codec.compression
-        self._decoupled = isinstance(first.optimiser, torch.optim.AdamW)
-        self._decays = [m.weight_decay for m in self.members]
+        self._execution = execution
+        self._run = torch.compile(run) if execution.compiled else run
         self._drop = [place for place, m in enumerate(self.members) if m.drops]
         self._networks = first.model
         shapes = {name: each.shape for name, each in _named(first, self._alone)}
-        self._update = PackedUpdate(shapes, len(self.members), self._device, GRADIENT_NORM)
+        self._update = PackedUpdate(
+            shapes, [m.weight_decay for m in self.members],
+            isinstance(first.optimiser, torch.optim.AdamW), self._device, GRADIENT_NORM,
+        )  # fmt: skip
         self._still: dict[str, Tensor] = {}
         if self._alone:
             each = [dict(m.model.encoder.named_parameters("encoder")) for m in self.members]
             self._still = {name: torch.stack([e[name].detach() for e in each]) for name in each[0]}
         self._books = self._empty_books()
         self._sums: dict[str, Tensor] = {}
+        self._warm, self._static = 0, torch.empty(0)
+        self._graph: Any = None
         self._loss_weights = self._weights_of_losses()
         self._having = self._places_of_losses()
         for place, member in enumerate(self.members):
@@ -104,17 +133,49 @@ class Pack:
         members = self.members
         batches = [member.batch() for member in members]
         rows = torch.stack([torch.from_numpy(batch.rows) for batch in batches]).to(self._device)
-        wanted = self._features.index_select(0, rows.view(-1)).view(*rows.shape, -1)
         draws = StepDraws(members, self._device)
         depths = [member.books.levels for member in members]
         for place in self._drop:
             depths[place] = members[place].levels(draws.of(place, "cpu"))
-        losses = self._losses(wanted, rows, depths, draws)
-        rates = [member.rate() for member in members]
-        self._update.apply(losses["loss"].sum(), rates, self._decays, self._decoupled)
-        self._add(losses)
+        self._update.at([member.rate() for member in members])
+        if self._execution.graphs and self.capturable:
+            self._replayed(rows)
+        else:
+            self._train(rows, depths, draws)
         for member in members:
             member.step += 1
+
+    def _train(self, rows: Tensor, depths: list[int], draws: StepDraws) -> None:
+        """Everything of a step that happens on the device."""
+        wanted = self._features.index_select(0, rows.view(-1)).view(*rows.shape, -1)
+        losses = self._losses(wanted, rows, depths, draws)
+        self._update.apply(losses["loss"].sum())
+        self._add(losses)
+
+    @property
+    def capturable(self) -> bool:
+        """Whether every step is the same operations, so that a GPU may record it once."""
+        options = self._books.options
+        steady = not (self._drop or options.redraws or options.anchor)
+        return self._device != "cpu" and steady
+
+    def _replayed(self, rows: Tensor) -> None:
+        """A step of a recorded graph; the first ones run as they are, and warm it up."""
+        depths = [member.books.levels for member in self.members]
+        draws = StepDraws(self.members, self._device)
+        if self._warm < _WARM_STEPS:
+            self._warm += 1
+            self._train(rows, depths, draws)
+            return
+        if self._graph is None:
+            self._static = rows.clone()
+            torch.cuda.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self._train(self._static, depths, draws)
+            self._graph = graph
+        self._static.copy_(rows)
+        self._graph.replay()
 
     @torch.no_grad()
     def _add(self, losses: dict[str, Tensor]) -> None:
@@ -134,14 +195,14 @@ class Pack:
         """`loss` and what it is made of, (members,) each; moves the codes."""
         weights = {**self._update.weights, **self._still}
         with torch.set_grad_enabled(not self._alone):
-            latents = run(self._networks.encoder, wanted, weights, "encoder.")
+            latents = self._network("encoder", wanted, weights)
         flat = latents.reshape(len(latents), -1, latents.shape[-1])
         if self._alone:
             quantized = self._books.quantized(flat, depths)
             commitment = flat.new_zeros(len(flat))
         else:
             quantized, _, commitment = self._books.step(flat, depths, draws)
-        decoded = run(self._networks.decoder, quantized.view_as(latents), weights, "decoder.")
+        decoded = self._network("decoder", quantized.view_as(latents), weights)
         decoded, wanted = decoded.flatten(1, -2), wanted.flatten(1, -2)
         every = max(1, decoded.shape[1] // SCORED_FRAMES)
         errors = self._reconstruction.errors_of_members(
@@ -156,6 +217,12 @@ class Pack:
             else:
                 total = total + weights[name] * error
         return {"loss": total, "loss.commitment": commitment, **errors}
+
+    def _network(self, name: str, x: Tensor, weights: dict[str, Tensor]) -> Tensor:
+        half = torch.autocast(self._device, torch.bfloat16, enabled=self._execution.half)
+        with half:
+            found: Tensor = self._run(getattr(self._networks, name), x, weights, f"{name}.")
+        return found.float()
 
     # Members' states, in and out.
 

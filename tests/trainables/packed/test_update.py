@@ -23,14 +23,15 @@ def _losses(weights: dict[str, Tensor], step: int) -> Tensor:
 @pytest.mark.parametrize("by_member", [True, False])
 @pytest.mark.parametrize("decoupled", [True, False])
 def test_clipping_adam_and_decay_are_each_members_own(by_member: bool, decoupled: bool) -> None:
-    packed = PackedUpdate(SHAPES, 2, "cpu", 1.0, by_member)
+    packed = PackedUpdate(SHAPES, DECAYS, decoupled, "cpu", 1.0, by_member)
     start = {n: torch.randn(2, *s, generator=torch.Generator().manual_seed(1))
              for n, s in SHAPES.items()}  # fmt: skip
     with torch.no_grad():
         for name, weight in packed.weights.items():
             weight.copy_(start[name])
     for step in range(6):
-        packed.apply(_losses(packed.weights, step).sum(), RATES, DECAYS, decoupled)
+        packed.at(RATES)
+        packed.apply(_losses(packed.weights, step).sum())
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
     for member in range(2):
         own = {name: nn.Parameter(values[member].clone()) for name, values in start.items()}
