@@ -72,17 +72,17 @@ def _attend(request: Mapping[str, Any], job: Job, until: float, note: Path) -> N
             said: Said = _answer(host.hear.remote(lease, heard, HEAR_SECONDS), host)
             if not said.known:
                 raise LostHost("the lease ran out")
-            if said.row is not None:
-                tune.report(said.row)
-                heard += 1
-            elif said.error is not None:
+            if said.error is not None:
                 raise said.error
-            elif said.over:
+            if said.over:
                 return
-            elif time.monotonic() > until:
+            if time.monotonic() > until:
                 note.parent.mkdir(parents=True, exist_ok=True)
                 note.write_text("no end on a host that trains several trials at once\n")
                 raise TimeoutError("no end in time")
+            if said.row is not None:
+                tune.report(said.row)
+                heard += 1
     finally:
         host.leave.remote(lease)
 

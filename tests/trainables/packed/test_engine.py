@@ -111,7 +111,7 @@ def alone(data: PartData) -> list[Codec]:
     return codecs
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(course=_courses())
 def test_companions_places_and_times_are_no_matter(
     course: _Course, data: PartData, alone: list[Codec]
