@@ -169,4 +169,9 @@ def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback])
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except tune.TuneError:
+        # What a callback raised at a trial's end is wrapped with its frames by Tune.
+        books.check()
+        raise

@@ -109,6 +109,11 @@ def _checked(endpoint: str) -> str:
         return ""
     whole = endpoint if "://" in endpoint else f"https://{endpoint}"
     parts = urlsplit(whole)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    named = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if not (named and port):
         raise BadInput("endpoint_override: must be http(s)://HOST:PORT, without keys in it")
     return f"{parts.scheme}://{parts.netloc}"

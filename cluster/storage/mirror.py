@@ -62,13 +62,14 @@ class Mirror:
         location: of the sweep.
         folder: of the copy, as a sweep's directory.
         owned: whether this process writes the log, so that the copy's is up to date.
+        fenced: whether another took over from this process, which may send nothing any more.
     """
 
     def __init__(self, location: Location, slot: Path, lock: IO[str]) -> None:
         """Of a slot whose lock is held; brings nothing yet."""
         self.location = location
         self.folder = slot / location.name
-        self.owned = False
+        self.owned = self.fenced = False
         self._lock = lock
         self._index_file = slot / _INDEX
         self._index: dict[str, dict[str, Any]] = _read_index(self._index_file)
@@ -178,6 +179,8 @@ class Mirror:
 
     def send(self) -> list[str]:
         """Sends files beside the log that changed here; returns their keys."""
+        if self.fenced:
+            return []
         changed = [key for key, file in self._own_files() if self._changed(key, file)]
         with ThreadPoolExecutor(_CARRIERS) as carriers:
             list(carriers.map(lambda key: self.bucket.put(key, self.folder / key), changed))

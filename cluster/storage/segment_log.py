@@ -100,7 +100,7 @@ class SegmentLog:
         try:
             self._writer.append(lines)
         except Fenced:
-            self._fenced = True
+            self._fenced = self._mirror.fenced = True
             raise
         with (self.folder / LOG_FILE).open("ab") as log:
             log.write(lines)

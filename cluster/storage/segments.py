@@ -169,7 +169,11 @@ class SegmentWriter:
         """
         segment = self._next(events)
         if self._lease.taken or not self._made(segment):
-            raise Fenced(self._bucket, self._lease.taken or self._taken_by(segment.number))
+            by = self._lease.taken or self._taken_by(segment.number)
+            raise Fenced(
+                f"{self._bucket.location} was taken over by {by}; this driver stops, and nothing "
+                "that it was still doing counts"
+            )
         self._wrote(segment)
         if segment.number % JOIN == 0:
             self._join(segment.number)
@@ -205,13 +209,6 @@ class SegmentWriter:
 
 class Fenced(BadInput):
     """Another owner writes this sweep now."""
-
-    def __init__(self, bucket: Bucket, by: str) -> None:
-        """Says who took over."""
-        super().__init__(
-            f"{bucket.location} was taken over by {by}; this driver stops, and nothing that it was "
-            "still doing counts"
-        )
 
 
 def key_of(number: int) -> str:

@@ -22,18 +22,18 @@ def spec(tmp_path: Path) -> Path:
 
 def test_a_new_folder_is_swept_and_a_begun_one_resumed(spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert command_for(spec, out) == ["sweep", str(spec), "--out", str(out)]
+    assert command_for(spec, str(out)) == ["sweep", str(spec), "--out", str(out)]
     out.mkdir()
     # What a sweep that began writes: objectives and data are resolved.
     begun = load_spec("rate_distortion", size="debug", overrides={"data": {"path": "embedded:2d"}})
     (out / "sweep.yaml").write_text(begun.dump())
-    assert command_for(spec, out) == ["resume", str(out)]
+    assert command_for(spec, str(out)) == ["resume", str(out)]
 
 
 def test_another_sweep_is_not_resumed_by_mistake(spec: Path, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(load_spec("klezovich/table1", size="debug").dump())
     with pytest.raises(BadInput, match="holds another sweep"):
-        command_for(spec, tmp_path)
+        command_for(spec, str(tmp_path))
 
 
 def test_without_a_token_nothing_starts(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from cluster.places.dispatch import rendered
 from cluster.places.submission import make_submission
 from search_spaces.errors import BadInput
 from tests.cluster.places.given import KUBERAY, SLURM, SPEC, submission
@@ -41,10 +43,23 @@ def test_anything_else_gives_another_id(change: dict[str, Any]) -> None:
     assert submission(**{"place": SLURM, **change}).id != submission(SLURM).id
 
 
+def test_a_bucket_is_named_with_the_endpoint_that_is_set_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A job has no environment of ours."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
+    made = submission(SLURM, out="s3://lab/sweeps/a")
+    assert made.out == "s3://lab/sweeps/a?endpoint_override=http://minio:9000"
+    script, _ = rendered(made, Path("/state"))
+    assert "--out 's3://lab/sweeps/a?endpoint_override=http://minio:9000'" in script
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"out": "s3://bucket/sweep"}, "mount the bucket"),
+        ({"out": "ftp://bucket/sweep"}, "s3://BUCKET/PREFIX"),
+        ({"out": "s3://id:key@bucket/sweep"}, "keys do not belong"),
         ({"out": "sweeps/first"}, "absolute"),
         ({"machines": {"nodes": 0}}, "nodes"),
         ({"place": {**SLURM, "partition": "a\n#SBATCH --uid=0"}}, "one line"),

@@ -79,7 +79,7 @@ def test_what_is_kept_and_sent_holds_no_secret(
             ["submit", "slurm", *SWEEP, "--out", "/a", "--address=b:1"],
             "--address is the place",
         ),
-        (["submit", "slurm", *SWEEP, "--out", "s3://a/b"], "mount the bucket"),
+        (["submit", "slurm", *SWEEP, "--out", "s3://id:key@lab/b"], "keys do not belong"),
         (["submit", "slurm", *SWEEP[:3], "--data", "/nowhere", "--out", "/a"], "no such file"),
         (["submit", "slurm", "no/preset", "--out", "/a"], "no/preset"),
         (["submit", "slurm", *SWEEP, "--set", "codek=a", "--out", "/a"], "codek"),

@@ -43,6 +43,7 @@ def test_an_endpoint_of_the_environment_is_taken_along(monkeypatch: pytest.Monke
         ("s3://lab/a?acces_key=1", "no option 'acces_key'"),
         ("s3://id:canary@lab/a", "keys do not belong"),
         ("s3://lab/a?endpoint_override=http://id:canary@minio", "without keys"),
+        ("s3://lab/a?endpoint_override=http://minio:90x", "HOST:PORT"),
         ("s3://lab/a?secret_key=canary", "no option"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cluster.books import Books
+from cluster.places.entrypoint import command_for
 from cluster.searchers.proposer import Proposal, Proposer, make_searcher
 from cluster.storage.archives import CODEC, Archive
 from cluster.storage.bucket import Bucket
@@ -22,6 +23,7 @@ from cluster.storage.mirror import _HELD, Extent, Mirror, hold
 from cluster.store import Store
 from search_spaces.errors import BadInput
 from search_spaces.objectives import objectives
+from search_spaces.presets import load_spec
 from tests.cluster.searchers.sweeping import REFERENCE, some_facts, some_spec
 from tests.cluster.stopping import rung_rows
 from tests.cluster.storage.services import DroppingProxy, Service
@@ -130,6 +132,8 @@ def test_a_driver_that_slept_finds_its_successor(
         first.begin()
     with pytest.raises(BadInput):
         first.books.check()
+    (first.mirror.folder / "report.html").write_text("of a driver that does not count")
+    assert first.mirror.send() == []
     second.run()
     first.store.close()
     second.store.close()
@@ -199,6 +203,16 @@ def test_who_looks_before_a_sweep_begins_sees_it_later(s3_server: Service) -> No
     seen = [json.loads(line) for line in (early.folder / "log.jsonl").read_text().splitlines()]
     assert seen == [*driver.store.read().events] and seen[-1]["event"] == "finished"
     driver.store.close()
+
+
+def test_a_submitted_job_begins_or_resumes(s3_server: Service, tmp_path: Path) -> None:
+    uri = s3_server.uri("two/submitted")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(load_spec("rate_distortion", size="debug").dump())
+    assert command_for(spec, uri) == ["sweep", str(spec), "--out", uri]
+    store = Store.create(own_copy(parse_location(uri)).folder, spec.read_text())
+    assert command_for(spec, uri) == ["resume", uri]
+    store.close()
 
 
 def test_every_node_writes_reads_and_deletes_before_the_first_trial(
