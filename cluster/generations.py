@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.log import record_version
-from cluster.reference import metric_versions
+from cluster.reference import metric_versions, plugins_changed
 from cluster.storage.mirror import beside
 from search_spaces.record import RECORD_VERSION
 
@@ -32,6 +32,7 @@ def changes(log: Log, now: DataFacts) -> list[str]:
             found.append(
                 f"metric {name} had version {before} and has {measured.get(name, 'none')} now"
             )
+    found += plugins_changed(log.sweep.get("versions") or {})
     if (written := record_version(log.sweep)) != RECORD_VERSION:
         found.append(f"the record had version {written} and has {RECORD_VERSION} now")
     return found

@@ -22,6 +22,7 @@ from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.location import Location
 from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
 from search_spaces.record import TRIALS_FOLDER
+from trainables.plugins import Plugin
 from trainables.runtime import nothing
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Job:
         workers: of a group.
         threads: per worker.
         gpus: per worker.
-        plugins: files to load before the trial.
+        plugins: to load before the trial, with their sources.
         scratch: where Train keeps its own files.
         timeout: seconds after which a trial's process is ended; 0: never.
         retries: how often Tune tries a failed trial again.
@@ -65,7 +66,7 @@ class Job:
     workers: int
     threads: int
     gpus: float
-    plugins: tuple[str, ...]
+    plugins: tuple[str | Plugin, ...]
     scratch: str
     timeout: float = 0.0
     retries: int = 0

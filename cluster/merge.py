@@ -21,6 +21,7 @@ import numpy as np
 
 from analysis.log import Event, Log, read_log, record_version
 from cluster.generations import SAME_DATA
+from cluster.reference import plugins_of
 from search_spaces.errors import BadInput
 from search_spaces.objectives import Direction, objectives
 from search_spaces.record import (
@@ -123,6 +124,13 @@ def _refuse_differing(one: _Site, other: _Site) -> None:
             raise BadInput(
                 f"{where}: metric {name} has version {here[name]} in the one and {there[name]} in "
                 "the other; run the older again by 'ratefront resume DIR --accept-changes'"
+            )
+    here, there = (plugins_of(s.log) for s in (one, other))
+    for name in sorted(set(here) & set(there)):
+        if here[name] != there[name]:
+            raise BadInput(
+                f"{where}: {name} is {here[name]} in the one and {there[name]} in the other; run "
+                "the older again by 'ratefront resume DIR --accept-changes'"
             )
     here, there = (record_version(s.log.sweep) for s in (one, other))
     if here != there:

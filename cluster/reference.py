@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.constraints import refusal
 from search_spaces.data_facts import DataFacts
@@ -15,11 +15,18 @@ from search_spaces.rate import nearest_frame_rate, nominal_rate
 from search_spaces.record import ALL_BLACK, MEAN_POSE
 from search_spaces.space import Config
 from search_spaces.spec import SweepSpec
+from trainables.plugins import plugin_hashes
+
+if TYPE_CHECKING:
+    from analysis.log import Log
 
 VERSIONED = (
     "ratefront", "ray", "torch", "optuna", "vector-quantize-pytorch", "scikit-learn", "scipy",
     "numpy", "moocore",
 )  # fmt: skip
+
+PLUGIN = "plugin "
+"""Before the name of a plugin among versions; its version is the hash of its source."""
 
 PIXELS_OFF = 64.0
 """Of distances in pictures: half the side of the published ones."""
@@ -81,7 +88,27 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    return found | {f"{PLUGIN}{name}": sha for name, sha in plugin_hashes().items()}
+
+
+def plugins_of(log: Log) -> dict[str, str]:
+    """Plugins that a sweep was begun with -> hash; none for a sweep of an earlier release."""
+    said = log.sweep.get("versions") or {}
+    return {str(k): str(v) for k, v in said.items() if str(k).startswith(PLUGIN)}
+
+
+def plugins_changed(before: Mapping[str, str]) -> list[str]:
+    """Plugins that a sweep was begun with and that are not what they were, in words.
+
+    Args:
+        before: `versions()` as the sweep's log has them.
+    """
+    now = plugin_hashes()
+    return [
+        f"{name} was {sha} and is {now.get(name.removeprefix(PLUGIN), 'not loaded')} now"
+        for name, sha in before.items()
+        if name.startswith(PLUGIN) and now.get(name.removeprefix(PLUGIN)) != sha
+    ]
 
 
 def metric_versions() -> dict[str, int]:

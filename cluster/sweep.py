@@ -24,7 +24,7 @@ from cluster.generations import changes, next_generation
 from cluster.inputs import Inputs, staged, take_in
 from cluster.packed.allowed import check_packed
 from cluster.preparing import prepared
-from cluster.reference import metric_versions, reference_point, versions
+from cluster.reference import metric_versions, plugins_of, reference_point, versions
 from cluster.retention import Retention
 from cluster.schedulers.decisions import make_rule
 from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
@@ -148,7 +148,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
         if finished and not accept_changes:
             return _finished(log)
         spec = _as_begun(folder / SPEC_FILE)
-        _load_plugins(spec)
+        _load_plugins(spec, signed=bool(plugins_of(log)) or not log.bounds)
         check_tracker(spec.run.track)
         check_reachable(spec.run.address)
         spec, data, said = prepared(spec, console)
@@ -291,6 +291,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
     from cluster.places.software import check_software
     from cluster.progress import Progress
     from cluster.session import check_shared, ray_session
+    from trainables.plugins import shipped
 
     run = spec.run
     wanted = (*spec.objectives, *(limit.name for limit in limits(spec.constraints)))
@@ -317,7 +318,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             workers=run.workers,
             threads=run.threads,
             gpus=run.gpus_per_trial,
-            plugins=spec.plugins,
+            plugins=shipped(spec.plugins),
             scratch=str(scratch),
             timeout=run.trial_timeout,
             retries=run.retries,
@@ -372,11 +373,12 @@ def publish(
     return folder / REPORT_FILE
 
 
-def _load_plugins(spec: SweepSpec) -> None:
+def _load_plugins(spec: SweepSpec, *, signed: bool = True) -> None:
     """Loads a spec's plugins; what it says of their codecs and metrics can be checked only now."""
-    from trainables.plugins import load_plugins
+    from trainables.plugins import load_plugins, sign_plugins
 
     load_plugins(spec.plugins)
+    sign_plugins(signed)
     check_spec(spec)
 
 

@@ -285,9 +285,26 @@ def canonical(config: Mapping[str, Value]) -> str:
     return json.dumps({k: plain(config[k]) for k in sorted(config)}, separators=(",", ":"))
 
 
+_SOURCES: dict[str, str] = {}
+
+
+def sign_codecs(names: Collection[str], source: str) -> None:
+    """From now on the identity of configurations of these codecs holds the hash of their source.
+
+    Args:
+        names: of codecs that are not part of this release.
+        source: hash of the program that they are; "" for none.
+    """
+    _SOURCES.update(dict.fromkeys(names, source))
+
+
 def config_hash(config: Mapping[str, Value]) -> str:
-    """Identity of a configuration, the seed left out: 12 hex digits of SHA-256."""
-    return hashlib.sha256(canonical(config).encode()).hexdigest()[:12]
+    """Identity of a configuration, the seed left out: 12 hex digits of SHA-256.
+
+    A codec of a plugin is another one when the plugin is: its source's hash goes in.
+    """
+    text = canonical(config) + _SOURCES.get(str(config.get("codec")), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def trial_id(config: Mapping[str, Value], seed: int) -> str:
