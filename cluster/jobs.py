@@ -21,6 +21,7 @@ from cluster.resources import Need, Nodes, reachable_nodes, trials_at_a_time
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.location import Location
 from cluster.storage.trial_files import InFolder, TrialFiles, trial_files
+from cluster.trial_log import trial_log
 from search_spaces.record import TRIALS_FOLDER
 from trainables.plugins import Plugin
 from trainables.runtime import nothing
@@ -209,7 +210,8 @@ def train_loop(request: Mapping[str, Any]) -> None:
         runtime = GroupRuntime(state, keeping, files)
         if runtime.rank == 0:
             note_placement_group(files.folder)
-    with time_limit(job.timeout, files.folder / TIMEOUT_NAME):
+    folder = files.folder
+    with trial_log(folder, runtime.rank), time_limit(job.timeout, folder / TIMEOUT_NAME):
         run_trial(task, ray.get(job.data), runtime)
     if runtime.rank == 0:
         files.end()

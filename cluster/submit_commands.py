@@ -225,12 +225,27 @@ def status(
 
 @app.command()
 def logs(
-    which: Which,
+    which: Annotated[
+        str, typer.Argument(metavar="ID_OR_DIR", help="Of a submission, or a sweep's folder.")
+    ],
+    trial: Annotated[
+        str | None, typer.Option(help="Name of a trial, or its beginning, of a sweep's folder.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
 ) -> None:
-    """Print what a submitted sweep said."""
+    """Print what a submitted sweep said, or one trial of a sweep's folder.
+
+    Example: ratefront logs sweeps/first --trial rqvae-1f2e3d4c5b6a-s0
+    """
     from cluster.places import dispatch, ledger
 
+    if trial is not None:
+        from cluster.trial_log import read_trial_logs
+
+        sys.stdout.write(read_trial_logs(Path(which), trial))
+        return
+    if Path(which).is_dir():
+        raise BadInput(f"logs {which}: is a sweep's folder; name a trial of it by --trial")
     sys.stdout.write(dispatch.logs(ledger.find(which), follow))
 
 
