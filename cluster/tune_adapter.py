@@ -14,10 +14,12 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
+from ray.util.metrics import Gauge
 
 from cluster.books import Books
 from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
 from cluster.lost_actors import LostNodes, survive_lost_actors
+from cluster.metrics import Meters
 from cluster.placement_groups import release_placement_groups
 from cluster.tune_scheduler import BookedStopping
 from search_spaces.record import TRIALS_FOLDER
@@ -74,6 +76,21 @@ class WorkerRelease(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """The same, and it will be tried again."""
         release_placement_groups(self._trials / _name(trial))
+
+
+class Metering(tune.Callback):
+    """Keeps the sweep's numbers for Prometheus up to date."""
+
+    def __init__(self, meters: Meters) -> None:
+        """Of one sweep."""
+        self._meters = meters
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        """Tune has looked at all trials once more."""
+        self._meters.update()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
 
 
 class BookKeeping(tune.Callback):
@@ -137,7 +154,8 @@ def _cause(trial: Trial) -> str:
 def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
     """Runs every trial that the books propose, to its end."""
     survive_lost_actors()
-    callbacks: list[tune.Callback] = [BookKeeping(books, job), LostNodes()]
+    meters = Meters(books, job, Gauge)
+    callbacks: list[tune.Callback] = [BookKeeping(books, job), LostNodes(), Metering(meters)]
     if job.placement == "group":
         callbacks.append(WorkerRelease(Path(job.folder)))
     if job.placement == "packed":
