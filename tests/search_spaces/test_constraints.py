@@ -204,6 +204,12 @@ def test_options_that_go_together(changes: dict[str, Any]) -> None:
     assert refusal(rqvae(**changes), facts()) is None
 
 
+def test_an_autoencoder_of_features_may_have_more_codes_than_a_short_folder_has_tokens() -> None:
+    few = facts(train=(40,))
+    assert "are more than its" in str(refusal(rqvae(codebook_size=256), few))
+    assert refusal(complete({"codec": "feature_autoencoder"}), few) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "works"),
     [
