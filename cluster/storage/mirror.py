@@ -141,9 +141,7 @@ class Mirror:
                 self.note_sent(SPEC_FILE)
         self.write_log((s.events for s in segments), anew=fresh)
         self._reader = reader
-        if reader.modified:
-            # A page that is as old as the log is up to date.
-            os.utime(self.folder / LOG_FILE, (reader.modified, reader.modified))
+        self.date_log(reader.modified)
 
     def write_log(self, events: Iterable[bytes], *, anew: bool) -> None:
         """Adds lines to the copy of the log, or writes it anew."""
@@ -156,6 +154,11 @@ class Mirror:
         with part.open("wb") as log:
             log.writelines(events)
         part.replace(place)
+
+    def date_log(self, modified: float) -> None:
+        """The copy is as old as its last event: a page that is younger is up to date."""
+        if modified:
+            os.utime(self.folder / LOG_FILE, (modified, modified))
 
     def _bring_file(self, kept: Kept) -> None:
         place = self.folder / kept.key

@@ -47,6 +47,7 @@ class SegmentLog:
         mirror.epochs = self._writer.reader.epochs
         mirror.owned = True
         mirror.write_log((s.events for s in self._writer.segments), anew=True)
+        mirror.date_log(self._writer.reader.modified)
 
     @classmethod
     def create(cls, mirror: Mirror, spec_text: str) -> SegmentLog:

@@ -60,7 +60,7 @@ class SegmentReader:
 
     Attributes:
         last: number of the last segment read.
-        modified: when it was written, in seconds of the service's clock.
+        modified: when the last event was written, in seconds of the service's clock.
         epochs: trial -> epoch of the owner that wrote its points down.
     """
 
@@ -90,7 +90,9 @@ class SegmentReader:
                 found[segment.number] = segment
         segments = [found[n] for n in new]
         self.take(segments)
-        self.modified = there[self.last]
+        # That an owner began, and did nothing, makes no page out of date.
+        told = [s.number for s in segments if s.events]
+        self.modified = there[told[-1]] if told else self.modified
         return segments
 
     def take(self, segments: Iterable[Segment]) -> None:

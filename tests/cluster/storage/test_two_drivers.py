@@ -144,7 +144,10 @@ def test_a_driver_that_slept_finds_its_successor(
     assert not set(first.acknowledged) & set(second.acknowledged)
 
 
-def test_a_second_driver_beside_a_live_one_is_refused(s3_server: Service) -> None:
+def test_a_second_driver_beside_a_live_one_is_refused(
+    s3_server: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATEFRONT_LEASE_SECONDS", "10")  # a busy machine renews late
     location = parse_location(s3_server.uri("two/live"))
     first = Light(location)
     with pytest.raises(BadInput, match=r"is being written by process \d+ on .*wait for it"):
@@ -189,6 +192,21 @@ def test_weights_go_once_it_is_written_down_that_they_go(s3_server: Service) -> 
     last = [r for r in s3_server.requests[before:] if not r[1].endswith("owner.json")]
     assert [method for method, _ in last] == ["PUT", "POST", "GET"], "written down, removed, read"
     store.close()
+
+
+def test_a_finished_sweep_is_as_old_as_its_last_event(s3_server: Service) -> None:
+    """However often it was resumed: a report that is younger need not be made again."""
+    location = parse_location(s3_server.uri("two/old"))
+    driver = Light(location)
+    driver.run()
+    driver.store.close()
+    last = max(k.modified for k in Bucket(location).listed("log"))
+    time.sleep(1.1)  # the service counts in whole seconds
+    for _ in range(2):
+        store = Store.open(own_copy(location).folder)
+        assert (store.folder / "log.jsonl").stat().st_mtime == last
+        store.close()
+        time.sleep(1.1)
 
 
 def test_who_looks_before_a_sweep_begins_sees_it_later(s3_server: Service) -> None:
