@@ -10,7 +10,7 @@ import pytest
 
 from search_spaces.errors import BadInput, Refused
 from search_spaces.pretrained import weights_missing
-from tests.trainables.speech.tiny_encoders import PIECES, tiny_bert, tiny_wav2vec2
+from tests.trainables.speech.tiny_encoders import tiny_bert, tiny_clip, tiny_wav2vec2
 from trainables.speech.encoders import AudioEncoder, TextEncoder
 from trainables.speech.speech import Speech, Word
 
@@ -72,19 +72,8 @@ def test_text_features_of_words_in_pieces_and_in_time(bert: Path) -> None:
     assert np.isfinite(encode(WORDS * 50, 24, 15.0)).all()
 
 
-def test_clips_text_tower(tmp_path: Path, bert: Path) -> None:
-    small = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
-    text = transformers.CLIPTextConfig(
-        vocab_size=len(PIECES), max_position_embeddings=80, eos_token_id=3, **small
-    )
-    vision = transformers.CLIPVisionConfig(image_size=8, patch_size=4, **small)
-    config = transformers.CLIPConfig(
-        text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8
-    )
-    transformers.CLIPModel(config).save_pretrained(tmp_path)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / name).write_bytes((bert / name).read_bytes())
-    assert TextEncoder(tmp_path)(WORDS, 24, 15.0).shape == (24, 9)
+def test_clips_text_tower(tmp_path: Path) -> None:
+    assert TextEncoder(tiny_clip(tmp_path))(WORDS, 24, 15.0).shape == (24, 9)
 
 
 @pytest.mark.parametrize("modality", ["audio", "text"])

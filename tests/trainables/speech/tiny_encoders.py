@@ -41,3 +41,21 @@ def tiny_bert(folder: Path) -> Path:
     )  # fmt: skip
     transformers.BertModel(config).save_pretrained(folder)
     return folder
+
+
+def tiny_clip(folder: Path) -> Path:
+    """CLIP's two towers with random weights, and the tokenizer of `tiny_bert`."""
+    import transformers
+
+    tiny_bert(folder)
+    (folder / "model.safetensors").unlink()
+    small = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    text = transformers.CLIPTextConfig(
+        vocab_size=len(PIECES), max_position_embeddings=80, eos_token_id=3, **small
+    )
+    vision = transformers.CLIPVisionConfig(image_size=8, patch_size=4, **small)
+    config = transformers.CLIPConfig(
+        text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    return folder
