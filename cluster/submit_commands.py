@@ -41,6 +41,12 @@ Cpus = Annotated[int, typer.Option(min=1, help="Cores of each.")]
 Gpus = Annotated[int, typer.Option(min=0, help="GPUs of each.")]
 Memory = Annotated[int, typer.Option(min=1, metavar="GB", help="Memory of each.")]
 Hours = Annotated[float, typer.Option(min=0, help="After which the place ends it.")]
+Idle = Annotated[
+    float,
+    typer.Option(
+        "--idle-minutes", min=0, help="Without a job, after which its machines are given back."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be sent; needs no account or network.")
 ]
@@ -110,6 +116,7 @@ def kuberay(
     gpus: Gpus = 0,
     memory: Memory = 16,
     hours: Hours = 24.0,
+    idle: Idle = 10.0,
     namespace: Annotated[str, typer.Option(help="Of the job.")] = "default",
     operator_namespace: Annotated[
         str, typer.Option(help="Of the KubeRay operator, which may reach the dashboard.")
@@ -136,7 +143,7 @@ def kuberay(
         "pull_secret": pull_secret,
     }  # fmt: skip
     spec = _spec(preset, context.args)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours), place, overlay, dry_run)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run)
 
 
 @submit.command("ray-up", context_settings=_PASSED_ON)
@@ -150,6 +157,7 @@ def ray_up(
     gpus: Gpus = 0,
     memory: Memory = 16,
     hours: Hours = 24.0,
+    idle: Idle = 10.0,
     region: Annotated[str, typer.Option(help="Of the cloud.")] = "",
     zone: Annotated[str, typer.Option(help="Of the cloud.")] = "",
     project: Annotated[str, typer.Option(help="Of Google Cloud.")] = "",
@@ -180,7 +188,7 @@ def ray_up(
     if provider == "local" and host:
         nodes = len(host)
     spec = _spec(preset, context.args)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours), place, overlay, dry_run)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run)
 
 
 @app.command()
@@ -288,7 +296,7 @@ def _here(path: str) -> str:
 def _send(
     spec: SweepSpec,
     out: str,
-    machines: tuple[int, int, int, int, float],
+    machines: tuple[float, ...],
     place: dict[str, Any],
     overlay: Path | None,
     dry_run: bool,
@@ -296,12 +304,12 @@ def _send(
     from cluster.places import dispatch
     from cluster.places.submission import make_submission
 
-    names = ("nodes", "cpus", "gpus", "memory_gb", "hours")
+    names = ("nodes", "cpus", "gpus", "memory_gb", "hours", "idle_minutes")
     submission = make_submission(
         name=spec.name,
         spec=spec.dump(),
         out=out,
-        machines=dict(zip(names, machines, strict=True)),
+        machines=dict(zip(names, machines, strict=False)),
         place=place,
         overlay=overlay.read_text(encoding="utf-8") if overlay else "",
     )

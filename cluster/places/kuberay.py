@@ -144,7 +144,7 @@ def _job(submission: Submission, place: KubeRay) -> dict[str, Any]:
         "jobId": submission.id,
         "submissionMode": "K8sJobMode",
         "shutdownAfterJobFinishes": True,
-        "ttlSecondsAfterFinished": 600,
+        "ttlSecondsAfterFinished": round(60 * machines.idle_minutes),
         "activeDeadlineSeconds": round(machines.hours * 3600),
         # Each retry is a new cluster that resumes: the loss of a head costs a start.
         "backoffLimit": 2,

@@ -23,6 +23,7 @@ MANIFEST = "cluster.yaml"
 REMOTE = "~/ratefront"
 _AUTH = f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={REMOTE}/{ledger.TOKEN_FILE}"
 _HEAD_JOB = "cluster.places.head_job"
+_IDLE = "cluster.places.idle"
 _HEAD_TYPES = {"aws": "m6i.xlarge", "gcp": "n2-standard-4"}
 _STATES: dict[str, State] = {
     "PENDING": "queued", "RUNNING": "running", "SUCCEEDED": "finished", "FAILED": "failed",
@@ -70,6 +71,7 @@ def render(submission: Submission, folder: Path) -> dict[str, Any]:
             "ray stop",
             f"{start} --head --port=6379 --dashboard-host=127.0.0.1 "
             "--autoscaling-config=~/ray_bootstrap_config.yaml",
+            *_idle_watch(place, machines.idle_minutes),
         ],
         "worker_start_ray_commands": ["ray stop", f"{start} --address=$RAY_HEAD_IP:6379"],
     }
@@ -110,6 +112,17 @@ def stop(submission: Submission, folder: Path) -> str:
     _on_head(submission, folder, "stop", fails=True)
     run("ray", "down", "--yes", str(folder / MANIFEST), log=True)
     return "is stopped, and its machines are given back"
+
+
+def _idle_watch(place: RayUp, minutes: float) -> list[str]:
+    """What gives machines of a cloud back; one's own are not switched off."""
+    if place.provider == "local" or not minutes:
+        return []
+    program = f"{shlex.quote(place.python)} -P -m {_IDLE} --minutes {minutes:g}"
+    return [
+        f"{_AUTH} nohup {program} --config ~/ray_bootstrap_config.yaml --pid {REMOTE}/idle.pid "
+        f"> {REMOTE}/idle.log 2>&1 < /dev/null &"
+    ]
 
 
 def _on_head(

@@ -55,6 +55,9 @@ class Machines(_Model):
     """Per node."""
     hours: float = Field(default=24.0, gt=0, le=24 * 365)
     """After which the place ends it; submitting again goes on from there."""
+    idle_minutes: float = Field(default=10.0, ge=0, le=24 * 60)
+    """Without a job, after which a cluster that was started for it is given back; 0: never, where
+    the place leaves a choice."""
 
 
 class Slurm(_Model):
@@ -162,6 +165,9 @@ class Submission(BaseModel):
     def id(self) -> str:
         """The same for the same submission, 22 characters that every place takes as a name."""
         whole = {**self.model_dump(mode="json"), "spec": told(yaml.safe_load(self.spec))}
+        # A submission from before there was a choice keeps its name.
+        if self.machines.idle_minutes == Machines().idle_minutes:
+            del whole["machines"]["idle_minutes"]
         text = json.dumps(whole, sort_keys=True)
         return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -110,9 +110,22 @@ class Hosts:
     def add(self, wait: bool = True, **more: Any) -> Host:
         """One more host, on a network of its own; tried again where the machine is too slow."""
         for _ in range(4):
-            with contextlib.suppress(Exception):
+            try:
                 return self._added(wait, more)
+            except Exception:  # Ray gives a raylet half a minute to start; its class is bare
+                self._clear()
         return self._added(wait, more)
+
+    def _clear(self) -> None:
+        """What a start that came too late left running."""
+        if self.said:
+            return
+        space = f"{self._prefix}n{self._count}"
+        left = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True)
+        for pid in map(int, left.stdout.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._forget(Host(None, "", space, self._count))
 
     def _added(self, wait: bool, more: dict[str, Any]) -> Host:
         self._count += 1
