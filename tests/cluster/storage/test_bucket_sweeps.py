@@ -92,6 +92,7 @@ def each_once(events: list[dict[str, Any]]) -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.long
 def test_numbers_are_those_of_a_folder(finished: dict[str, Any], local: pd.DataFrame) -> None:
     mirror = hold(parse_location(finished["uri"]))
     mirror.refresh(Extent.PAGE)
