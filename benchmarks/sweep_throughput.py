@@ -141,6 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ours, packed = run_packed_sweep(configs, wanted, Path(place))
         print(f"packed: {trials} trials in {ours:.0f} s, {ours / trials:.2f} s a trial", flush=True)
     library = [complete(config) for config in configs]
+    # Workers of the plain stack read its steps from beside this file.
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     began = time.time()
     with ray_session(threads=1, dashboard=True) as scratch:
         starting = time.time() - began
