@@ -96,7 +96,7 @@ def survives(place: Path, faults: dict[str, int], *, hosts: int, seeds: int) -> 
     return storm
 
 
-@pytest.mark.timeout(1200)  # half a minute on a machine that does nothing else
+@pytest.mark.timeout(1200)  # minutes, beside other work
 def test_a_sweep_survives_ten_faults(tmp_path: Path) -> None:
     storm = survives(tmp_path, FEW, hosts=1, seeds=5)
     assert storm.count == Counter({k: n for k, n in FEW.items() if k not in storm.left_out})
