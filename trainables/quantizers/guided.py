@@ -50,7 +50,8 @@ class _Guided(Quantizer):
         beta |sg z - e|^2, and the caller multiplies by beta: so |z - sg e|^2 is added 1 / beta - 1
         times.
         """
-        quantized, indices, loss = super().quantize(latents)
+        # Laid over a quantizer, whose own step comes next.
+        quantized, indices, loss = super().quantize(latents)  # type: ignore[safe-super]
         if self._beta is not None:
             loss = loss + (1 / self._beta - 1) * self._commitment(latents, indices)
         return quantized, indices, loss
