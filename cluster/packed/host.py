@@ -7,6 +7,7 @@ while it trains: `TorchTrainer` runs in a thread of it, in Train's in-process mo
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 import pickle
@@ -193,7 +194,8 @@ def _tell(loop: asyncio.AbstractEventLoop, something: asyncio.Event) -> None:
 def _portable(error: Exception | None) -> Exception | None:
     """An error that another process can read."""
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.dumps(error)
+        copy.copy(error)  # made anew from what is sent, as the other process will
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -30,7 +30,13 @@ Score = Callable[[Mapping[str, Any]], float]
 
 
 def write_sweep(
-    folder: Path, table: str, fid: Score, *, seeds: int = 3, size: str = "reduced", n: int = 77,
+    folder: Path,
+    table: str,
+    fid: Score,
+    *,
+    seeds: int = 3,
+    size: str = "reduced",
+    n: int = 77,
     more: Callable[[Mapping[str, Any], int], Mapping[str, float]] | None = None,
 ) -> Path:
     """A finished sweep of a preset's own cells; seeds differ by 0.01 in all cells alike."""
