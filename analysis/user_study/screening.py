@@ -96,7 +96,7 @@ def passes_by_chance(checks: int, repeats: int) -> float:
     """Probability that somebody who tosses a coin is not left out for it.
 
     >>> round(passes_by_chance(6, 4), 3)
-    0.053
+    0.055
     """
     found = 0.0
     for right in range(checks + 1):

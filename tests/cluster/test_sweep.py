@@ -96,7 +96,7 @@ def test_every_file_is_there(swept: Swept, table: pd.DataFrame) -> None:
         kept = {p.name for p in (folder / "trials" / trial).iterdir()}
         assert kept == {
             "codec", "tokens.npz", "reconstructions.npz", "errors.npz", "clips.parquet",
-            "curve.json", "shown.npz",
+            "curve.json", "shown.npz", "trial.log",
         }  # fmt: skip
     page = (folder / "report.html").read_text()
     assert 'src="http' not in page and 'rel="stylesheet"' not in page, "opens without a network"

@@ -79,18 +79,23 @@ def test_every_make_target_exists() -> None:
         assert {w.partition("=")[0] for w in words if "=" in w} <= variables, line
 
 
+def anchor_of(heading: str) -> str:
+    """As GitHub makes it: lower case, punctuation gone, blanks as hyphens."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def test_links_lead_to_files() -> None:
     for name, page in PAGES.items():
         for target in re.findall(r"\]\(([^)]+)\)", page):
             if target.startswith("http"):
                 continue
             file, _, anchor = target.partition("#")
-            page_there = (ROOT / name).parent / file
+            page_there = (ROOT / name).parent / file if file else ROOT / name
             assert page_there.is_file(), target
             if anchor:
                 text = page_there.read_text(encoding="utf-8")
                 headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-                assert anchor in {h.lower().replace(" ", "-") for h in headings}, target
+                assert anchor in {anchor_of(h) for h in headings}, target
     image = ROOT / "docs" / "images" / "front_embedded.png"
     assert image.name in README and image.stat().st_size < 300_000
     assert image.read_bytes().startswith(b"\x89PNG")

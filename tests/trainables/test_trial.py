@@ -6,7 +6,6 @@ import gc
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from search_spaces.families import complete
 from search_spaces.objectives import MPJPE, RATE_MODEL, RMSE
 from search_spaces.record import (
     CLIP_COLUMNS,
@@ -30,19 +28,13 @@ from search_spaces.record import (
     TOKENS_FILE,
     TRIAL_CLIPS_FILE,
 )
-from search_spaces.space import Config
 from tests.trainables.motion.test_dataset import swapped
 from tests.trainables.tiny import NAMES, make_clips, spec
+from tests.trainables.trials import CONFIGS, REPORTED, same, task_of
 from trainables.codecs.codec import Codec, Tokens, load_codec
 from trainables.motion.dataset import MotionData, prepare
 from trainables.rungs import (
     LAST_STATE,
-    RUNG_FRAMES,
-    RUNGS,
-    reported,
-    rung_data,
-    rung_scores,
-    scored,
 )
 from trainables.runtime import PlainRuntime
 from trainables.token_rates import fit_token_models
@@ -55,41 +47,10 @@ from trainables.trial import (
     run_trial,
 )
 
-_SMALL = {"latent_dim": 8, "hidden_dim": 16, "max_steps": 16, "epochs": 1000, "batch_frames": 96}
-CONFIGS: dict[str, Config] = {
-    "kmeans": {"codec": "kmeans", "codebook_size": 8},
-    "rqvae": {"codec": "rqvae", "codebook_size": 8, "quantizer_depth": 3, **_SMALL},
-    "temporal_rvq": {
-        "codec": "temporal_rvq", "codebook_size": 4, "quantizer_depth": 2, "compression": 4,
-        "window": 16, **_SMALL,
-    },
-}  # fmt: skip
-TIMED = {"train_seconds", "evaluate_seconds", "rung_seconds"}
-REPORTED = reported(scored(RUNGS, 16))
-
 
 @pytest.fixture(scope="module")
 def data() -> MotionData:
     return prepare(spec(), make_clips(6, 45))
-
-
-def _task(name: str, folder: Path | None = None, seed: int = 0, **changes: Any) -> TrialTask:
-    config = complete({**CONFIGS[name], **changes})
-    return TrialTask("tests", config, seed, folder, 1, "debug", objectives=("rmse_full_cm",))
-
-
-def _same(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> bool:
-    """Rows alike to the last bit, times apart."""
-    if len(one) != len(two):
-        return False
-    for a, b in zip(one, two, strict=True):
-        if a.keys() != b.keys():
-            return False
-        for key in a.keys() - TIMED:
-            both_nan = all(isinstance(v, float) and math.isnan(v) for v in (a[key], b[key]))
-            if a[key] != b[key] and not both_nan:
-                return False
-    return True
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))
@@ -98,7 +59,7 @@ def done(
 ) -> tuple[TrialTask, list[dict[str, Any]], PlainRuntime]:
     """A finished trial of each codec: task, rows, and where it reported to."""
     folder = tmp_path_factory.mktemp(request.param) / "trial"
-    task, runtime = _task(request.param, folder), PlainRuntime()
+    task, runtime = task_of(request.param, folder), PlainRuntime()
     return task, run_trial(task, data, runtime), runtime
 
 
@@ -222,86 +183,16 @@ def test_every_prefix_is_scored_at_every_rung(done: Done) -> None:
         assert points[-1]["val_jerk_mps3"] == report["val_jerk_mps3"]
 
 
-@pytest.mark.parametrize("name", ["rqvae", "temporal_rvq"])
-def test_a_trial_with_rungs_ends_as_one_without(
-    name: str, data: MotionData, tmp_path: Path
-) -> None:
-    tasks = [
-        replace(_task(name, tmp_path / str(n)), rungs=rungs)
-        for n, rungs in enumerate([(), RUNGS, (0.1, 0.2, 0.3, 0.9)])
-    ]
-    found = [run_trial(task, data, PlainRuntime()) for task in tasks]
-    assert _same(found[0], found[1]) and _same(found[0], found[2])
-    for part in data.parts:
-        weights = [
-            (tmp_path / str(n) / CODEC_FOLDER / part / "model.safetensors").read_bytes()
-            for n in range(3)
-        ]
-        assert weights[0] == weights[1] == weights[2]
-
-
-def test_rungs_look_at_some_of_validation_and_nothing_else() -> None:
-    data = prepare(spec(), make_clips(6, 900))
-    cut = rung_data(data)
-    assert sum(c.frames for c in data.splits["val"]) > RUNG_FRAMES
-    assert 0 < sum(c.frames for c in cut.splits["val"]) <= RUNG_FRAMES
-    whole = {c.recording: c for c in data.splits["val"]}
-    for clip in cut.splits["val"]:
-        name, _, start = clip.recording.partition("@")
-        within = slice(int(start), int(start) + clip.frames)
-        assert np.array_equal(clip.original, whole[name].original[within])
-        for part, features in clip.features.items():
-            assert np.array_equal(features, whole[name].features[part][within])
-    assert cut.splits["test"] is data.splits["test"] and cut.parts is data.parts
-    small = prepare(spec(), make_clips(6, 45))
-    assert rung_data(small) is small
-
-
-@pytest.mark.parametrize("name", ["kmeans", "rqvae"])
-def test_a_finished_trial_says_what_rungs_see_of_it(name: str) -> None:
-    """Validation of 900 frames in clips, of which rungs see 512: like is compared with like."""
-    data = prepare(spec(), make_clips(6, 900))
-    runtime = PlainRuntime()
-    task = _task(name)
-    rows = run_trial(task, data, runtime)
-    last = runtime.reports[-1]
-    assert [p["depth"] for p in last["rung"]] == [r["depth"] for r in rows]
-    on_stretches = [p["val_rmse_full_cm"] for p in last["rung"]]
-    assert on_stretches != [r["val_rmse_full_cm"] for r in rows]
-    codecs = make_codecs(task, data)
-    for part, codec in codecs.items():
-        codec.fit(data.parts[part], PlainRuntime())
-    _, again = rung_scores(codecs, task.config, rung_data(data), task.objectives)
-    assert on_stretches == [p["val_rmse_full_cm"] for p in again]
-    assert last["rung_seconds"] > max(
-        r.get("rung_seconds", 0.0) for r in runtime.reports[:-1] or [{}]
-    )
-    assert last["points"] == rows
-
-
-def test_a_short_trial_has_few_rungs() -> None:
-    assert scored(RUNGS, 60) == (1 / 3,) and scored(RUNGS, 3) == (1 / 3,)
-    assert scored(RUNGS, 300) == RUNGS and scored((), 300) == ()
-    data = prepare(spec(), make_clips(6, 45))
-    shares = []
-    for steps in (16, 90):
-        runtime = PlainRuntime()
-        run_trial(_task("rqvae", max_steps=steps), data, runtime)
-        shares.append([r["share"] for r in runtime.reports if "rung" in r])
-        assert "rung" not in runtime.reports[-1], "all of validation was scored"
-    assert shares == [[1 / 3], [1 / 9, 1 / 3]]
-
-
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_same_seed_gives_the_same_rows_whatever_ran_before(name: str, data: MotionData) -> None:
-    one = run_trial(_task(name), data, PlainRuntime())
-    run_trial(_task("rqvae", seed=7), data, PlainRuntime())
+    one = run_trial(task_of(name), data, PlainRuntime())
+    run_trial(task_of("rqvae", seed=7), data, PlainRuntime())
     torch.manual_seed(123)
     np.random.seed(5)
     torch.rand(10)
-    two = run_trial(_task(name), data, PlainRuntime())
-    assert _same(one, two)
-    assert not _same(one, run_trial(_task(name, seed=1), data, PlainRuntime()))
+    two = run_trial(task_of(name), data, PlainRuntime())
+    assert same(one, two)
+    assert not same(one, run_trial(task_of(name, seed=1), data, PlainRuntime()))
 
 
 class _Breaks(PlainRuntime):
@@ -321,21 +212,21 @@ class _Breaks(PlainRuntime):
 def test_going_on_after_an_interruption_changes_nothing(
     name: str, data: MotionData, tmp_path: Path
 ) -> None:
-    whole = run_trial(_task(name, tmp_path / "whole"), data, PlainRuntime())
+    whole = run_trial(task_of(name, tmp_path / "whole"), data, PlainRuntime())
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 1))
+        run_trial(task_of(name, tmp_path / "cut"), data, _Breaks(state, 1))
     assert (state / STATE_NAME).is_file()
     with pytest.raises(KeyboardInterrupt):  # and once more, on the next rung
-        run_trial(_task(name, tmp_path / "cut"), data, _Breaks(state, 2))
+        run_trial(task_of(name, tmp_path / "cut"), data, _Breaks(state, 2))
     runtime = PlainRuntime(checkpoints=state)
-    rows = run_trial(_task(name, tmp_path / "cut"), data, runtime)
-    assert _same(whole, rows)
+    rows = run_trial(task_of(name, tmp_path / "cut"), data, runtime)
+    assert same(whole, rows)
     # What it said before is said again, and nothing is trained twice.
     assert [r["share"] for r in runtime.reports] == [*REPORTED, 1.0]
     assert not state.exists()
     curves = [json.loads((tmp_path / n / CURVE_FILE).read_text()) for n in ("whole", "cut")]
-    assert _same(*curves)
+    assert same(*curves)
     assert rows[0]["train_seconds"] > runtime.reports[-2]["train_seconds"]
     for part in data.parts:
         files = [tmp_path / n / CODEC_FOLDER / part / "model.safetensors" for n in ("whole", "cut")]
@@ -343,7 +234,7 @@ def test_going_on_after_an_interruption_changes_nothing(
 
 
 def test_deeper_prefixes_fit_train_better(data: MotionData) -> None:
-    task = _task("rqvae", max_steps=150, learning_rate=0.003)
+    task = task_of("rqvae", max_steps=150, learning_rate=0.003)
     codecs = make_codecs(task, data)
     for part, codec in codecs.items():
         codec.fit(data.parts[part], PlainRuntime())
@@ -364,7 +255,7 @@ def test_nothing_learnt_sees_validation_or_test(name: str) -> None:
     pair = swapped(spec(root="coded"), make_clips(6, 40))
     learnt: list[dict[str, Codec]] = []
     for data in pair:
-        codecs = make_codecs(_task(name), data)
+        codecs = make_codecs(task_of(name), data)
         for part, codec in codecs.items():
             codec.fit(data.parts[part], PlainRuntime())
         learnt.append(codecs)
@@ -379,13 +270,13 @@ def test_nothing_learnt_sees_validation_or_test(name: str) -> None:
         one, two = (model[part].arrays() for model in models)
         assert one.keys() == two.keys()
         assert all(np.array_equal(one[name], two[name]) for name in one), part
-    rows = [run_trial(_task(name), d, PlainRuntime())[-1] for d in pair]
+    rows = [run_trial(task_of(name), d, PlainRuntime())[-1] for d in pair]
     assert rows[0]["val_rmse_full_cm"] != rows[1]["val_rmse_full_cm"]  # the data did change
 
 
 def test_coded_root_is_in_every_rate_and_in_the_tokens(tmp_path: Path) -> None:
     data = prepare(spec(root="coded", root_codes=8), make_clips(5, 45))
-    (row,) = run_trial(_task("kmeans", tmp_path / "t"), data, PlainRuntime())
+    (row,) = run_trial(task_of("kmeans", tmp_path / "t"), data, PlainRuntime())
     assert row["root"] == "coded" and row["rate_nominal_root_bps"] == 4 * 3 * 30
     assert row["rate_nominal_bps"] == 3 * 3 * 30 + 4 * 3 * 30
     for split in ("val", "test"):
@@ -408,7 +299,7 @@ def test_keys_may_be_given_per_part(data: MotionData, tmp_path: Path) -> None:
         "codebook_size.body": 16, "quantizer_depth.left_hand": 1, "loss.position.body": 1.0,
         "max_steps.right_hand": 4,
     }  # fmt: skip
-    task = _task("rqvae", tmp_path / "t", **changes)
+    task = task_of("rqvae", tmp_path / "t", **changes)
     runtime = PlainRuntime()
     rows = run_trial(task, data, runtime)
     assert [r["depth"] for r in rows] == [1, 2, 3]
@@ -443,6 +334,6 @@ def test_threads_stay_limited() -> None:
 def test_workers_beside_the_first_write_and_score_nothing(data: MotionData, tmp_path: Path) -> None:
     second = PlainRuntime()
     second.rank = 1
-    assert run_trial(_task("kmeans", tmp_path / "t"), data, second) == []
+    assert run_trial(task_of("kmeans", tmp_path / "t"), data, second) == []
     assert second.reports == [{"share": 1.0, "points": []}]
     assert not (tmp_path / "t").exists()
