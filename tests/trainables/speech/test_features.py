@@ -27,6 +27,7 @@ def samples() -> np.ndarray:
     return next(islice(embedded_speech("debug"), 2, None)).samples
 
 
+@pytest.mark.long  # librosa is compiled as it is first used
 def test_log_mel_is_librosas(samples: np.ndarray) -> None:
     librosa = pytest.importorskip("librosa")
     theirs = librosa.feature.melspectrogram(
@@ -37,6 +38,7 @@ def test_log_mel_is_librosas(samples: np.ndarray) -> None:
     assert np.abs(log_mel(samples) - librosa.power_to_db(theirs).T).max() < 0.01
 
 
+@pytest.mark.long
 def test_onsets_are_librosas(samples: np.ndarray) -> None:
     librosa = pytest.importorskip("librosa")
     theirs = librosa.onset.onset_strength(y=samples, sr=16_000)
