@@ -100,11 +100,14 @@ def points_of(location: Location) -> list[str]:
     return [e["row"]["point"] for e in map(json.loads, lines) if e["event"] == "point"]
 
 
-@pytest.mark.parametrize(("scheme", "jump"), [
-        pytest.param("s3", -86400.0, marks=pytest.mark.long), ("s3", 86400.0),
+@pytest.mark.parametrize(
+    ("scheme", "jump"),
+    [
+        pytest.param("s3", -86400.0, marks=pytest.mark.long),
+        ("s3", 86400.0),
         pytest.param("gs", 86400.0, marks=pytest.mark.long),
     ],
-)  # fmt: skip
+)
 def test_a_driver_that_slept_finds_its_successor(
     scheme: str, jump: float, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
