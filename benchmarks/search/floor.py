@@ -4,7 +4,8 @@ Two numbers beside a searcher's share. No order of trials reaches the volume bef
 `earliest_share`: even with a worker for each trial, none of which is ever stopped, reports come no
 sooner than a trial's own length. `omniscient_share` is reached: somebody who knows every report
 beforehand picks the one that adds most volume per second, again and again, of those below some
-length, and gives what was picked to the workers, longest first; the best length counts.
+length, and gives what was picked to the workers, longest first; the best length counts. Of a task
+that is no table both are of the trials that were sampled, so the first bounds nobody else's.
 """
 
 from __future__ import annotations
