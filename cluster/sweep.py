@@ -7,7 +7,6 @@ Everything that a person's input can be wrong about is found before the output d
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,31 +16,24 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from analysis.dashboards import Tracking, check_tracker, tracking
-from cluster.allowance import Allowance
 from cluster.books import Books
-from cluster.enough import Enough
 from cluster.generations import changes, next_generation
-from cluster.inputs import Inputs, staged, take_in
+from cluster.inputs import staged, take_in
+from cluster.opening import begin, open_books
 from cluster.packed.allowed import check_packed
 from cluster.preparing import prepared
-from cluster.reference import metric_versions, plugins_of, reference_point, versions
-from cluster.retention import Retention
-from cluster.schedulers.decisions import make_rule
-from cluster.searchers.proposer import Proposer, ReplayMismatch, make_searcher
+from cluster.reference import plugins_of
 from cluster.session import check_reachable
 from cluster.storage.mirror import refresh, shown
 from cluster.store import Store, check_new
 from cluster.wanted import Wanted
-from cluster.warm_start import described, gather, load, save
+from cluster.warm_start import described, load
 from search_spaces.data_facts import DataFacts
-from search_spaces.data_terms import read_terms
 from search_spaces.errors import BadInput
 from search_spaces.limits import limits
 from search_spaces.objectives import objectives
 from search_spaces.record import (
     LOG_FILE,
-    PREPARATION_FOLDER,
-    RECORD_VERSION,
     REPORT_FILE,
     SPEC_FILE,
 )
@@ -108,7 +100,7 @@ def _from_scratch(
     with Store.create(folder, spec.dump()) as store:
         try:
             take_in(spec, codec, folder)
-            _begin(spec, data, bounds, said, store, **origin)
+            begin(spec, data, bounds, said, store, **origin)
             return _run(spec, data, store, console)
         except (BadInput, OSError) as error:
             if any(store.read().of("proposed")):
@@ -164,7 +156,7 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
                 return _finished(log)
             store.append("resumed", owner=os.getpid())
             if not log.bounds:
-                _begin(spec, data, _bounds(data), said, store)
+                begin(spec, data, _bounds(data), said, store)
             return _run(spec, data, store, console, log.events)
     following = next_generation(folder)
     console.print(
@@ -202,44 +194,6 @@ def _finished(log: Log) -> Outcome:
     )
 
 
-def _begin(
-    spec: SweepSpec,
-    data: Data,
-    bounds: list[dict[str, Any]],
-    said: list[str],
-    store: Store,
-    **origin: Any,
-) -> None:
-    """Writes down what every trial of the sweep is measured by, and what sweep it follows."""
-    store.append(
-        "sweep",
-        record_version=RECORD_VERSION,
-        sweep=spec.name,
-        name=spec.name,
-        preset=spec.preset,
-        title=spec.title,
-        source=spec.source,
-        size=spec.size,
-        seed=spec.search.seed,
-        seeds=spec.search.seeds,
-        objectives=spec.objectives,
-        reference_point=reference_point(spec, data.facts, bounds),
-        warnings=said,
-        versions={**versions(), "record": RECORD_VERSION},
-        metric_versions=metric_versions(),
-        spec=spec.model_dump(mode="json"),
-        **origin,
-    )
-    from trainables.prepared_data import keep_preparation
-
-    keep_preparation(data, store.folder / PREPARATION_FOLDER)
-    terms = read_terms(spec.data.path).model_dump(mode="json")
-    save(gather(spec, objectives(spec.objectives), data.facts), store.folder)
-    store.medium.send()
-    store.append("data", facts=data.facts.model_dump(mode="json"), terms=terms)
-    store.append("bounds", rows=bounds)
-
-
 def _run(
     spec: SweepSpec,
     data: Data,
@@ -247,28 +201,12 @@ def _run(
     console: Console,
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
-    goals = objectives(spec.objectives)
     reference = store.read().sweep["reference_point"]
-    search, earlier = spec.search, load(store.folder)
+    earlier = load(store.folder)
     for taken in earlier:
-        console.print(described(taken, search.sampler), highlight=False, soft_wrap=True)
-    searcher = make_searcher(spec, goals, data.facts, reference, earlier)
-    finds = Inputs(store.folder)
-    rule = make_rule(search.stopping, searcher, seed=search.seed, rungs=search.rungs)
-    proposer = Proposer(spec, data.facts, goals, searcher, store.append, finds, rule)
-    try:
-        missing = proposer.replay(events)
-    except ReplayMismatch as error:
-        raise BadInput(
-            f"{store.folder}: {error}; resume with the versions named in its report"
-        ) from None
-    retention = Retention(spec, goals, store.folder, store.append, store.medium.remove_weights)
-    began = float(events[0]["time"]) if events else time.time()
-    books = Books(
-        store, proposer, Enough(search, goals, reference, proposer.limits), retention,
-        Allowance(spec.run, began),
-    )  # fmt: skip
-    books.take_up(events)
+        line = described(taken, spec.search.sampler)
+        console.print(line, highlight=False, soft_wrap=True)
+    books, missing = open_books(spec, data.facts, store, reference, earlier, events)
     if missing:
         console.print(f"{len(missing)} trial(s) were under way and go on")
     warn = partial(console.print, style="yellow", highlight=False, soft_wrap=True)

@@ -13,9 +13,10 @@ from typing import Any
 from analysis.points import Tables, write_tables
 from cluster.books import Books
 from cluster.inputs import Inputs
+from cluster.opening import begin
 from cluster.searchers.proposer import Proposer, make_searcher
 from cluster.store import Store
-from cluster.sweep import _begin, _bounds
+from cluster.sweep import _bounds
 from search_spaces.objectives import objectives
 from search_spaces.presets import load_spec
 from search_spaces.record import TRIALS_FOLDER
@@ -60,7 +61,7 @@ def sweep_in_process(
     """One trial at a time, from the first proposal to the tables; `told`: what the search heard."""
     goals = objectives(spec.objectives)
     with Store.create(folder, spec.dump()) as store:
-        _begin(spec, data, _bounds(data), [], store)
+        begin(spec, data, _bounds(data), [], store)
         reference = store.read().sweep["reference_point"]
         searcher = Told(make_searcher(spec, goals, data.facts, reference))
         searcher.told = searcher.told if told is None else told

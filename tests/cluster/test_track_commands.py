@@ -188,8 +188,8 @@ def test_terms_that_cannot_be_read_stop_a_sweep_before_it_begins(
 
 
 def test_terms_are_written_down_when_a_sweep_begins(tmp_path: Path) -> None:
+    from cluster.opening import begin
     from cluster.store import Store
-    from cluster.sweep import _begin
     from search_spaces.presets import load_spec
     from trainables.motion.dataset import prepare
 
@@ -198,7 +198,7 @@ def test_terms_are_written_down_when_a_sweep_begins(tmp_path: Path) -> None:
     spec = load_spec("rate_distortion", overrides={"data": {"path": str(motion)}})
     bounds = [{"codec": "mean pose", "val_rmse_full_cm": 9.0}]
     with Store.create(tmp_path / "sweep", spec.dump()) as store:
-        _begin(spec, prepare(spec.data), bounds, [], store)
+        begin(spec, prepare(spec.data), bounds, [], store)
     events = [json.loads(line) for line in (tmp_path / "sweep" / LOG_FILE).read_text().splitlines()]
     (data,) = [e for e in events if e["event"] == "data"]
     assert data["terms"] == {"redistribute": False, "reason": "theirs"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.books import Books
 from cluster.inputs import Inputs
+from cluster.opening import begin
 from cluster.retention import Retention
 from cluster.searchers.proposer import Proposer, make_searcher
 from cluster.storage.archives import STATE_FOLDER
@@ -15,7 +16,7 @@ from cluster.storage.location import parse_location
 from cluster.storage.mirror import hold
 from cluster.storage.trial_files import TrialFiles, trial_files
 from cluster.store import Store
-from cluster.sweep import _begin, _bounds
+from cluster.sweep import _bounds
 from search_spaces.objectives import objectives
 from search_spaces.spec import SweepSpec
 from tests.trainables.tiny import make_clips
@@ -67,7 +68,7 @@ class Driver:
             events = self.store.read().events
             self.store.append("resumed")
         else:
-            _begin(spec, data, _bounds(data), [], self.store)
+            begin(spec, data, _bounds(data), [], self.store)
         reference = self.store.read().sweep["reference_point"]
         searcher = make_searcher(spec, goals, data.facts, reference)
         finds = Inputs(self.store.folder)
