@@ -22,6 +22,10 @@ _OFF = {
     "ratefront-no-trend": Settings(rate_input=False),
     "ratefront-unsettled": Settings(stopped_settled=False),
     "ratefront-finished-front": Settings(finished_front=True),
+    "ratefront-shipped": Settings(short_start=False, finished_front=True),
+    "ratefront-shipped-plain": Settings(
+        short_start=False, finished_front=True, low_rate_start=False
+    ),
     "ratefront-cost": Settings(cost_share=1.0),
     "ratefront-half-cost": Settings(cost_share=0.5),
     "ratefront-no-rate": Settings(low_rate_start=False, rate_input=False),
