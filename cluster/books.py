@@ -170,9 +170,11 @@ class Books:
         self._heard.add((trial, share))
         rung = result.get("rung")
         told = {"points": rung} if rung else {}
-        self._store.append("progress", trial=trial, row=kept, **told)
-        if rung and trial not in self._stops:
-            self._decided(trial, share, self._proposer.reported(trial, share, rung))
+        # What was heard and what was decided of it, before Tune acts on that.
+        with self._store.together():
+            self._store.append("progress", trial=trial, row=kept, **told)
+            if rung and trial not in self._stops:
+                self._decided(trial, share, self._proposer.reported(trial, share, rung))
 
     def _decided(self, trial: str, share: float, decision: Decision, anew: bool = True) -> None:
         if decision.reason and anew:
@@ -184,12 +186,6 @@ class Books:
         """A trial is over: done where its points came, else stopped, or failed with a reason."""
         if self.status.get(trial) in ("done", "stopped", "failed"):
             return
-        # Its end, and weights that go because of it.
-        with self._store.together():
-            self._ended(trial, error)
-        self.on_change()
-
-    def _ended(self, trial: str, error: str | None) -> None:
         seconds = time.time() - self._began.get(trial, time.time())
         paid = self._allowance.paid if self._allowance is not None else {}
         stop = self._stops.get(trial)
@@ -202,10 +198,15 @@ class Books:
             self._proposer.ended(trial)
         elif trial in self._points:
             self.status[trial] = "done"
-            self._store.append("done", trial=trial, reason="", seconds=seconds, **paid)
-            self._proposer.done(trial, self._points[trial])
+            going: list[str] = []
+            # Its end, and weights that go because of it, before anything is told or removed.
+            with self._store.together():
+                self._store.append("done", trial=trial, reason="", seconds=seconds, **paid)
+                if self._retention is not None:
+                    going = self._retention.done(trial, self._points[trial])
             if self._retention is not None:
-                self._retention.done(trial, self._points[trial])
+                self._retention.remove(going)
+            self._proposer.done(trial, self._points[trial])
         else:
             self.status[trial] = "stopped"
             reason = stop.reason if stop is not None else STOPPED_EARLY
@@ -214,6 +215,7 @@ class Books:
         status = self.status[trial]
         self._follow(status, self._points[trial] if status == "done" else [], seconds)
         self._judge()
+        self.on_change()
 
     def _follow(self, status: str, rows: Sequence[Row], seconds: float) -> None:
         if self._enough is not None:

@@ -67,6 +67,8 @@ class Enough:
         self._wanted = tuple(wanted)
         self._seconds: list[float] = []
         self._points: list[np.ndarray] = []
+        self._said: tuple[int, Verdict | None] = (0, None)
+        """Trials that had ended at the last look, and what was seen."""
 
     def ended(self, seconds: float, rows: Sequence[Row] = ()) -> None:
         """A trial ended, after device-seconds; without rows where it was stopped or failed."""
@@ -81,6 +83,12 @@ class Enough:
         ended = len(self._seconds)
         if self._rule is None or ended < self._least:
             return None
+        if self._said[0] != ended:
+            self._said = (ended, self._look(ended))
+        return self._said[1]
+
+    def _look(self, ended: int) -> Verdict | None:
+        assert self._rule is not None  # else nobody looks
         first = self._first_of_window()
         before, now = self._stacked(first), self._stacked(ended)
         spent, total = sum(self._seconds[first:]), sum(self._seconds)

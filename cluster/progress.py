@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -17,6 +18,8 @@ from search_spaces.objectives import Objective
 
 STATUSES = ("queued", "running", "done", "stopped", "refused", "failed")
 LOG_SECONDS = 10.0
+LIVE_SECONDS = 0.25
+"""Between two looks at the books on a terminal: reports may come by the hundred."""
 
 
 class Progress:
@@ -38,8 +41,8 @@ class Progress:
         self._began = time.time()
         self._ended_before = self._ended()
         self._shown = 0.0
-        self._counted = -1
-        self._front, self._volume = 0, 0.0
+        self._counted = 0
+        self._front, self._volume = np.empty((0, len(self._objectives))), 0.0
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Progress:
@@ -56,10 +59,13 @@ class Progress:
 
     def update(self) -> None:
         """Shows the books as they are now."""
-        if self._console.is_terminal:
+        live = self._console.is_terminal
+        if time.time() - self._shown <= (LIVE_SECONDS if live else LOG_SECONDS):
+            return
+        self._shown = time.time()
+        if live:
             self._live.update(Text(self.line()))
-        elif time.time() - self._shown > LOG_SECONDS:
-            self._shown = time.time()
+        else:
             self._console.print(self.line(), highlight=False, soft_wrap=True)
 
     def line(self) -> str:
@@ -68,25 +74,24 @@ class Progress:
         trials = " ".join(f"{counts[s]} {s}" for s in STATUSES)
         self._measure()
         return (
-            f"trials: {trials} | front {self._front} | hypervolume {self._volume:.5g} | "
+            f"trials: {trials} | front {len(self._front)} | hypervolume {self._volume:.5g} | "
             f"elapsed {_clock(time.time() - self._began)} | ETA {self._eta()}"
         )
 
     def _measure(self) -> None:
-        rows = self._books.rows
-        if len(rows) == self._counted:
+        rows = self._books.rows[self._counted :]
+        if not rows:
             return
-        self._counted = len(rows)
+        self._counted += len(rows)
         values = [
-            [o.sign * _number(row.get(o.column("val"))) for o in self._objectives] for row in rows
+            [o.sign * _number(row.get(o.column("val"))) for o in self._objectives]
+            for row in rows
+            if keeps_all(row, self._limits)
         ]
         if values:
-            import numpy as np
-
-            table = np.array(values)
-            table[[not keeps_all(row, self._limits) for row in rows]] = np.nan
-            self._front = int(nondominated(table).sum())
-            self._volume = hypervolume(table, self._corner).value
+            every = np.concatenate([self._front, np.array(values)])
+            self._front = every[nondominated(every)]
+            self._volume = hypervolume(self._front, self._corner).value
 
     def _ended(self) -> int:
         counts = self._books.counts()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 
 from analysis.fronts import RATES, full_pose_of
 from analysis.indicators import nondominated
+from cluster.mean_fronts import MeanFront
 from search_spaces.budget import is_rate
 from search_spaces.families import codecs_of, generators
 from search_spaces.limits import Limit, keeps_all, limits
@@ -46,15 +47,19 @@ class _Front:
         wanted: limits on results; the front is of points that keep them all.
         values: (front, objectives), signed so that lower is better.
         own: trial -> (points, objectives) of it.
-        seeds: (configuration, depth) -> values of its seeds.
+        means: of points over seeds: objectives, then the limited metrics, which means are to keep.
     """
 
     goals: tuple[Objective, ...]
     wanted: tuple[Limit, ...]
     values: np.ndarray
     own: dict[str, np.ndarray] = field(default_factory=dict)
-    seeds: dict[tuple[str, int], dict[str, np.ndarray]] = field(default_factory=dict)
-    """Objectives, then the limited metrics, that means over seeds are to keep."""
+    means: MeanFront = field(init=False)
+    close: dict[str, bool] = field(default_factory=dict)
+    """trial -> whether it is near the front as it stands, as far as that was asked."""
+
+    def __post_init__(self) -> None:
+        self.means = MeanFront(len(self.goals), self._keeps)
 
     def add(self, trial: str, rows: Sequence[Row]) -> None:
         found = []
@@ -65,23 +70,37 @@ class _Front:
                     found.append(point)
                 limited = [_number(row.get(limit.column())) for limit in self.wanted]
                 key = (str(row.get("config_hash", trial)), int(row.get("depth", 0)))
-                self.seeds.setdefault(key, {})[trial] = np.concatenate([point, limited])
+                self.means.add(key, trial, np.concatenate([point, limited]))
         self.own[trial] = np.array(found).reshape(-1, len(self.goals))
         every = np.concatenate([self.values, self.own[trial]])
-        self.values = every[nondominated(every)]
+        on_front = nondominated(every)
+        self.close.pop(trial, None)
+        # Points that are equal say the same of a front; it would grow with every trial.
+        values = np.unique(every[on_front], axis=0)
+        if not np.array_equal(values, self.values):
+            self.close.clear()
+        self.values = values
 
-    def near(self, within: float) -> set[str]:
-        """Trials with a point on or near the front, alone or in the mean over its seeds."""
+    def near(self, within: float, among: Collection[str]) -> set[str]:
+        """Of some trials those with a point on or near the front, alone or in a mean over seeds.
+
+        What is asked for grows with `among`, not with the sweep: a trial whose weights went is not
+        asked for again, and a front only moves away from it.
+        """
         rates = np.array([is_rate(g) for g in self.goals])
-        kept = {t for t, v in self.own.items() if near_front(v, self.values, rates, within).any()}
-        if all(len(found) == 1 for found in self.seeds.values()):
+        fresh = sorted(t for t in among if t not in self.close and len(self.own.get(t, ())))
+        if fresh:
+            points = [self.own[trial] for trial in fresh]
+            close = near_front(np.concatenate(points), self.values, rates, within)
+            starts = np.cumsum([0, *map(len, points[:-1])])
+            found = np.logical_or.reduceat(close, starts).tolist()
+            self.close.update(zip(fresh, found, strict=True))
+        kept = {trial for trial in among if self.close.get(trial)}
+        if not self.means.repeated:
             return kept
-        every = [(np.mean(list(v.values()), axis=0), set(v)) for v in self.seeds.values()]
-        count = len(self.goals)
-        good = [(mean[:count], trials) for mean, trials in every if self._keeps(mean[count:])]
-        means = np.array([mean for mean, _ in good]).reshape(-1, count)
-        close = near_front(means, means[nondominated(means)], rates, within)
-        return kept.union(*(trials for (_, trials), near in zip(good, close, strict=True) if near))
+        names, means = self.means.of(among)
+        close = near_front(means, self.means.front, rates, within)
+        return kept.union(*(n for n, near in zip(names, close, strict=True) if near))
 
     def _keeps(self, limited: np.ndarray) -> bool:
         pairs = zip(self.wanted, limited.tolist(), strict=True)
@@ -152,13 +171,17 @@ class Retention:
                 self._pinned.add(event["trial"])
         self._kept -= gone
         for trial in sorted(gone):
-            self._remove(trial)
-        self._prune()
+            self._removed(trial)
+        self.remove([*sorted(gone), *self._going()])
 
-    def done(self, trial: str, rows: Sequence[Row]) -> None:
-        """A trial ended with its points: its weights, or others', may go."""
+    def done(self, trial: str, rows: Sequence[Row]) -> list[str]:
+        """A trial ended with its points: its weights, or others', may go.
+
+        Returns:
+            Trials whose weights are to be removed, by `remove`, once that is durable.
+        """
         self._enter(trial, rows)
-        self._prune()
+        return self._going()
 
     def _enter(self, trial: str, rows: Sequence[Row]) -> None:
         if not self._fronts and rows:
@@ -171,23 +194,33 @@ class Retention:
         for one in self._fronts:
             one.add(trial, rows)
 
-    def _prune(self) -> None:
+    def _going(self) -> list[str]:
+        """Weights that no front needs; that they go is written down."""
         if self._retain == ALL:
-            return
+            return []
         near: set[str] = set()
         if self._retain == FRONT:
             near = near.union(
-                *(one.near(0.0 if _of_part(one.goals) else self._within) for one in self._fronts)
+                *(
+                    one.near(0.0 if _of_part(one.goals) else self._within, self._kept)
+                    for one in self._fronts
+                )
             )
-        for trial in sorted(self._kept - near - self._pinned):
+        going = sorted(self._kept - near - self._pinned)
+        for trial in going:
             self._record("pruned", trial=trial)
-            self._remove(trial)
+            self._removed(trial)
             self._kept.discard(trial)
+        return going
+
+    def remove(self, trials: Iterable[str]) -> None:
+        """Removes weights that are written down as gone."""
+        for trial in trials:
+            self._remove(trial)
 
     def _remove(self, trial: str) -> None:
         """A folder that is half gone has another name: nobody takes it for a codec."""
         codec, going = self._trials / trial / CODEC_FOLDER, self._trials / trial / GOING
-        self._removed(trial)
         # What cannot be removed costs room and nothing else.
         with contextlib.suppress(OSError):
             if codec.is_dir():

@@ -38,6 +38,7 @@ class Store:
         name: what a person calls the sweep's place.
         medium: where it lies.
         fault: why nothing more can be written; None while it can.
+        sweep: the event that the sweep was opened with, last read or written; empty before it.
     """
 
     def __init__(self, medium: Medium) -> None:
@@ -46,6 +47,7 @@ class Store:
         self.folder = medium.folder
         self.name = medium.name
         self.fault: BadInput | None = None
+        self.sweep: Event = {}
         self._gathered: list[bytes] | None = None
 
     @classmethod
@@ -68,6 +70,15 @@ class Store:
         Raises:
             BadInput: it is no sweep, or another process owns it.
         """
+        return cls.reopen(folder)[0]
+
+    @classmethod
+    def reopen(cls, folder: Path) -> tuple[Store, Log]:
+        """An existing sweep, to go on with, and its log: a long one is worth reading once.
+
+        Raises:
+            BadInput: it is no sweep, or another process owns it.
+        """
         medium: Medium
         if (mirror := mirror_of(folder)) is not None:
             from cluster.storage.segment_log import SegmentLog
@@ -77,15 +88,16 @@ class Store:
             medium = LogFile.open(folder)
         store = cls(medium)
         try:
-            store.read()
+            return store, store.read()
         except BadInput:
             store.close()
             raise
-        return store
 
     def read(self) -> Log:
         """The log as it stands."""
-        return read_log(self.folder, begun=False)
+        log = read_log(self.folder, begun=False)
+        self.sweep = log.sweep
+        return log
 
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event; it is durable when this returns, or when `together` ends around it.
@@ -97,6 +109,8 @@ class Store:
         if event not in EVENTS:
             raise ValueError(f"event must be one of {EVENTS}, got {event!r}")
         row = {"event": event, "time": time.time(), **fields}
+        if event == "sweep":
+            self.sweep = row
         line = json.dumps(_plain(row), separators=(",", ":"), allow_nan=False) + "\n"
         if event == "resumed" and self.medium.torn():
             # The torn line stays where it is; readers drop one that stands before `resumed`.
@@ -109,7 +123,7 @@ class Store:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Events inside are written at once where a write costs a request; else each as it comes.
+        """Events inside are written at once where that costs less; else each as it comes.
 
         They are durable when this ends. What goes wrong inside is raised; events before it count.
         """

@@ -129,8 +129,8 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
             changed and that is not accepted; the message names it.
     """
     folder = folder.absolute()
-    with Store.open(folder) as store:
-        log = store.read()
+    store, log = Store.reopen(folder)
+    with store:
         if merged := log.sweep.get("merged"):
             raise BadInput(
                 f"{folder} was merged of {', '.join(str(m['folder']) for m in merged)}; resume "
@@ -201,7 +201,7 @@ def _run(
     console: Console,
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
-    reference = store.read().sweep["reference_point"]
+    reference = store.sweep["reference_point"]
     earlier = load(store.folder)
     for taken in earlier:
         line = described(taken, spec.search.sampler)
@@ -233,7 +233,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
 
     run = spec.run
     wanted = (*spec.objectives, *(limit.name for limit in limits(spec.constraints)))
-    reference = store.read().sweep["reference_point"]
+    reference = store.sweep["reference_point"]
     console.print("starting Ray …" if not run.address else f"joining Ray at {run.address} …")
     session = ray_session(run.address, threads=run.threads, dashboard=run.placement == "group")
     with session as scratch:

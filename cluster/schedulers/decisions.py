@@ -8,7 +8,7 @@ of its end, rules compare with that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,6 +60,13 @@ class Decisions:
         self._objectives = objectives
         self._made: dict[tuple[str, float], Decision] = {}
         self._ends: dict[int, np.ndarray] = {}
+        self._logged: dict[tuple[str, float], Decision] = {}
+
+    def take_up(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """What a log holds is not judged anew when the reports before it come again."""
+        self._logged = {
+            (e["trial"], e["share"]): _said(e) for e in events if e["event"] == "decided"
+        }
 
     def made(
         self, trial: str, number: int, share: float, points: np.ndarray, follower: object, ask: int
@@ -90,14 +97,17 @@ class Decisions:
         else:
             if isinstance(follower, FollowsCurves):
                 follower.report(ask, share, points.tolist())
-            decision = self._rule.decide(number, share, points[:, : self._objectives])
+            logged = self._logged.pop((trial, share), None)
+            values = points[:, : self._objectives]
+            if logged is not None:
+                self._rule.heard(number, share, values)
+            decision = logged or self._rule.decide(number, share, values)
         self._made[trial, share] = decision
         return decision
 
     def recall(self, event: Mapping[str, Any]) -> None:
         """What a log's `decided` holds stands, whatever would be decided now."""
-        said = Decision(event["go_on"], event["reason"], event["failed"])
-        self._made[event["trial"], event["share"]] = said
+        self._made[event["trial"], event["share"]] = _said(event)
 
     def of(self, trial: str, share: float) -> Decision | None:
         """What was decided; None where nobody was asked."""
@@ -110,3 +120,7 @@ class Decisions:
         if points is not None and seen is not None:
             every = np.array(seen, float)[:, : self._objectives]
         self._rule.ended(number, every)
+
+
+def _said(event: Mapping[str, Any]) -> Decision:
+    return Decision(event["go_on"], event["reason"], event["failed"])

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cluster.schedulers.ranking import layers, positions
+from analysis.indicators import nondominated
+from cluster.schedulers.ranking import place_of
 from cluster.schedulers.rule import Decision
 
 RUNGS = (1 / 27, 1 / 9, 1 / 3)
@@ -43,7 +44,9 @@ class SuccessiveHalving:
         self._fewest = fewest
         self.rungs = tuple(sorted(rungs))
         self._reports: dict[float, dict[int, np.ndarray]] = {}
-        self._finished: list[np.ndarray] = []
+        self._front: np.ndarray | None = None
+        """(points, objectives) of finished trials that no other one dominates."""
+        self._ties: dict[int, int] = {}
 
     def decide(self, trial: int, share: float, points: np.ndarray) -> Decision:
         """On where it is among the best of its rung; what diverged is not."""
@@ -57,8 +60,8 @@ class SuccessiveHalving:
             return Decision(True, said)
         if self._adds(points):
             return Decision(True, "adds to the front of finished trials already")
-        keys = [self._key(t) for t in rung]
-        place = int(positions(list(rung.values()), keys)[list(rung).index(trial)])
+        trials = list(rung)
+        place = place_of(trials.index(trial), list(rung.values()), lambda i: self._key(trials[i]))
         kept = max(1.0, len(rung) / self._eta)
         said = f"place {place + 1} of {len(rung)} at this rung, {math.ceil(kept)} go on"
         return Decision(place < kept, said)
@@ -67,20 +70,30 @@ class SuccessiveHalving:
         """The decision without its reason."""
         return self.decide(trial, share, points).go_on
 
+    def heard(self, trial: int, share: float, points: np.ndarray) -> None:
+        """Enters a rung; a resumed sweep need not rank it again."""
+        if len(points := _finite(points)):
+            self._reports.setdefault(share, {})[trial] = points
+
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """What finished makes the front that nothing better is stopped under."""
-        if points is not None:
-            self._finished.append(_finite(points))
+        if points is None or not len(points := _finite(points)):
+            return
+        every = points if self._front is None else np.concatenate([self._front, points])
+        self._front = every[nondominated(every)]
 
     def _adds(self, points: np.ndarray) -> bool:
-        if not any(map(len, self._finished)):
+        if self._front is None:
             return False
-        pooled = np.concatenate([*self._finished, points])
-        equal = (points[:, None] == pooled[None, : -len(points)]).all(-1).any(1)
-        return bool(((layers(pooled)[-len(points) :] == 0) & ~equal).any())
+        equal = (points[:, None] == self._front[None]).all(-1).any(1)
+        pooled = np.concatenate([self._front, points])
+        return bool((nondominated(pooled)[-len(points) :] & ~equal).any())
 
     def _key(self, trial: int) -> int:
-        return int(np.random.SeedSequence([self._seed, trial]).generate_state(1)[0])
+        if trial not in self._ties:
+            seeded = np.random.SeedSequence([self._seed, trial])
+            self._ties[trial] = int(seeded.generate_state(1)[0])
+        return self._ties[trial]
 
 
 def _finite(points: np.ndarray) -> np.ndarray:

@@ -36,5 +36,9 @@ class ModelRule:
         """The decision without its reason."""
         return self.decide(trial, share, points).go_on
 
+    def heard(self, trial: int, share: float, points: np.ndarray) -> None:
+        """Asks all the same: what the searcher's model becomes may depend on when it is asked."""
+        self.decide(trial, share, points)
+
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """The searcher is told itself."""

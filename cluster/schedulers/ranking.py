@@ -8,23 +8,16 @@ ranks]. Neither scale nor the order of objectives or points changes a rank; exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from analysis.indicators import ranks
 
 
 def layers(points: np.ndarray) -> np.ndarray:
     """(n,) number of the layer of each of (n, objectives) points, 0 for the non-dominated ones."""
-    points = np.asarray(points, float)
-    below = (points[:, None] <= points[None]).all(-1)
-    dominates = below & ~below.T
-    found = np.full(len(points), -1)
-    number = 0
-    while (found < 0).any():
-        live = found < 0
-        found[live & ~(dominates & live[:, None]).any(axis=0)] = number
-        number += 1
-    return found
+    return ranks(np.asarray(points, float))
 
 
 def spread_order(points: np.ndarray, keys: Sequence[int]) -> np.ndarray:
@@ -34,13 +27,13 @@ def spread_order(points: np.ndarray, keys: Sequence[int]) -> np.ndarray:
     low, high = points.min(axis=0), points.max(axis=0)
     scaled = (points - low) / np.where(high > low, high - low, 1.0)
     norms = _sums(scaled**2)
-    gaps = _sums((scaled[:, None] - scaled[None]) ** 2)
     tie = np.asarray(keys)
     order = [int(np.lexsort((tie, norms))[0])]
     left = np.delete(np.arange(count), order[0])
+    away = np.full(count, np.inf)  # from each point to the nearest one in order
     while len(left):
-        away = gaps[np.ix_(left, np.array(order))].min(axis=1)
-        pick = int(np.lexsort((tie[left], -away))[0])
+        away[left] = np.minimum(away[left], _sums((scaled[left] - scaled[order[-1]]) ** 2))
+        pick = int(np.lexsort((tie[left], -away[left]))[0])
         order.append(int(left[pick]))
         left = np.delete(left, pick)
     return np.array(order)
@@ -54,30 +47,59 @@ def positions(sets: Sequence[np.ndarray], keys: Sequence[int]) -> np.ndarray:
             point; of several there the one nearest to the ideal speaks for it.
         keys: (trials,) what decides exact ties, drawn with the rule's seed.
     """
-    owner = np.repeat(np.arange(len(sets)), [len(s) for s in sets])
-    pooled = np.concatenate(sets)
-    found = layers(pooled)
-    best = np.array([found[owner == i].min() for i in range(len(sets))])
+    layered = _Layered(sets)
     places = np.empty(len(sets), int)
-    taken = 0
-    for layer in np.unique(best):
-        members = np.flatnonzero(best == layer)
-        speakers = _speakers(pooled, owner, found, members, int(layer))
-        order = spread_order(speakers, [keys[int(i)] for i in members])
-        places[members[order]] = taken + np.arange(len(members))
-        taken += len(members)
+    for layer in np.unique(layered.best).tolist():
+        members = layered.ordered(layer, lambda i: keys[i])
+        places[members] = layered.better(layer) + np.arange(len(members))
     return places
 
 
-def _speakers(
-    pooled: np.ndarray, owner: np.ndarray, found: np.ndarray, members: np.ndarray, layer: int
-) -> np.ndarray:
-    inside = np.isin(owner, members) & (found == layer)
-    low, high = pooled[inside].min(axis=0), pooled[inside].max(axis=0)
-    scaled = (pooled - low) / np.where(high > low, high - low, 1.0)
-    norms = _sums(scaled**2)
-    rows = [np.flatnonzero(inside & (owner == i)) for i in members]
-    return np.array([pooled[mine[np.argmin(norms[mine])]] for mine in rows])
+def place_of(which: int, sets: Sequence[np.ndarray], key: Callable[[int], int]) -> int:
+    """Place of one trial among all, as `positions` has it; orders its layer alone.
+
+    Args:
+        which: index of the trial.
+        sets: as of `positions`.
+        key: index of a trial -> what decides exact ties.
+    """
+    layered = _Layered(sets)
+    layer = int(layered.best[which])
+    members = layered.ordered(layer, key)
+    return layered.better(layer) + int(np.flatnonzero(members == which)[0])
+
+
+class _Layered:
+    """The sets' points in layers; `best` is each set's best one."""
+
+    def __init__(self, sets: Sequence[np.ndarray]) -> None:
+        self._points = np.concatenate(sets)
+        self._found = layers(self._points)
+        self._ends = np.cumsum([len(s) for s in sets])
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self.best = np.minimum.reduceat(self._found, self._starts)
+
+    def better(self, layer: int) -> int:
+        """How many sets stand in better layers."""
+        return int((self.best < layer).sum())
+
+    def ordered(self, layer: int, key: Callable[[int], int]) -> np.ndarray:
+        """Indices of the sets that stand in a layer, best first."""
+        members = np.flatnonzero(self.best == layer)
+        spans = zip(self._starts[members].tolist(), self._ends[members].tolist(), strict=True)
+        inside = [a + np.flatnonzero(self._found[a:b] == layer) for a, b in spans]
+        speakers = _speakers(self._points, inside)
+        return members[spread_order(speakers, [key(i) for i in members.tolist()])]
+
+
+def _speakers(pooled: np.ndarray, inside: Sequence[np.ndarray]) -> np.ndarray:
+    """Of each member the point of the layer that is nearest to the layer's ideal."""
+    every = pooled[np.concatenate(inside)]
+    low, high = every.min(axis=0), every.max(axis=0)
+    norms = _sums(((every - low) / np.where(high > low, high - low, 1.0)) ** 2)
+    ends = np.cumsum([len(mine) for mine in inside])[:-1]
+    nearest = [mine[np.argmin(n)] for mine, n in zip(inside, np.split(norms, ends), strict=True)]
+    return np.array(pooled[nearest])
 
 
 def _sums(squares: np.ndarray) -> np.ndarray:

@@ -36,6 +36,9 @@ class StoppingRule(Protocol):
     def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
         """The same without its reason."""
 
+    def heard(self, trial: int, share: float, points: np.ndarray) -> None:
+        """A report of an earlier process that was decided on then: remembered, not judged."""
+
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """A trial's end: its last points, or None where it failed or was stopped."""
 
@@ -52,6 +55,9 @@ class NeverStop:
     def go_on(self, trial: int, share: float, points: np.ndarray) -> bool:
         """Always."""
         return True
+
+    def heard(self, trial: int, share: float, points: np.ndarray) -> None:
+        """Nothing to remember."""
 
     def ended(self, trial: int, points: np.ndarray | None) -> None:
         """Nothing to remember."""

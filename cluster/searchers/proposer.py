@@ -9,7 +9,7 @@ the old one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -241,7 +241,7 @@ class Proposer:
         ask = self._ask_of[trial]
         return ask * self._spec.search.seeds + self._asks[ask].trials.index(trial)
 
-    def replay(self, events: Iterable[Mapping[str, Any]]) -> list[Proposal]:
+    def replay(self, events: Sequence[Mapping[str, Any]]) -> list[Proposal]:
         """Takes up a log: asks and tells in its order; returns trials that have no end yet.
 
         Raises:
@@ -250,6 +250,7 @@ class Proposer:
         open_trials: dict[str, Proposal] = {}
         points: dict[str, list[Row]] = {}
         asked: set[int] = set()
+        self.decisions.take_up(events)
         for event in events:
             kind = event["event"]
             if kind in ("proposed", "refused", "repeated") and "ask" in event:

@@ -29,7 +29,7 @@ PROBE = ".visible"
 class LogFile:
     """A sweep's folder, as `cluster.storage.medium.Medium` states it."""
 
-    together: bool = False
+    together: bool = True
     location: Location | None = None
     epoch: int = 0
 

@@ -16,7 +16,7 @@ class Medium(Protocol):
         name: what a person calls it.
         log: what a person calls its log.
         folder: where its files lie for this process.
-        together: whether writes cost a request each, so that they are worth gathering.
+        together: whether writes cost a request or a flush each, so that they are worth gathering.
         location: of the bucket, None for a folder.
         epoch: number of this ownership; 0 for a folder.
     """

@@ -57,7 +57,7 @@ class Shelf:
         for one in rows:
             self.record("point", trial=trial, row=one)
         self.record("done", trial=trial)
-        self.retention.done(trial, rows)
+        self.retention.remove(self.retention.done(trial, rows))
 
     @property
     def kept(self) -> set[str]:
