@@ -11,9 +11,9 @@ from cluster.replay.simulator import Arm
 _OURS = (
     "ratefront", "ratefront-no-stopping", "ratefront-halving", "ratefront-no-prefixes",
     "ratefront-candidates", "ratefront-no-fantasies", "ratefront-ends-only",
-    "ratefront-plain-start", "ratefront-long-start", "ratefront-unsettled", "ratefront-no-trend",
+    "ratefront-low-rate-start", "ratefront-long-start", "ratefront-unsettled", "ratefront-no-trend",
     "ratefront-finished-front", "ratefront-no-rate", "ratefront-cost", "ratefront-half-cost",
-    "ratefront-shipped", "ratefront-shipped-plain",
+    "ratefront-shipped",
 )  # fmt: skip
 _OPTUNA = ("random", "random-halving", "tpe", "nsga2", "gpsampler")
 _BRIDGE = ("ray-optuna", "ray-optuna-asha", "ray-nsga2", "ray-gp")

@@ -17,18 +17,15 @@ _OFF = {
     "ratefront-candidates": Settings(gradients=False),
     "ratefront-no-fantasies": Settings(fantasies=False),
     "ratefront-ends-only": Settings(share_input=False),
-    "ratefront-plain-start": Settings(low_rate_start=False),
+    "ratefront-low-rate-start": Settings(low_rate_start=True),
     "ratefront-long-start": Settings(short_start=False),
     "ratefront-no-trend": Settings(rate_input=False),
     "ratefront-unsettled": Settings(stopped_settled=False),
     "ratefront-finished-front": Settings(finished_front=True),
     "ratefront-shipped": Settings(short_start=False, finished_front=True),
-    "ratefront-shipped-plain": Settings(
-        short_start=False, finished_front=True, low_rate_start=False
-    ),
     "ratefront-cost": Settings(cost_share=1.0),
     "ratefront-half-cost": Settings(cost_share=0.5),
-    "ratefront-no-rate": Settings(low_rate_start=False, rate_input=False),
+    "ratefront-no-rate": Settings(rate_input=False),
 }
 
 
