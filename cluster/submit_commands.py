@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cluster.application import Preset, app, console
+from cluster.places.travelling import packed
 from cluster.storage.location import is_uri
 from cluster.storage.mirror import Extent, following
 from cluster.storage.places import log_of_sweep
@@ -142,8 +144,10 @@ def kuberay(
         "operator_namespace": operator_namespace, "volumes": volumes, "queue": queue,
         "pull_secret": pull_secret,
     }  # fmt: skip
-    spec = _spec(preset, context.args)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run)
+    from cluster.places.kuberay import SPEC_FOLDER
+
+    spec, plugins = packed(_spec(preset, context.args), SPEC_FOLDER)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run, plugins)
 
 
 @submit.command("ray-up", context_settings=_PASSED_ON)
@@ -187,8 +191,10 @@ def ray_up(
     }  # fmt: skip
     if provider == "local" and host:
         nodes = len(host)
-    spec = _spec(preset, context.args)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run)
+    from cluster.places.ray_up import REMOTE
+
+    spec, plugins = packed(_spec(preset, context.args), REMOTE)
+    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run, plugins)
 
 
 @app.command()
@@ -300,6 +306,7 @@ def _send(
     place: dict[str, Any],
     overlay: Path | None,
     dry_run: bool,
+    plugins: Mapping[str, str] | None = None,
 ) -> None:
     from cluster.places import dispatch
     from cluster.places.submission import make_submission
@@ -312,6 +319,7 @@ def _send(
         machines=dict(zip(names, machines, strict=False)),
         place=place,
         overlay=overlay.read_text(encoding="utf-8") if overlay else "",
+        plugins=dict(plugins or {}),
     )
     if dry_run:
         sys.stdout.write(dispatch.rendered(submission)[0])

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from cluster.places.nodes import await_nodes
+from cluster.places.travelling import check_arrived
 from cluster.storage.places import new_place, specification
 from search_spaces.errors import BadInput
 from search_spaces.spec import SweepSpec, parse_spec, read_yaml
@@ -31,12 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="folder, or place in a bucket")
     parser.add_argument("--nodes", type=int, default=1, help="to wait for, the head counted")
     parser.add_argument("--wait", type=float, default=1800, help="seconds to wait for them")
+    parser.add_argument("--plugin-hash", action="append", default=[], metavar="NAME=HASH")
     given = parser.parse_args(argv)
     try:
         check_token()
         address = os.environ.get("RAY_ADDRESS", "")
         if not address:
             raise BadInput("RAY_ADDRESS names no cluster; this runs inside a submitted job")
+        check_arrived(read_yaml(given.spec).get("plugins", ()), given.plugin_hash)
         command = command_for(given.spec, given.out)
         await_nodes(address.removeprefix("ray://"), given.nodes, given.wait)
     except BadInput as error:

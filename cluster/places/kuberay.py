@@ -19,6 +19,7 @@ from cluster.places import ledger
 from cluster.places.entrypoint import MODULE
 from cluster.places.programs import run
 from cluster.places.submission import KubeRay, State, Submission
+from cluster.places.travelling import options
 from cluster.storage.location import is_uri
 from search_spaces.errors import BadInput
 from search_spaces.spec import PROCEDURAL
@@ -39,7 +40,7 @@ def render(submission: Submission, folder: Path | None = None) -> list[dict[str,
     """Documents for `kubectl apply`: ConfigMap, NetworkPolicy, RayJob.
 
     Raises:
-        BadInput: motion or sweep do not lie on a volume, or a plugin does not lie in the image.
+        BadInput: motion or sweep do not lie on a volume.
     """
     place = _kuberay(submission)
     _check_paths(submission, place)
@@ -55,7 +56,7 @@ def render(submission: Submission, folder: Path | None = None) -> list[dict[str,
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": meta,
-        "data": {ledger.SPEC_FILE: submission.spec},
+        "data": {ledger.SPEC_FILE: submission.spec, **submission.plugins},
     }
     job = {
         "apiVersion": "ray.io/v1",
@@ -132,6 +133,7 @@ def _job(submission: Submission, place: KubeRay) -> dict[str, Any]:
     entrypoint = [
         "python", "-P", "-m", MODULE, "--spec", f"{SPEC_FOLDER}/{ledger.SPEC_FILE}",
         "--out", submission.out, "--nodes", str(machines.nodes + 1),
+        *options(submission.plugins),
     ]  # fmt: skip
     wanted = {"cpu": str(machines.cpus), "memory": f"{machines.memory_gb}Gi"}
     if machines.gpus:
@@ -247,8 +249,6 @@ def _labels(submission: Submission) -> dict[str, str]:
 
 def _check_paths(submission: Submission, place: KubeRay) -> None:
     spec = yaml.safe_load(submission.spec)
-    if spec.get("plugins"):
-        raise BadInput("submit kuberay: --plugin files do not travel; build them into the image")
     data = spec.get("data", {})
     named = [submission.out, *(data.get(n, "") for n in ("path", "rest_skeleton", "body_model"))]
     for path in named:

@@ -50,6 +50,8 @@ def keep(submission: Submission, manifest: str, manifest_name: str) -> Path:
         )
     folder.chmod(0o700)
     (folder / SPEC_FILE).write_text(submission.spec, encoding="utf-8")
+    for name, text in submission.plugins.items():
+        (folder / name).write_bytes(text.encode())
     (folder / manifest_name).write_text(manifest, encoding="utf-8")
     make_token(folder / TOKEN_FILE)
     (folder / SUBMISSION_FILE).write_text(submission.model_dump_json(indent=1), encoding="utf-8")

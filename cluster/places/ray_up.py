@@ -17,6 +17,7 @@ from cluster.places import ledger
 from cluster.places.entrypoint import MODULE
 from cluster.places.programs import run
 from cluster.places.submission import RayUp, State, Submission
+from cluster.places.travelling import options
 from search_spaces.errors import BadInput
 
 MANIFEST = "cluster.yaml"
@@ -35,11 +36,9 @@ def render(submission: Submission, folder: Path) -> dict[str, Any]:
     """The launcher's document.
 
     Raises:
-        BadInput: the place lacks what its provider needs, or a plugin does not travel.
+        BadInput: the place lacks what its provider needs.
     """
     place, machines = _ray_up(submission), submission.machines
-    if yaml.safe_load(submission.spec).get("plugins"):
-        raise BadInput("submit ray-up: --plugin files do not travel; build them into the image")
     document: dict[str, Any] = {
         "cluster_name": submission.id,
         "max_workers": machines.nodes,
@@ -65,6 +64,7 @@ def render(submission: Submission, folder: Path) -> dict[str, Any]:
         "file_mounts": {
             token: str(folder / ledger.TOKEN_FILE),
             f"{REMOTE}/{ledger.SPEC_FILE}": str(folder / ledger.SPEC_FILE),
+            **{f"{REMOTE}/{name}": str(folder / name) for name in submission.plugins},
         },
         "setup_commands": [f"chmod 600 {token}", *place.setup],
         "head_start_ray_commands": [
@@ -89,7 +89,7 @@ def submit(submission: Submission, folder: Path) -> str:
     nodes = machines.nodes + (_ray_up(submission).provider != "local")
     entrypoint = [
         _ray_up(submission).python, "-P", "-m", MODULE, "--nodes", str(nodes),
-        "--out", submission.out,
+        "--out", submission.out, *options(submission.plugins),
     ]  # fmt: skip
     words = f"{shlex.join(entrypoint)} --spec {REMOTE}/{ledger.SPEC_FILE}"
     said = _on_head(submission, folder, "submit", f"--entrypoint={shlex.quote(words)}")

@@ -145,6 +145,8 @@ class Submission(BaseModel):
     """The sweep's folder, as the machines there see it, or a place in a bucket."""
     machines: Machines = Machines()
     place: Place
+    plugins: dict[str, str] = {}
+    """File name -> text of the plugins that go along; they lie beside the specification there."""
     overlay: str = ""
     """YAML laid over the manifest that is rendered, where a place needs what is not asked here."""
 
@@ -168,6 +170,8 @@ class Submission(BaseModel):
         # A submission from before there was a choice keeps its name.
         if self.machines.idle_minutes == Machines().idle_minutes:
             del whole["machines"]["idle_minutes"]
+        if not self.plugins:
+            del whole["plugins"]
         text = json.dumps(whole, sort_keys=True)
         return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -107,7 +107,6 @@ def test_an_overlay_is_laid_over_the_job() -> None:
     [
         (KUBERAY, {"out": "/home/ada/sweep"}, "lies on no volume"),
         (KUBERAY, {"spec": "data: {path: /motion}"}, "/motion lies on no volume"),
-        (KUBERAY, {"spec": "plugins: [/a.py]"}, "build them into the image"),
         (AWS | {"region": ""}, {}, "needs --region"),
         (AWS | {"worker_type": ""}, {}, "needs --worker-type, a machine with 16 cores and 2 GPUs"),
         (HOSTS | {"hosts": ()}, {}, "needs --host"),
