@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.schedulers.decisions import FollowsCurves
 from cluster.searchers.searcher import Searcher
-from cluster.storage.mirror import bring_weights
+from cluster.storage.mirror import bring_weights, shown
+from cluster.storage.places import named_place, whole_sweep
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.families import INPUT, awaits_codec, codecs_of, generators, is_generator
@@ -238,7 +239,7 @@ def stage(codec: CodecInput, facts: DataFacts, into: Path, slot: str = "codec") 
     else:
         trial, config, source = _chosen(codec, facts)
         shutil.copytree(source, into)
-        place = {"sweep": str(Path(codec.sweep).absolute())}
+        place = {"sweep": named_place(codec.sweep)}
     if slot == "features" and config.get("codec") != FEATURE_AUTOENCODER.name:
         raise BadInput(
             f"inputs.features: {codec.described()} is a codec {config.get('codec')}; name one of "
@@ -252,11 +253,11 @@ def _chosen(codec: CodecInput, facts: DataFacts) -> tuple[str, Config, Path]:
     """The best trial on validation of those that were asked for: name, configuration, codec."""
     from analysis.log import read_log
 
-    folder = Path(codec.sweep)
-    log = read_log(folder)
+    folder = whole_sweep(named_place(codec.sweep))
+    log, name = read_log(folder), shown(folder)
     if log.facts is None:
-        raise BadInput(f"{folder}: ended before it had any data; name another sweep in inputs")
-    _same_motion(folder, log.facts, facts)
+        raise BadInput(f"{name}: ended before it had any data; name another sweep in inputs")
+    _same_motion(name, log.facts, facts)
     proposed = {str(e["trial"]): e["config"] for e in log.of("proposed")}
     done = [str(e["trial"]) for e in log.of("done")]
     codecs = [t for t in done if t in proposed and not is_generator(proposed[t])]
@@ -303,7 +304,7 @@ def _exported(folder: Path, facts: DataFacts, into: Path) -> Config:
     return next(iter(configs.values()))
 
 
-def _same_motion(where: Path, theirs: DataFacts, ours: DataFacts) -> None:
+def _same_motion(where: Path | str, theirs: DataFacts, ours: DataFacts) -> None:
     for what, word in SAME.items():
         was, now = getattr(theirs, what), getattr(ours, what)
         if was != now:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from cluster.storage.places import named_place
 from search_spaces.data_facts import DataFacts
 from search_spaces.data_terms import TERMS_FILE, read_terms
 from search_spaces.errors import BadInput
@@ -50,7 +51,7 @@ def prepared(spec: SweepSpec, console: Console) -> tuple[SweepSpec, Data, list[s
         n: str(Path(p).expanduser().absolute()) for n, p in places.items() if p not in known
     }
     data_spec = spec.data.model_copy(update=absolute)
-    earlier = tuple(str(Path(p).expanduser().absolute()) for p in spec.search.warm_start)
+    earlier = tuple(named_place(place) for place in spec.search.warm_start)
     search = spec.search.model_copy(update={"warm_start": earlier})
     found = {"objectives": kept, "data": data_spec, "search": search}
     return spec.model_copy(update=found), data, dropped

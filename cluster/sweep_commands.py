@@ -56,8 +56,8 @@ def sweep(
         typer.Option(metavar="BPS BPS", help="Search between two total rates alone."),
     ] = None,
     warm_start: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="DIR", help="Learn from an earlier sweep; may be given again."),
+        list[str] | None,
+        typer.Option(metavar="DIR_OR_URI", help="Learn from an earlier sweep; may be given again."),
     ] = None,
     point: Annotated[
         list[str] | None,
@@ -139,7 +139,7 @@ def sweep(
             seed=seed,
             at=at,
             between=between,
-            warm_start=[str(place) for place in warm_start] if warm_start else None,
+            warm_start=warm_start or None,
         ),
         "space": _given(points=[parse_point(text) for text in point] if point else None),
         "run": _given(

@@ -1,4 +1,4 @@
-"""A sweep that starts from what earlier ones found (`--warm-start DIR`).
+"""A sweep that starts from what earlier ones found (`--warm-start DIR_OR_URI`).
 
 What is taken is written into the new sweep's own folder when it begins, so that it is resumed and
 repeated from there, whatever becomes of the others.
@@ -17,6 +17,8 @@ import numpy as np
 
 from cluster.reference import metric_versions
 from cluster.searchers.earlier import Earlier, EarlierSweep
+from cluster.storage.mirror import shown
+from cluster.storage.places import log_of_sweep
 from cluster.wanted import Wanted
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
@@ -43,13 +45,14 @@ def gather(
             in the same unit and by the same definition.
     """
     measured: list[Objective | Limit] = [*goals, *Wanted(spec, facts).measured]
-    return tuple(_taken(Path(place), measured, facts) for place in spec.search.warm_start)
+    places = [log_of_sweep(place) for place in spec.search.warm_start]
+    return tuple(_taken(place.absolute(), measured, facts) for place in places)
 
 
 def _taken(folder: Path, measured: Sequence[Objective | Limit], facts: DataFacts) -> EarlierSweep:
     from analysis.log import read_log
 
-    log = read_log(folder)
+    log, called = read_log(folder), shown(folder)
     proposed = {str(e["trial"]): e["config"] for e in log.of("proposed")}
     done = {str(e["trial"]) for e in log.of("done")}
     rows: dict[str, dict[int, Row]] = {}
@@ -58,8 +61,8 @@ def _taken(folder: Path, measured: Sequence[Objective | Limit], facts: DataFacts
         if trial in done and not is_generator(proposed[trial]):
             rows.setdefault(trial, {})[int(event["row"]["depth"])] = event["row"]
     if not rows:
-        raise BadInput(f"warm start: no trial of {folder} finished; leave it out")
-    _check(folder, log, measured, [row for by_depth in rows.values() for row in by_depth.values()])
+        raise BadInput(f"warm start: no trial of {called} finished; leave it out")
+    _check(called, log, measured, [row for by_depth in rows.values() for row in by_depth.values()])
     seeds: dict[str, list[tuple[np.ndarray, list[Row]]]] = {}
     configs: dict[str, Config] = {}
     for trial, by_depth in rows.items():
@@ -85,11 +88,11 @@ def _taken(folder: Path, measured: Sequence[Objective | Limit], facts: DataFacts
         facts.data_hash,
         facts.split_hash,
     )
-    return EarlierSweep(str(folder.absolute()), same, trials)
+    return EarlierSweep(called, same, trials)
 
 
 def _check(
-    folder: Path, log: Log, measured: Sequence[Objective | Limit], rows: Sequence[Row]
+    folder: str, log: Log, measured: Sequence[Objective | Limit], rows: Sequence[Row]
 ) -> None:
     there = {column for row in rows for column in row}
     before, now = log.sweep.get("metric_versions", {}), metric_versions()

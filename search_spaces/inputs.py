@@ -41,7 +41,7 @@ class CodecInput(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sweep: str = ""
-    """Folder of an earlier sweep on the same motion."""
+    """Folder or URI of an earlier sweep on the same motion."""
     choose: str = ""
     """`key=value` of its configuration, with blanks between; the best on validation of those."""
     folder: str = ""

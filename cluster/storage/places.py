@@ -18,6 +18,11 @@ def new_place(text: str) -> Path:
     return hold(parse_location(text)).folder if is_uri(text) else Path(text)
 
 
+def named_place(text: str) -> str:
+    """A sweep's place as it stands in a specification: a URI, or a folder from the root."""
+    return text if is_uri(text) else str(Path(text).expanduser().absolute())
+
+
 def whole_sweep(text: str) -> Path:
     """A sweep with all that is kept of it.
 

@@ -14,9 +14,14 @@ import pytest
 
 from analysis.points import write_tables
 from cluster.cli import main
+from cluster.inputs import stage
 from cluster.storage.bucket import Bucket
 from cluster.storage.location import parse_location
 from cluster.storage.mirror import Extent, hold
+from cluster.storage.places import named_place
+from cluster.warm_start import gather
+from search_spaces.inputs import CodecInput, folder_hash
+from search_spaces.objectives import objectives
 from search_spaces.presets import load_spec
 from search_spaces.record import REPORT_FILE
 from search_spaces.spec import SweepSpec
@@ -206,3 +211,17 @@ def test_a_lost_connection_fails_the_trial_and_not_the_sweep(
     assert {e["trial"] for e in events if e["event"] == "point"} == set(done)
     each_once(events)
     proxy.close()
+
+
+def test_what_starts_from_an_earlier_sweep_takes_its_uri(
+    finished: dict[str, Any], data: MotionData, tmp_path: Path
+) -> None:
+    uri = finished["uri"]
+    assert named_place(uri) == uri and named_place("a/b") == str(Path("a/b").absolute())
+    spec = small()
+    warm = spec.model_copy(update={"search": spec.search.model_copy(update={"warm_start": (uri,)})})
+    (taken,) = gather(warm, objectives(spec.objectives), data.facts)
+    assert taken.sweep == str(parse_location(uri)) and taken.same_motion and taken.trials
+    found = stage(CodecInput(sweep=uri, choose="codec=kmeans"), data.facts, tmp_path / "codec")
+    assert found.sweep == uri and found.config["codec"] == "kmeans"
+    assert folder_hash(tmp_path / "codec") == found.sha256
