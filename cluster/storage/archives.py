@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,22 @@ def unpack(archive: Path, folder: Path, kind: str) -> None:
 
 def send(bucket: Bucket, folder: Path, archive: Archive, files: Iterable[Path]) -> None:
     """Packs and sends one archive of a trial's folder."""
-    part = folder / f".sending-{archive.kind}.tar"
-    try:
-        bucket.put(archive.key, pack(folder, files, part))
-    finally:
-        part.unlink(missing_ok=True)
+    packed(bucket, folder, archive, files)()
+
+
+def packed(
+    bucket: Bucket, folder: Path, archive: Archive, files: Iterable[Path]
+) -> Callable[[], None]:
+    """Packs one archive of a trial's folder; what is returned sends it, and may do so later."""
+    part = pack(folder, files, folder / f".sending-{archive.kind}.tar")
+
+    def send() -> None:
+        try:
+            bucket.put(archive.key, part)
+        finally:
+            part.unlink(missing_ok=True)
+
+    return send
 
 
 def bring(bucket: Bucket, archive: Archive, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Where a trial works, and how what it leaves outlives its machine.
 
 In a sweep's folder it works where its files stay. For a sweep in a bucket it works on its own
-machine: what is half trained goes up at every rung that kept something, what it left before its
-points are told, so that nothing is acknowledged that is not there.
+machine: what is half trained goes up at every rung that kept something, while training goes on;
+what it left goes up before its points are told, so that nothing is acknowledged that is not there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +103,7 @@ class InBucket:
     scratch: Path
     _states: set[str] = field(default_factory=set)
     _sent: int = 0
+    _under_way: Future[None] | None = None
 
     @property
     def folder(self) -> Path:
@@ -125,10 +127,14 @@ class InBucket:
         self._sent = self._state()
 
     def before_report(self, metrics: Mapping[str, Any]) -> None:
-        """One request for a new state, or one for each archive of a trial that is done."""
+        """One request for a new state, or one for each archive of a trial that is done.
+
+        A state is packed here and sent meanwhile; what goes wrong there is raised at the next call.
+        """
         if "points" not in metrics:
             self._send_state()
             return
+        self._settle()
         for kind, paths in files_of(self.folder).items():
             if kind != STATE:
                 archives.send(self._bucket, self.folder, self._archive(kind), paths)
@@ -138,18 +144,38 @@ class InBucket:
         keep()
         with contextlib.suppress(OSError):
             self._send_state()
+            self._settle()
 
     def _send_state(self) -> None:
         now = self._state()
         if now and now != self._sent:
+            self._settle()
             archive = self._archive(STATE)
             paths = files_of(self.folder).get(STATE, [])
-            archives.send(self._bucket, self.folder, archive, paths)
+            send = archives.packed(self._bucket, self.folder, archive, paths)
             self._states.add(archive.key)
             self._sent = now
+            self._under_way = self._carrier.submit(send)
+
+    @cached_property
+    def _carrier(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, thread_name_prefix="half-trained states")
+
+    def _settle(self) -> None:
+        """Waits for what is under way."""
+        carried, self._under_way = self._under_way, None
+        if carried is None:
+            return
+        try:
+            carried.result()
+        except OSError:
+            self._sent = 0  # it is not there
+            raise
 
     def end(self) -> None:
         """Removes the folder here and half-trained states there; what stays costs room alone."""
+        with contextlib.suppress(OSError):
+            self._settle()
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             self._bucket.delete(sorted(self._states))
