@@ -1,16 +1,20 @@
 """What share of a budget a volume costs at least, on a table whose trials are all known.
 
-Two numbers beside a searcher's share. No order of trials reaches the volume before
+Three numbers beside a searcher's share. No order of trials reaches the volume before
 `earliest_share`: even with a worker for each trial, none of which is ever stopped, reports come no
 sooner than a trial's own length. `omniscient_share` is reached: somebody who knows every report
 beforehand picks the one that adds most volume per second, again and again, of those below some
-length, and gives what was picked to the workers, longest first; the best length counts. Of a task
-that is no table both are of the trials that were sampled, so the first bounds nobody else's.
+length, and gives what was picked to the workers, longest first; the best length counts.
+`told_share` is the median of somebody who knows beforehand which family (values of keys that others
+depend on, as the codec) holds most of the front, and runs its trials to their ends in random order.
+Of a task that is no table all are of the trials that were sampled, so the first bounds nobody
+else's.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,8 +23,8 @@ import numpy as np
 from benchmarks.search.arms import make_arm
 from benchmarks.search.problem import Scale, Task, scale_of
 from benchmarks.search.recorded import Codecs, OnTable
-from benchmarks.search.scoring import volume
-from cluster.replay.simulator import simulate
+from benchmarks.search.scoring import Points, share_to_reach, volume
+from cluster.replay.simulator import Report, simulate
 
 CAPS = 10
 """Lengths above which nothing is picked, that are tried."""
@@ -52,12 +56,12 @@ def picks_of(task: Task, count: int, seed: int = 0) -> list[Pick]:
 
 
 def floor_of(task: Task, workers: int, seeds: int, sample: int) -> dict[str, float]:
-    """Both shares of a task, for the mean volume that random search ends with.
+    """The shares of a task, for the mean volume that random search ends with.
 
     Args:
         task: any.
         workers: side by side.
-        seeds: of random search.
+        seeds: of random search, and of random orders.
         sample: configurations to pick from, where the task is no table.
     """
     scale = scale_of(task)
@@ -76,7 +80,48 @@ def floor_of(task: Task, workers: int, seeds: int, sample: int) -> dict[str, flo
         "goal": goal / scale.volume,
         "earliest_share": earliest_share(picks, scale, goal, workers),
         "omniscient_share": omniscient_share(picks, scale, goal, workers),
+        "told_share": told_share(_fullest(task, scale, sample), scale, goal, workers, seeds),
     }
+
+
+def told_share(
+    trials: Sequence[Sequence[Report]], scale: Scale, goal: float, workers: int, seeds: int
+) -> float:
+    """Median share of the budget at which trials in random order have brought the volume.
+
+    Args:
+        trials: reports of each; all of them are run to their ends.
+        scale: reference and budget.
+        goal: volume.
+        workers: side by side.
+        seeds: random orders.
+    """
+    horizon, found = scale.horizon(workers), []
+    for seed in range(seeds):
+        points: list[tuple[float, bool, np.ndarray]] = []
+        busy = [0.0] * workers
+        for i in np.random.default_rng(seed).permutation(len(trials)):
+            begun = heapq.heappop(busy)
+            points += [(begun + r.seconds, False, r.points) for r in trials[i]]
+            heapq.heappush(busy, begun + trials[i][-1].seconds)
+        in_time: Points = sorted(points, key=lambda point: point[0])
+        found.append(share_to_reach(in_time, scale.reference, goal, horizon, finals=False))
+    return float(np.median(found))
+
+
+def _fullest(task: Task, scale: Scale, count: int) -> list[Sequence[Report]]:
+    """Trials of the family whose ends together have the most volume."""
+    parameters = task.space.parameters
+    gates = [p.name for p in parameters if any(p.name in other.when for other in parameters)]
+    families: dict[tuple[object, ...], list[Sequence[Report]]] = defaultdict(list)
+    for config in task.sample(count, 0)[0]:
+        families[tuple(config.get(name) for name in gates)].append(task.run(config, 0))
+
+    def whole(trials: Sequence[Sequence[Report]]) -> float:
+        ends = np.vstack([np.asarray(t[-1].points, float)[:, :2] for t in trials])
+        return volume(ends[np.isfinite(ends).all(axis=1)], scale.reference)
+
+    return max(families.values(), key=whole)
 
 
 def earliest_share(picks: Sequence[Pick], scale: Scale, goal: float, workers: int) -> float:

@@ -10,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.search.arms import make_arm
-from benchmarks.search.floor import Pick, earliest_share, floor_of, omniscient_share, picks_of
+from benchmarks.search.floor import (
+    Pick,
+    earliest_share,
+    floor_of,
+    omniscient_share,
+    picks_of,
+    told_share,
+)
 from benchmarks.search.parametric import Parametric
 from benchmarks.search.problem import Scale, scale_of
 from benchmarks.search.scoring import share_to_reach, volume
-from cluster.replay.simulator import simulate
+from cluster.replay.simulator import Report, simulate
 
 SCALE = Scale(reference=(1.0, 1.0), volume=1.0, seconds=1.0)
 """Forty seconds over all workers."""
@@ -55,11 +62,25 @@ def test_who_knows_all_needs_no_less_than_the_bound(seed: int) -> None:
     assert reached <= sum(p.seconds for p in picks) / 20 + 1e-12
 
 
+def test_trials_in_random_order_take_workers_in_turn() -> None:
+    def trial(seconds: float, rate: float, value: float) -> list[Report]:
+        poor, good = np.array([[0.99, 0.99]]), np.array([[rate, value]])
+        return [Report(0.5, seconds / 2, poor), Report(1.0, seconds, good)]
+
+    alike = [trial(2.0, 0.5, 0.5) for _ in range(8)]
+    assert told_share(alike, SCALE, 0.25, 1, 5) == pytest.approx(2 / 40)
+    steps = [trial(2.0, (i + 1) / 10, 0.9 - i / 10) for i in range(8)]
+    whole = volume(np.vstack([t[-1].points for t in steps]), SCALE.reference)
+    assert told_share(steps, SCALE, whole, 4, 5) == pytest.approx(4 / 10)
+    assert math.isinf(told_share(steps, SCALE, 2 * whole, 4, 5))
+
+
 def test_a_random_run_is_not_below_the_bound() -> None:
     task = Parametric("known-residual")
     scale = scale_of(task)
     found = floor_of(task, workers=4, seeds=3, sample=300)
     assert 0 < found["earliest_share"] <= found["omniscient_share"] < 1
+    assert found["omniscient_share"] <= found["told_share"]
     made = make_arm("random", task, scale, 5, 4)
     trace = simulate(task, made, workers=4, horizon=scale.horizon(4), seed=5)
     goal = 0.5 * found["goal"] * scale.volume
