@@ -28,7 +28,7 @@ USE = ("utilisation", "used", "perplexity", "balance")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % interval by Student's t; NaN bounds with one seed."""
+    """A mean over seeds with its interval by Student's t; NaN bounds with one seed."""
 
     mean: float
     low: float
@@ -41,7 +41,7 @@ class Estimate:
         return (self.low > 0) - (self.high < 0)
 
 
-def estimate(values: np.ndarray) -> Estimate:
+def estimate(values: np.ndarray, level: float = 0.95) -> Estimate:
     """Of values (seeds,); those that are not finite are left out."""
     known = values[np.isfinite(values)]
     if not len(known):
@@ -49,7 +49,9 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(known.mean())
     if len(known) < 2:
         return Estimate(mean, math.nan, math.nan, len(known))
-    half = float(stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known)))
+    half = float(
+        stats.t.ppf((1 + level) / 2, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known))
+    )
     return Estimate(mean, mean - half, mean + half, len(known))
 
 
@@ -157,7 +159,7 @@ class CodebookSweep:
         """Cells of a weight by rising size."""
         return [c for c in self.cells if c.weight == weight]
 
-    def change(self, cell: Cell, name: str) -> Estimate:
+    def change(self, cell: Cell, name: str, level: float = 0.95) -> Estimate:
         """A value less that of the vanilla codec of the same size and seed."""
         vanilla = self.cell(cell.size, 0.0)
         if vanilla is None or vanilla is cell:
@@ -167,7 +169,7 @@ class CodebookSweep:
             return estimate(np.zeros(0))
         own = [cell.values[name][cell.seeds.index(s)] for s in both]
         other = [vanilla.values[name][vanilla.seeds.index(s)] for s in both]
-        return estimate(np.array(own) - np.array(other))
+        return estimate(np.array(own) - np.array(other), level)
 
 
 def _cell(

@@ -47,6 +47,22 @@ def test_an_interval_needs_two_seeds_and_is_students() -> None:
     assert (three.mean, three.seeds, three.sign) == (2.0, 3, 0)
     assert three.high - three.mean == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
     assert estimate(np.array([5.0, 5.1, 5.2])).sign == 1
+    stricter = estimate(np.array([1.0, 2.0, 3.0]), 0.975)
+    assert stricter.high - stricter.mean == pytest.approx(6.2053 / math.sqrt(3), rel=1e-4)
+
+
+def test_an_effect_is_held_to_more_where_it_was_looked_for_at_several_weights(
+    tmp_path: Path,
+) -> None:
+    """Five codes more, give or take one: enough at 95 %, not at 99 %."""
+    more = iter((4, 5, 6) * 20)
+    sweep = sweep_of(tmp_path)
+    cell = sweep.cell(512, 0.1)
+    assert cell is not None
+    vanilla = sweep.cell(512, 0.0)
+    assert vanilla is not None
+    cell.values["used"][:] = [v + next(more) for v in vanilla.values["used"]]
+    assert sweep.change(cell, "used").sign == 1 and sweep.change(cell, "used", 0.99).sign == 0
 
 
 def test_cells_hold_what_is_held_out(tmp_path: Path) -> None:
@@ -80,6 +96,18 @@ def test_the_papers_claims_held_where_they_are_true(tmp_path: Path) -> None:
     judged = judge(sweep_of(tmp_path), "reduced")
     assert [judged[c][0] for c in ("E1", "E2", "E4")] == [HELD] * 3
     assert "even use" in judged["E1"][1] and "a doubling" in judged["E2"][1]
+
+
+def test_guidance_holds_by_the_weight_that_does_something(tmp_path: Path) -> None:
+    """A weight too small to matter stands beside it."""
+    weights = (0.0, 0.1, 10.0)
+    gains = sweep_of(tmp_path / "a", lambda k, w: k // (2 if w == 10 else 4), weights=weights)
+    verdict, why = judge(gains, "reduced")["E4"]
+    assert verdict == HELD and "weight 0.1: +0.0" in why
+    both = sweep_of(
+        tmp_path / "b", lambda k, w: k // (2 if w == 10 and k == 512 else 4), weights=weights
+    )
+    assert judge(both, "reduced")["E4"][0] == FAILED, "at other sizes no weight gains"
 
 
 @pytest.mark.parametrize(
