@@ -64,13 +64,9 @@ def publish(traces: Path, folder: Path) -> list[Path]:
         table.to_parquet(path, index=False, compression="zstd")
         written.append(path)
     still = {k: v for k, v in (before["failed"] | failed).items() if k not in about}
-    said = {
-        "cells": sorted(
-            about.values(), key=lambda c: (c["task"], c["arm"], c["seed"], c["workers"])
-        ),
-        "failed": still,
-    }
-    place.write_text(json.dumps(said, indent=0) + "\n")
+    cells = sorted(about.values(), key=lambda c: (c["task"], c["arm"], c["seed"], c["workers"]))
+    lines = ",\n".join(json.dumps(cell) for cell in cells)
+    place.write_text(f'{{"cells": [\n{lines}\n],\n"failed": {json.dumps(still)}}}\n')
     return written
 
 

@@ -8,9 +8,11 @@ that was taken over still had under way never mixes with what its successor make
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +113,10 @@ def packed(
     bucket: Bucket, folder: Path, archive: Archive, files: Iterable[Path]
 ) -> Callable[[], None]:
     """Packs one archive of a trial's folder; what is returned sends it, and may do so later."""
-    part = pack(folder, files, folder / f".sending-{archive.kind}.tar")
+    # A name of its own: an earlier attempt's may still be under way.
+    place, name = tempfile.mkstemp(prefix=f".sending-{archive.kind}-", dir=folder)
+    os.close(place)
+    part = pack(folder, files, Path(name))
 
     def send() -> None:
         try:

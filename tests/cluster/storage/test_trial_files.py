@@ -87,3 +87,17 @@ def test_the_end_waits_for_what_is_under_way(tmp_path: Path, wire: Wire) -> None
     threading.Timer(0.2, wire.open.set).start()
     one.end()
     assert wire.carried == ["trials/t1/000001-state.tar"] and not one.folder.exists()
+
+
+def test_a_second_attempt_takes_nothing_from_what_the_first_has_under_way(
+    tmp_path: Path, wire: Wire
+) -> None:
+    first, second = files(tmp_path), files(tmp_path)
+    trained(first, "first")
+    first.before_report({"share": 0.1})
+    second.before_report({"share": 0.1})
+    assert len(list(first.folder.glob(".sending-*"))) == 2
+    wire.open.set()
+    for one in (first, second):
+        one.after_keeping(lambda: None)
+    assert len(wire.carried) == 2 and not list(first.folder.glob(".sending-*"))
