@@ -265,8 +265,9 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             joined=bool(run.address),
             node_labels=tuple(sorted(run.node_labels.items())),
         )
+        say = partial(console.print, style="yellow", highlight=False, soft_wrap=True)
         with Progress(books, objectives(spec.objectives), reference, console):
-            run_trials(books, job, run.concurrency, ray.cluster_resources())
+            run_trials(books, job, run.concurrency, ray.cluster_resources(), say)
 
 
 def publish(

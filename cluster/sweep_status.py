@@ -43,7 +43,8 @@ def show(folder: Path, console: Console, *, watch: bool = False) -> None:
     Raises:
         BadInput: no sweep there, or its log cannot be read.
     """
-    log = read_log(folder)
+    # Who watches may look before the first event is written.
+    log = read_log(folder, begun=not watch)
     if not watch:
         console.print(standing(log, time.time()))
         return
@@ -52,8 +53,9 @@ def show(folder: Path, console: Console, *, watch: bool = False) -> None:
         while True:
             size = (folder / LOG_FILE).stat().st_size
             if size != seen:
-                log, seen = read_log(folder), size
-            live.update(standing(log, time.time()), refresh=True)
+                log, seen = read_log(folder, begun=False), size
+            if log.sweep:
+                live.update(standing(log, time.time()), refresh=True)
             if log.events and log.events[-1]["event"] in _ENDS:
                 return
             time.sleep(LOOK_SECONDS)

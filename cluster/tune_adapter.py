@@ -6,22 +6,25 @@ which nothing is ever resumed, so both pickle to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.util.metrics import Gauge
 
 from cluster.books import Books
-from cluster.jobs import TIMEOUT_NAME, Job, concurrency, run_job, tune_resources
+from cluster.jobs import TIMEOUT_NAME, Job, concurrency, need_of, run_job, tune_resources
 from cluster.lost_actors import LostNodes, survive_lost_actors
 from cluster.metrics import Meters
 from cluster.placement_groups import release_placement_groups
+from cluster.resources import present_nodes
 from cluster.tune_scheduler import BookedStopping
+from cluster.waiting import Waiting
 from search_spaces.record import TRIALS_FOLDER
 
 
@@ -151,11 +154,18 @@ def _cause(trial: Trial) -> str:
     return cause.split("Some common causes")[0].strip()[:500]
 
 
-def run_trials(books: Books, job: Job, asked: int, resources: Mapping[str, float]) -> None:
-    """Runs every trial that the books propose, to its end."""
+def run_trials(
+    books: Books,
+    job: Job,
+    asked: int,
+    resources: Mapping[str, float],
+    say: Callable[[str], object] = print,
+) -> None:
+    """Runs every trial that the books propose, to its end; `say` takes a line of a long wait."""
     survive_lost_actors()
     meters = Meters(books, job, Gauge)
     callbacks: list[tune.Callback] = [BookKeeping(books, job), LostNodes(), Metering(meters)]
+    callbacks.append(Waiting(need_of(job), lambda: present_nodes(ray.nodes()), say))
     if job.placement == "group":
         callbacks.append(WorkerRelease(Path(job.folder)))
     if job.placement == "packed":

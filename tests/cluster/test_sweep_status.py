@@ -35,6 +35,11 @@ def written(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / LOG_FILE).write_text("".join(json.dumps(e) + "\n" for e in rows))
 
 
+def appended(folder: Path, rows: list[dict[str, Any]]) -> None:
+    with (folder / LOG_FILE).open("a") as log:
+        log.write("".join(json.dumps(e) + "\n" for e in rows))
+
+
 def said(folder: Path, later: float = 0.0) -> str:
     out = io.StringIO()
     last = events(folder)[-1]["time"]
@@ -93,14 +98,20 @@ def test_watching_follows_the_log_until_the_end(
 ) -> None:
     monkeypatch.setattr(sweep_status, "LOOK_SECONDS", 0.02)
     rows = events(folder)
-    written(folder, rows[:8])
+    written(folder, [])  # begun, and nothing said yet
     out = io.StringIO()
     watching = threading.Thread(
         target=show, args=(folder, Console(file=out, width=100)), kwargs={"watch": True}
     )
     watching.start()
-    watching.join(0.5)
-    assert watching.is_alive()
-    written(folder, rows)
-    watching.join(10)
+    try:
+        for part in (rows[:8], rows[8:-1]):
+            watching.join(0.2)
+            assert watching.is_alive()
+            appended(folder, part)
+        watching.join(0.2)
+        assert watching.is_alive()
+    finally:
+        appended(folder, rows[-1:])
+        watching.join(60)
     assert not watching.is_alive() and "finished" in out.getvalue()

@@ -228,6 +228,7 @@ class Storm:
         until = time.monotonic() + 10 * PATIENCE
         while self._driver is None or self._driver.poll() is None or self._driver.returncode:
             assert time.monotonic() < until, "the sweep never ended"
+            self._replace_dead()  # a raylet ends some time after its agent was killed
             if self._driver is not None and self._driver.poll() is not None:
                 self.exits.append(self._driver.returncode)
                 assert len(self.exits) < 200, "it ends again and again"

@@ -1,0 +1,62 @@
+"""A sweep that stands still says so, and what it waits for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.experiment import Trial
+
+from cluster.resources import Need, Nodes
+from cluster.waiting import PATIENCE, Waiting
+
+NEED = Need(1, 1, 0.5, {})
+
+
+class Watch:
+    """A callback with a clock that the test sets."""
+
+    def __init__(self, *nodes: Nodes) -> None:
+        self.now, self.said = 0.0, list[str]()
+        self.waiting = Waiting(NEED, lambda: nodes, self.said.append, lambda: self.now)
+
+    def look(self, second: float, *statuses: str) -> None:
+        self.now = second
+        trials: list[Any] = [SimpleNamespace(status=status) for status in statuses]
+        self.waiting.on_step_end(0, trials)
+
+
+def test_it_says_less_and_less_often_that_no_node_can_take_a_trial() -> None:
+    watch = Watch(Nodes(1, {"CPU": 2.0}))
+    for second in range(1000):
+        watch.look(second, Trial.PENDING, Trial.PENDING, Trial.TERMINATED)
+    assert len(watch.said) == 5  # after 1, 2, 4, 8 and 16 minutes
+    assert watch.said[0] == (
+        "no trial has run for 1 min 0 s though 2 wait: one needs 1 CPU and 0.5 GPU; the "
+        "cluster has 1 node and none that holds it; the sweep goes on when one joins"
+    )
+
+
+def test_a_trial_that_runs_begins_the_wait_anew() -> None:
+    watch = Watch(Nodes(1, {"CPU": 2.0}))
+    watch.look(0, Trial.PENDING)
+    watch.look(PATIENCE - 1, Trial.RUNNING, Trial.PENDING)
+    watch.look(PATIENCE + 1, Trial.PENDING)
+    assert not watch.said
+    watch.look(2 * PATIENCE + 1, Trial.PENDING)
+    assert len(watch.said) == 1
+
+
+def test_nothing_waits_where_all_have_ended() -> None:
+    watch = Watch()
+    for second in (0, 1000):
+        watch.look(second, Trial.TERMINATED, Trial.ERROR)
+        watch.look(second)
+    assert not watch.said
+
+
+def test_nodes_that_others_use_are_counted() -> None:
+    watch = Watch(Nodes(2, {"CPU": 4.0, "GPU": 1.0}))
+    for second in (0.0, PATIENCE):
+        watch.look(second, Trial.PENDING)
+    assert "1 waits" in watch.said[0] and "2 nodes could hold 4 such workers" in watch.said[0]
