@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from ray.dashboard.modules.reporter.reporter_agent import METRICS_GAUGES
 
 from cluster.metrics import GAUGES, SECONDS, Meters
 
-DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "ratefront.json"
+ROOT = Path(__file__).parents[2]
+DASHBOARD = ROOT / "deploy" / "grafana" / "ratefront.json"
 
 
 class Gauge:
@@ -75,3 +80,55 @@ def test_numbers_follow_the_books() -> None:
     meters.update()
     assert made["ratefront_trials_per_hour"].values[""] == 0
     assert made["ratefront_last_event_seconds"].values[""] == 3600
+
+
+SERVED = """
+import socket, sys, time, urllib.request
+from collections import Counter
+from types import SimpleNamespace
+import ray
+from ray.util.metrics import Gauge
+from cluster.metrics import GAUGES, Meters
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+ray.init(
+    address="local", num_cpus=1, include_dashboard=False, log_to_driver=False,
+    _temp_dir=sys.argv[1], _metrics_export_port=port,
+    _system_config={"metrics_report_interval_ms": 500},
+)
+counts = Counter(queued=4, running=2)
+books = SimpleNamespace(counts=lambda: counts, rows=[1, 2, 3])
+Meters(books, SimpleNamespace(sweep="x", placement="local", workers=1, gpus=0.5, threads=1),
+       Gauge).update()
+lines, until = [], time.monotonic() + 120
+while len({line.split("{")[0] for line in lines}) < len(GAUGES) and time.monotonic() < until:
+    time.sleep(0.5)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError:
+        continue
+    lines = [line for line in text.splitlines() if line.startswith("ray_ratefront_")]
+print("\\n".join(lines))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.ray
+def test_rays_agent_serves_them() -> None:
+    # A short path: Ray puts sockets there.
+    with tempfile.TemporaryDirectory(prefix="rf") as place:
+        ran = subprocess.run(
+            [sys.executable, "-c", SERVED, place], cwd=ROOT, capture_output=True, text=True,
+            check=True, timeout=300,
+        )  # fmt: skip
+    served = {
+        (match[1], match[2] or ""): float(match[3])
+        for line in ran.stdout.splitlines()
+        if (match := re.fullmatch(r"ray_(\w+)\{(?:.*status=\"(\w+)\")?.*\} (\S+)", line))
+    }
+    assert {name for name, _ in served} == set(GAUGES)
+    assert served["ratefront_trials", "queued"] == 4 and served["ratefront_points", ""] == 3
+    assert served["ratefront_gpus_in_use", ""] == 1 and served["ratefront_cpus_in_use", ""] == 2
