@@ -102,6 +102,8 @@ VQGAN = register_family(
             key("codebook_size", None, "codes K", low=2, high=65536, **_WHOLE),
             key("codebook", "plain", "plain: nearest code, straight through, moved by its loss; or "
                 "a quantizer of the other codecs", choices=CODEBOOKS),
+            key("codebook_start", 0, "steps before latents become codes, which start from them; "
+                "0: from the first, as published", low=0, high=1e8, **_WHOLE),
             key("loss.codebook", 1.0, "weight of all that the codebook adds", low=0.0, high=1e4),
             key("commitment", 0.25, "weight that pulls latents to codes, of what pulls codes to "
                 "latents", low=0.0, high=1e3),
@@ -190,6 +192,17 @@ def something_to_judge(config: Mapping[str, Value], facts: DataFacts) -> str | N
     start, steps = int_for(config, "disc_start", PART), int_for(config, "max_steps", PART)
     if start >= steps:
         return f"disc_start {start} is not before the last of {steps} steps"
+    return None
+
+
+@register_constraint
+def codes_to_train(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """Codes begin before the last step, since the decoder is to know them."""
+    if not is_heatmaps(config) or "codebook_start" not in config:
+        return None
+    start, steps = int_for(config, "codebook_start", PART), int_for(config, "max_steps", PART)
+    if start >= steps:
+        return f"codebook_start {start} is not before the last of {steps} steps"
     return None
 
 

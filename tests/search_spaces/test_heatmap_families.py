@@ -56,6 +56,7 @@ def test_finite_scalar_codebooks_have_the_codes_that_they_have() -> None:
         ({"picture": 16, "compression": 32, "window": 32}, "F32 does not divide a size of 16"),
         ({"window": 8, "picture": 32}, "a discriminator needs 16 frames"),
         ({"max_steps": 100}, "disc_start 2000 is not before the last of 100 steps"),
+        ({"codebook_start": 210_000}, "codebook_start 210000 is not before the last of 210000"),
         ({"batch_windows": 3, "accumulate": 2}, "cannot be cut into 2 equal pieces"),
     ],
 )

@@ -128,7 +128,12 @@ class HeatmapCodec(ABC):
     def start(  # noqa: B027  (families that start at random have nothing to do)
         self, data: HeatmapData, stream: WindowStream, runtime: Runtime
     ) -> None:
-        """Sets what starts from training data, where a family does not start at random."""
+        """Sets what starts from training data, before the step `codes_from`."""
+
+    @property
+    def codes_from(self) -> int:
+        """The step from which latents become codes; there is nothing to score before."""
+        return 0
 
     def stated(self) -> dict[str, str]:
         """What a record must say of how it was trained, by column."""
@@ -201,8 +206,11 @@ class HeatmapCodec(ABC):
         sums: dict[str, Tensor] = {}
         begun = self._step
         with SeededTorch(runtime.device) as generator:
-            self._prepare(data, stream, runtime, generator)
+            self._prepare(runtime)
             while self._step < goal:
+                if self._step == self.codes_from:
+                    generator.seed(self.seed, _CODES)
+                    self.start(data, stream, runtime)
                 generator.seed(self.seed, _STEPS, self._step)
                 for name, value in self._one_step(data, stream, pieces, runtime).items():
                     sums[name] = sums.get(name, torch.zeros_like(value)) + value
@@ -250,9 +258,7 @@ class HeatmapCodec(ABC):
         rng = np.random.default_rng([self.seed, _SPOILT, self._step, place])
         return data.corrupted(window, drawn_corruption(rng), device)
 
-    def _prepare(
-        self, data: HeatmapData, stream: WindowStream, runtime: Runtime, generator: SeededTorch
-    ) -> None:
+    def _prepare(self, runtime: Runtime) -> None:
         """Networks and optimisers where they stand; made, or restored, on the first call."""
         if self._networks is not None and self._optimisers and self._pending is None:
             self._networks.train()
@@ -271,9 +277,6 @@ class HeatmapCodec(ABC):
             for name, optimiser in self._optimisers.items():
                 optimiser.load_state_dict(copy.deepcopy(state["optimisers"][name]))
             self._pending = None
-        else:
-            generator.seed(self.seed, _CODES)
-            self.start(data, stream, runtime)
 
     def _made(self, workers: int) -> nn.ModuleDict:
         with SeededTorch() as generator:

@@ -98,7 +98,8 @@ def run_heatmaps(task: TrialTask, motion: HeatmapMotion, runtime: Runtime) -> li
 
     runtime.at_notice = keep_half
     losses: dict[str, float] = {}
-    rungs = scored(task.rungs, codec.whole("max_steps"))
+    steps = codec.whole("max_steps")
+    rungs = tuple(r for r in scored(task.rungs, steps) if r * steps > codec.codes_from)
     for share in (*reported(rungs), 1.0):
         if share <= codec.trained_share:
             continue

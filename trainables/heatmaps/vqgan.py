@@ -92,11 +92,17 @@ class VQGANCodec(HeatmapCodec):
             found.setdefault(whose, []).extend(network.parameters())
         return found
 
+    @property
+    def codes_from(self) -> int:
+        """The step `codebook_start`."""
+        return self.whole("codebook_start")
+
     def start(self, data: HeatmapData, stream: WindowStream, runtime: Runtime) -> None:
-        """Codes that follow latents start from those of the first windows."""
+        """Codes that follow latents start from those of the first windows, others where latents
+        are there before codes."""
         quantizer: Quantizer = self.networks["quantizer"]
         wanted, found = quantizer.initial_sample, list[Tensor]()
-        if self.plain:
+        if self.plain and not self.codes_from:
             return
         with torch.no_grad():
             for window in (stream.batch(step)[0] for step in range(_START_WINDOWS)):
@@ -110,7 +116,7 @@ class VQGANCodec(HeatmapCodec):
         self, piece: Piece, step: int, share: float, runtime: Runtime
     ) -> dict[str, Tensor]:
         """Both players' losses of a piece, each back-propagated into its own weights alone."""
-        losses, fake = self._reconstructed(piece, runtime)
+        losses, fake = self._reconstructed(piece, step >= self.codes_from, runtime)
         total = self.number("loss.l1") * losses["loss.l1"]
         if "loss.perceptual" in losses:
             total = total + self.number("loss.perceptual") * losses["loss.perceptual"]
@@ -141,11 +147,15 @@ class VQGANCodec(HeatmapCodec):
             losses["loss.discriminator"] = told
         return {"loss": total, **losses}
 
-    def _reconstructed(self, piece: Piece, runtime: Runtime) -> tuple[dict[str, Tensor], Tensor]:
+    def _reconstructed(
+        self, piece: Piece, coded: bool, runtime: Runtime
+    ) -> tuple[dict[str, Tensor], Tensor]:
         latents = self._latents(piece.input)
-        quantized, _, of_codes = self.networks["quantizer"].quantize(_rows(latents))
-        if not self.plain:
-            of_codes = self.number("commitment") * of_codes
+        quantized, of_codes = _rows(latents), latents.new_zeros(())
+        if coded:
+            quantized, _, of_codes = self.networks["quantizer"].quantize(quantized)
+            if not self.plain:
+                of_codes = self.number("commitment") * of_codes
         fake = self._decoded(_grid(quantized, latents))
         losses = {"loss.l1": (fake - piece.target).abs().mean(), "loss.codebook": of_codes}
         if self.perceptual() == "LPIPS-VGG":

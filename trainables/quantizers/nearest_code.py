@@ -1,10 +1,11 @@
 """The plain vector quantizer: nearest code, gradients straight through, codes moved by their loss.
 
 [https://arxiv.org/abs/1711.00937], as the heatmap VQ-GAN uses it: an embedding drawn from
-U(-1/K, 1/K), no moving average, no codes redrawn. Its loss is MSE(sg z, e) that pulls codes to
-latents plus `commitment` x MSE(z, sg e) that pulls latents to codes. With `legacy` the commitment
-weighs the first instead, as in taming-transformers' legacy mode and the authors' code (the paper's
-equation 4 has no weight at all).
+U(-1/K, 1/K), or from latents where those are trained before it; no moving average, no codes
+redrawn. Its loss is MSE(sg z, e) that pulls codes to latents plus `commitment` x MSE(z, sg e) that
+pulls latents to codes. With `legacy` the commitment weighs the first instead, as in
+taming-transformers' legacy mode and the authors' code (the paper's equation 4 has no weight at
+all).
 """
 
 from __future__ import annotations
@@ -33,6 +34,19 @@ class NearestCode(Quantizer):
         super().__init__()
         self.codebook = nn.Parameter(torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes))
         self.weights = (commitment, 1.0) if legacy else (1.0, commitment)
+
+    @property
+    def initial_sample(self) -> int:
+        """A latent for each code."""
+        return len(self.codebook)
+
+    @torch.no_grad()
+    def initialise(self, latents: Tensor) -> None:
+        """Codes that are latents drawn at random, each once where there are enough."""
+        super().initialise(latents)
+        codes = len(self.codebook)
+        order = torch.randperm(len(latents)).to(latents.device)
+        self.codebook.copy_(latents[order.repeat(-(-codes // len(latents)))[:codes]])
 
     def quantize(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Codes with the latents' gradients, indices (tokens, 1), and the weighted loss."""

@@ -120,6 +120,39 @@ def test_the_discriminator_begins_at_its_step_and_moves_the_generator() -> None:
     assert not np.array_equal(quiet.arrays()[name], trained.arrays()[name])
 
 
+@pytest.mark.parametrize("codebook", ["plain", "ema", "fsq"])
+def test_codes_begin_at_their_step_from_latents_and_resume(codebook: str) -> None:
+    of, on = made(max_steps=6, codebook_start=3, codebook=codebook)
+    whole = codec(of, on)
+    whole.fit(on, PlainRuntime())
+    parts = codec(of, on)
+    assert parts.fit(on, PlainRuntime(), 1 / 3)["loss.codebook"] == 0
+    for share in (0.5, 1.0):  # the first ends just before the codes begin
+        state = parts.training_state()
+        parts = codec(of, on)
+        parts.load_training_state(state)
+        parts.fit(on, PlainRuntime(), share)
+    for name, value in whole.arrays().items():
+        assert np.array_equal(value, parts.arrays()[name]), name
+    early = codec({**of, "codebook_start": 0}, on)
+    early.fit(on, PlainRuntime())
+    assert not np.array_equal(early.arrays()["decoder.last.weight"],
+                              whole.arrays()["decoder.last.weight"])  # fmt: skip
+
+
+def test_plain_codes_that_begin_late_are_latents() -> None:
+    of, on = made(max_steps=3, codebook_start=2, learning_rate=1e-7, codebook_size=4)
+    late = codec(of, on)
+    late.fit(on, PlainRuntime())
+    codes = late.arrays()["codebooks"][0]
+    latents = np.concatenate([
+        late.coded(on.pair(window).input).latents.numpy()  # type: ignore[union-attr]
+        for window in on.windows["train"]
+    ])  # fmt: skip
+    nearest = np.abs(latents[None] - codes[:, None]).max(-1).min(-1)
+    assert (nearest < 1e-4).all() and len(np.unique(codes.round(5), axis=0)) == 4
+
+
 def test_the_generators_gradient_holds_no_hinge() -> None:
     """With the adversary's weight at 0 the generator is that of no adversary at all, to the bit.
 
