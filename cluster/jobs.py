@@ -56,6 +56,7 @@ class Job:
         location: of a sweep in a bucket; then `folder` is a place on each machine.
         epoch: of the driver, there.
         node_labels: that the nodes of its workers must have: (key, value).
+        grows_to: kinds of nodes that its autoscaler may start.
         joined: whether the cluster is not this machine alone, so that nodes may be taken away.
     """
 
@@ -79,6 +80,7 @@ class Job:
     location: Location | None = None
     epoch: int = 0
     node_labels: tuple[tuple[str, str], ...] = ()
+    grows_to: tuple[str, ...] = ()
 
 
 class LocalRuntime:
@@ -323,5 +325,5 @@ def concurrency(job: Job, resources: Mapping[str, float], asked: int) -> int:
     Raises:
         BadInput: not even one fits.
     """
-    nodes = reachable_nodes() if job.joined else [Nodes(1, resources)]
+    nodes = reachable_nodes(job.grows_to) if job.joined else [Nodes(1, resources)]
     return trials_at_a_time(need_of(job), nodes, asked)

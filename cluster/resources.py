@@ -2,8 +2,8 @@
 
 Counted node by node, since a trial's process lies on one node: two nodes of three cores hold two
 trials of two cores, not three. A node counts where its labels are those that were asked for. A
-cluster that grows by itself (Ray's autoscaler) counts as large as it says that it may become: what
-does not fit yet waits for it, and what never can is refused.
+cluster that grows by itself (Ray's autoscaler) counts as large as it, or a person, says that it may
+become: what does not fit yet waits for it, and what never can is refused.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search_spaces.devices import node_kind
 from search_spaces.errors import BadInput
 
 _NEARLY = 1e-6
@@ -105,12 +106,20 @@ def declared_nodes(config: Any) -> list[Nodes]:
     ]
 
 
-def reachable_nodes() -> list[Nodes]:
-    """Nodes of the cluster that was joined: as it is, or as large as its autoscaler may make it."""
+def reachable_nodes(grows_to: Sequence[str] = ()) -> list[Nodes]:
+    """Nodes of the cluster that was joined: as it is, or as large as its autoscaler may make it.
+
+    Args:
+        grows_to: kinds of nodes that somebody said the autoscaler may start, since Ray's own
+            (2.60) tell nobody how far they may go.
+    """
     import ray
 
     present = present_nodes(ray.nodes())
     declared = declared_nodes(ray._private.state.state.get_cluster_config())
+    if grows_to:
+        kinds = map(node_kind, grows_to)
+        declared = [Nodes(n, {"CPU": cpus, "GPU": gpus}, None) for n, cpus, gpus in kinds]
     return declared if _cores(declared) > _cores(present) else present
 
 

@@ -264,6 +264,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             objectives=scored_on_the_way(wanted),
             joined=bool(run.address),
             node_labels=tuple(sorted(run.node_labels.items())),
+            grows_to=run.grows_to,
         )
         say = partial(console.print, style="yellow", highlight=False, soft_wrap=True)
         with Progress(books, objectives(spec.objectives), reference, console):

@@ -85,6 +85,12 @@ def sweep(
         ),
     ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join.")] = None,
+    grows_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODES:CPUS:GPUS", help="Nodes that its autoscaler may start, as 8:16:1."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep.")] = None,
     rest_skeleton: RestSkeleton = None,
     body_model: BodyModel = None,
@@ -148,6 +154,7 @@ def sweep(
             workers=workers,
             node_labels=_labels(on) if on else None,
             address=address,
+            grows_to=tuple(grows_to) if grows_to else None,
             trial_timeout=trial_timeout,
             retries=retries,
             max_failures=max_failures,
@@ -162,6 +169,8 @@ def sweep(
     spec = _spec(preset, size, settings, overrides, name, plugin)
     if workers is not None and workers > 1 and spec.run.placement == "local":
         raise BadInput(f"--workers {workers} are a group; add --placement group")
+    if spec.run.grows_to and not spec.run.address:
+        raise BadInput("--grows-to is of a cluster that was joined; add --address")
     if save_spec is not None:
         save_spec.write_text(spec.dump(), encoding="utf-8")
         return

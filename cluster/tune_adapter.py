@@ -6,6 +6,7 @@ which nothing is ever resumed, so both pickle to nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -175,7 +176,11 @@ def run_trials(
         with running_hosts(job, number, most) as hosts:
             _run(books, replace(job, hosts=hosts), number * most, callbacks)
         return
-    _run(books, job, concurrency(job, resources, asked), callbacks)
+    at_a_time = concurrency(job, resources, asked)
+    if job.grows_to:
+        # An autoscaler starts nodes for trials that wait, and Tune has one wait by itself.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(at_a_time))
+    _run(books, job, at_a_time, callbacks)
 
 
 def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback]) -> None:

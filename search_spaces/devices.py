@@ -1,4 +1,4 @@
-"""GPUs of a trial: whole ones, or the n-th part of one."""
+"""GPUs of a trial, whole ones or the n-th part of one; and nodes that a cluster may grow to."""
 
 from __future__ import annotations
 
@@ -40,3 +40,29 @@ def whole_gpus(given: Any) -> Any:
             f"{wanted}"
         )
     return int(10_000 / parts) / 10_000
+
+
+def node_kind(text: str) -> tuple[int, int, float]:
+    """Nodes of one kind that a cluster may grow to: `NODES:CPUS` or `NODES:CPUS:GPUS`.
+
+    Returns:
+        How many, and what each has: cores, GPUs.
+
+    Raises:
+        ValueError: something else.
+
+    >>> node_kind("8:16:1"), node_kind("2:64")
+    ((8, 16, 1.0), (2, 64, 0.0))
+    """
+    parts = text.split(":")
+    try:
+        nodes, cpus, gpus = int(parts[0]), int(parts[1]), float(parts[2]) if parts[2:] else 0.0
+    except (ValueError, IndexError):
+        nodes = cpus = 0
+        gpus = 0.0
+    if len(parts) > 3 or nodes < 1 or cpus < 1 or gpus < 0:
+        raise ValueError(
+            f"grows_to {text!r}: must be NODES:CPUS or NODES:CPUS:GPUS, as in 8:16:1 for eight "
+            "nodes of 16 cores and one GPU each"
+        )
+    return nodes, cpus, gpus

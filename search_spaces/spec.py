@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -20,7 +21,7 @@ from search_spaces.believed_points import believed_points
 from search_spaces.bones import TWICE
 from search_spaces.budget import check_budget, deadline_at
 from search_spaces.consistency import check_space
-from search_spaces.devices import whole_gpus
+from search_spaces.devices import node_kind, whole_gpus
 from search_spaces.errors import BadInput
 from search_spaces.families import codecs_of, families, family_of, generators, there_are
 from search_spaces.heatmap_families import PART as HEATMAP_PART
@@ -112,6 +113,8 @@ class RunSpec(Section):
     """Of each worker: whole ones, or 1/n of one (`0.5`, `1/3`)."""
     node_labels: dict[str, str] = Field(default={})
     """That the nodes of trials must have, in Ray's words (`H100`, `!T4`, `in(H100,H200)`)."""
+    grows_to: tuple[str, ...] = ()
+    """Kinds of nodes that the cluster's autoscaler may start, as `NODES:CPUS:GPUS`."""
     trial_timeout: float = Field(default=0.0, ge=0)
     """Seconds after which a trial counts as hung; 0: never."""
     retries: int = Field(default=0, ge=0)
@@ -139,6 +142,15 @@ class RunSpec(Section):
     @classmethod
     def _gpus_are_whole_or_a_fraction(cls, given: Any) -> Any:
         return whole_gpus(given)
+
+    @field_validator("grows_to")
+    @classmethod
+    def _kinds_of_nodes(cls, given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for text in given:
+            node_kind(text)
+        if given and info.data.get("placement") == "packed":
+            raise ValueError("grows_to: placement packed takes the nodes that are there; leave it")
+        return given
 
 
 class SweepSpec(Section):

@@ -97,6 +97,34 @@ def test_a_cluster_that_grows_counts_as_large_as_it_may_become() -> None:
     assert declared_nodes(None) == []
 
 
+def test_growth_is_what_somebody_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's own autoscalers tell nobody how far they may go."""
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    monkeypatch.setattr("ray._private.state.state.get_cluster_config", lambda: None)
+    need = Need(1, 1, 1.0)
+    with pytest.raises(BadInput, match="never fits"):
+        trials_at_a_time(need, reachable_nodes())
+    assert trials_at_a_time(need, reachable_nodes(["8:16:1", "2:64:4"])) == 16
+    assert reachable_nodes(["1:1"]) == present_nodes([{"Alive": True, "Resources": {"CPU": 2.0}}])
+    chosen = job(gpus=1.0, joined=True, grows_to=("8:16:1",))
+    assert concurrency(chosen, {}, 0) == 8 and concurrency(chosen, {}, 3) == 3
+    spec = tmp_path / "spec.yaml"
+    words = ["sweep", "rate_distortion", "--save-spec", str(spec), "--grows-to"]
+    assert main([*words, "8:16:1", "--address", "auto"]) == 0
+    assert "8:16:1" in spec.read_text()
+    for wrong, says in (
+        (["8:16:1"], "add --address"),
+        (["8", "--address", "auto"], "must be NODES:CPUS or NODES:CPUS:GPUS"),
+        (["0:4", "--address", "auto"], "must be NODES:CPUS"),
+        (["8:16", "--address", "auto", "--placement", "packed"], "takes the nodes that are there"),
+    ):
+        assert main([*words, *wrong]) == 2
+        said = capsys.readouterr().err
+        assert says in said and said.count("\n") == 1, said
+
+
 def test_drivers_of_groups_take_nothing_that_workers_need() -> None:
     driver = tune_resources(job(placement="group", workers=2, gpus=1.0))
     assert driver.required_resources == {"memory": 1.0}
