@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.fronts import nondominated, objective_values
 from analysis.labels import codec_label, listed, point_label, quantity
+from search_spaces.families import generators
 from search_spaces.objectives import Objective, objectives
 
 
@@ -52,7 +53,8 @@ def dominators(
         split: which measurements to judge by.
 
     Returns:
-        One `Standing` per codec of the frame, those with the most of the front first.
+        One `Standing` per codec of the frame, those with the most of the front first. Where
+        generators of motion are compared, the codecs that they only draw on are left out.
     """
     pair = objectives([n.name if isinstance(n, Objective) else n for n in names])
     values = objective_values(frame, pair, split)
@@ -66,7 +68,11 @@ def dominators(
     for i, codec in enumerate(codecs):
         places[codec].append(i)
     found = []
+    generate = {g.name for g in generators()}
+    of_generators = bool(places) and places.keys() <= generate
     for codec in frame["codec"].astype(str).drop_duplicates():
+        if of_generators and codec not in generate:
+            continue
         own = places[codec]
         beaten = _beaters(values, order, [i for i in own if not mask[i]])
         by = Counter(codecs[j] for j in beaten.values())

@@ -55,6 +55,13 @@ def test_points_that_are_not_finite_are_not_judged() -> None:
     assert "holds the one point of the front" in found["kmeans"].sentences[0]
 
 
+def test_what_generators_draw_on_is_not_judged_among_them() -> None:
+    found = dominators(
+        frame(("eg_vqvae", 512, 100, float("nan")), ("speech_to_codes", 512, 100, 5.0)), PAIR
+    )
+    assert [s.codec for s in found] == ["speech_to_codes"]
+
+
 def test_a_codec_can_be_beaten_by_itself() -> None:
     (only,) = dominators(frame(("kmeans", 64, 100, 5.0), ("kmeans", 32, 100, 6.0)), PAIR)
     assert only.dominated_by == {"kmeans": 1}
