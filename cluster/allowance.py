@@ -17,6 +17,7 @@ class Allowance:
 
     Attributes:
         paid: who pays for a trial and how much an hour, as its end says; empty without a price.
+        shared: whether several trials have a device together, each its share of the seconds.
     """
 
     def __init__(self, run: RunSpec, began: float, clock: Callable[[], float] = time.time) -> None:
@@ -32,6 +33,7 @@ class Allowance:
         self._failures = run.max_failures
         self._gpus = run.gpus_per_trial * (run.workers if run.placement == "group" else 1)
         self._clock = clock
+        self.shared = run.placement == "packed"
         workers = run.workers if run.placement == "group" else 1
         hourly = self._gpus * run.price_gpu_hour + workers * run.threads * run.price_cpu_hour
         self.paid: dict[str, object] = {"user": _user(), "hourly": hourly} if hourly else {}
@@ -39,7 +41,7 @@ class Allowance:
         self._failed = 0
 
     def ended(self, status: str, seconds: float) -> None:
-        """A trial ended, after so many seconds."""
+        """A trial ended, after so many seconds of its devices."""
         self._used += self._gpus * max(0.0, seconds) / 3600
         self._failed += status == "failed"
 

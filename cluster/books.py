@@ -6,11 +6,12 @@ Ray's adapter calls this as trials report and end. Points are durable before the
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from analysis.costs import HELD, held_seconds
 from cluster.allowance import Allowance
 from cluster.enough import Enough, device_seconds
 from cluster.retention import Retention
@@ -60,6 +61,8 @@ class Books:
         self._sources: dict[str, dict[str, str]] = {}
         self._heard: set[tuple[str, float]] = set()
         self._stops: dict[str, Decision] = {}
+        self._scoring: dict[str, float] = defaultdict(float)
+        self._training: dict[str, float] = {}
         self.status: dict[str, str] = {}
         self.rows: list[Row] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -87,6 +90,7 @@ class Books:
                 points.setdefault(event["trial"], {})[row.get("depth")] = row
             elif kind == "progress":
                 self._heard.add((event["trial"], float(event["row"].get("share") or 0.0)))
+                self._took(event["trial"], event["row"])
                 if "points" in event:
                     rungs.append((event["trial"], event["row"]["share"]))
             elif kind == "decided":
@@ -96,7 +100,7 @@ class Books:
             elif kind in ("done", "stopped", "failed"):
                 self.status[event["trial"]] = kind
                 rows = list(points.get(event["trial"], {}).values()) if kind == "done" else []
-                self._follow(kind, rows, float(event.get("seconds") or 0.0))
+                self._follow(kind, rows, held_seconds(event))
             elif kind == "enough":
                 self.enough = event["reason"]
         for trial, by_depth in points.items():
@@ -168,6 +172,7 @@ class Books:
         if not kept or (trial, share) in self._heard:
             return
         self._heard.add((trial, share))
+        self._took(trial, kept)
         rung = result.get("rung")
         told = {"points": rung} if rung else {}
         # What was heard and what was decided of it, before Tune acts on that.
@@ -187,7 +192,9 @@ class Books:
         if self.status.get(trial) in ("done", "stopped", "failed"):
             return
         seconds = time.time() - self._began.get(trial, time.time())
-        paid = self._allowance.paid if self._allowance is not None else {}
+        paid = dict(self._allowance.paid) if self._allowance is not None else {}
+        if self._allowance is not None and self._allowance.shared:
+            paid[HELD] = self._own_share(trial, seconds)
         stop = self._stops.get(trial)
         if stop is not None:
             # Whatever its process did after that: it was over when it was decided.
@@ -213,9 +220,23 @@ class Books:
             self._store.append("stopped", trial=trial, reason=reason, seconds=seconds, **paid)
             self._proposer.ended(trial, stopped=True)
         status = self.status[trial]
-        self._follow(status, self._points[trial] if status == "done" else [], seconds)
+        rows = self._points[trial] if status == "done" else []
+        self._follow(status, rows, held_seconds({"seconds": seconds, **paid}))
         self._judge()
         self.on_change()
+
+    def _took(self, trial: str, row: Mapping[str, Any]) -> None:
+        self._training[trial] = float(row.get("train_seconds") or 0.0)
+        self._scoring[trial] += float(row.get("rung_seconds") or 0.0)
+
+    def _own_share(self, trial: str, seconds: float) -> float:
+        """Seconds of a device that a trial had among others there, by what it said itself; all
+        since its start where it said nothing."""
+        points = self._points.get(trial)
+        if not points and trial not in self._training:
+            return seconds
+        own = device_seconds(points or [], self._training.get(trial, 0.0))
+        return min(seconds, own + self._scoring[trial])
 
     def _follow(self, status: str, rows: Sequence[Row], seconds: float) -> None:
         if self._enough is not None:

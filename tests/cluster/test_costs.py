@@ -59,6 +59,38 @@ def test_the_end_of_a_trial_says_who_pays(desk: Desk, monkeypatch: pytest.Monkey
     assert costs(desk.store.read()).trials == {proposal.trial: pytest.approx(0.1)}
 
 
+def test_of_a_shared_device_a_trial_has_what_it_took(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty-four trials of an hour on one GPU are one GPU-hour, whoever looks and whenever."""
+    now = [1000.0]
+    monkeypatch.setattr("cluster.books.time.time", lambda: now[0])
+    run = RunSpec(placement="packed", gpus_per_trial=1, price_gpu_hour=2.0, max_gpu_hours=0.02)
+    allowance = Allowance(run, 0.0, clock=lambda: now[0])
+    books = Books(desk.store, desk.books.proposer, allowance=allowance)
+    first, second = books.next(), books.next()
+    assert first is not None and second is not None
+    for each in (first, second):
+        books.started(each.trial)
+    now[0] += 3600
+    told = {"share": 0.5, "train_seconds": 10.0, "rung_seconds": 2.0}
+    books.reported(first.trial, told)
+    books.reported(first.trial, told)  # once more after a loss of its host
+    books.ended(first.trial, "it raised")
+    books.reported(second.trial, {**told, "share": 0.25})
+    rows = [{**row, "train_seconds": 50.0, "evaluate_seconds": 8.0} for row in rows_of(second)]
+    books.reported(second.trial, {"points": rows})
+    books.ended(second.trial)
+    found = costs(desk.store.read()).trials
+    assert found == {
+        first.trial: pytest.approx(12 / 1800), second.trial: pytest.approx(60 / 1800)
+    }  # fmt: skip
+    again = Allowance(run, 0.0, clock=lambda: now[0])
+    for event in desk.store.read().of("failed", "done"):
+        again.ended(event["event"], event["held_seconds"])
+    assert "0.02 GPU-hours" in allowance.spent() and again.spent() == allowance.spent()
+
+
 def test_status_and_report_show_it(
     swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
