@@ -175,7 +175,7 @@ class GestureSweep:
     @cached_property
     def varied(self) -> list[str]:
         """Keys of configurations in which the cells differ."""
-        keys = [c for c in self._points.columns if "." in str(c) or c == "codebook_size"]
+        keys = [c for c in self._points.columns if "." in str(c) or c in _NAMES]
         return [str(c) for c in keys if self._points[c].astype(str).nunique() > 1]
 
 
@@ -211,8 +211,12 @@ def _spelled(config: Mapping[Hashable, Any], varied: list[str]) -> str:
         said.append(("vanilla" if vanilla else "EGGesture") + joint)
         varied = [v for v in varied if v not in ("speech.joint", "guidance.weight",
                                                  "speech.reweighting")]  # fmt: skip
-    said += [f"{_NAMES.get(key, key)} {config[key]}" for key in varied]
+    said += [f"{_NAMES.get(key, key)} {_short(config[key])}" for key in varied]
     return ", ".join(said) or str(config["codec"])
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _same(found: Any, wanted: Value) -> bool:
