@@ -175,8 +175,10 @@ class GestureSweep:
     @cached_property
     def varied(self) -> list[str]:
         """Keys of configurations in which the cells differ."""
-        keys = [c for c in self._points.columns if "." in str(c) or c in _NAMES]
-        return [str(c) for c in keys if self._points[c].astype(str).nunique() > 1]
+        columns = map(str, self._points.columns)
+        keys = [*_NAMES, *(c for c in columns if "." in c and c not in _NAMES)]
+        points = self._points
+        return [c for c in keys if c in points and points[c].astype(str).nunique() > 1]
 
 
 def _paper(method: str) -> dict[Hashable, Any] | None:
