@@ -342,7 +342,7 @@ class Findings:
             found.append(f"Not finite in an objective: {_points(self.hypervolume.dropped)}.")
         if self.hypervolume and self.hypervolume.clipped:
             found.append(
-                f"Outside the reference point, so without hypervolume: "
+                f"At or beyond the reference point, so without hypervolume: "
                 f"{_points(self.hypervolume.clipped)}."
             )
         columns = [o.column("val") for o in self.distortions]

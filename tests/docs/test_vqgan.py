@@ -21,7 +21,8 @@ def test_every_preset_of_the_page_exists_and_all_are_told_of() -> None:
 def test_every_key_of_the_page_exists() -> None:
     named = {"disc_norm", "disc_start", "disc_factor", "disc_weight", "perceptual_weights",
              "batch_windows", "accumulate", "precision", "legacy_weighting", "commitment",
-             "loss.kl", "kl_warmup", "attention", "codebook", "adversarial", "width"}  # fmt: skip
+             "loss.kl", "kl_warmup", "attention", "codebook", "codebook_start", "adversarial",
+             "width"}  # fmt: skip
     assert named <= known_keys()
     assert all(f"`{key}`" in PAGE for key in named)
     pictures = ["pair", "heatmap", "channels", "picture", "window", "stride", "jitter", "sigma",
