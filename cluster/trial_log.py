@@ -37,7 +37,7 @@ def trial_log(folder: Path, rank: int = 0) -> Iterator[None]:
         yield
         return
     kept = [(number, os.dup(number)) for number in (1, 2)]
-    said = f"-- {time.strftime('%Y-%m-%d %H:%M:%S %Z')} {socket.gethostname()} pid {os.getpid()}\n"
+    said = _head()
     try:
         with contextlib.suppress(OSError):
             log.write(said.encode())
@@ -56,6 +56,16 @@ def trial_log(folder: Path, rank: int = 0) -> Iterator[None]:
             os.dup2(before, number)
             os.close(before)
         log.close()
+
+
+def add_to_trial_log(folder: Path, note: str = "", error: BaseException | None = None) -> None:
+    """Says in a trial's log where an attempt begins, or why it failed, where its process trains
+    several trials and prints for all of them at once."""
+    said = "".join(traceback.format_exception(error)) if error else f"{_head().rstrip()} {note}\n"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / TRIAL_LOG).open("ab") as log:
+            log.write(said.encode())
 
 
 def read_trial_logs(folder: Path, word: str) -> str:
@@ -81,6 +91,11 @@ def read_trial_logs(folder: Path, word: str) -> str:
     if not logs:
         raise BadInput(f"--trial {word}: {found[0].name} has printed nothing")
     return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
+
+
+def _head() -> str:
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return f"-- {now} {socket.gethostname()} pid {os.getpid()}\n"
 
 
 def _name(rank: int) -> str:

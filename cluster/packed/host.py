@@ -23,6 +23,7 @@ from cluster.packed.leases import Lease
 from cluster.preemption import Keeping, own_notice
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.trial_files import TrialFiles
+from cluster.trial_log import add_to_trial_log
 from trainables.runtime import nothing
 from trainables.trial import TrialTask
 
@@ -85,6 +86,10 @@ class HostedTrial:
         """Its artefacts are whole."""
         self.files.end()
 
+    def failed(self, error: Exception) -> None:
+        """Its log says why."""
+        add_to_trial_log(self.files.folder, error=error)
+
 
 class PackHost:
     """The actor."""
@@ -129,6 +134,7 @@ class PackHost:
 
         def opened(lease: Lease) -> HostedTrial:
             task, files = open_trial(lease.request, job)
+            add_to_trial_log(files.folder, f"on {self._name}, which trains several trials at once")
             runtime = HostedRuntime(device_of(job.gpus), files, Keeping(notice), lease.say)
             return HostedTrial(task, runtime, files)
 

@@ -35,6 +35,9 @@ class Opened(Protocol):
     def end(self) -> None:
         """It has come to its end and left its artefacts."""
 
+    def failed(self, error: Exception) -> None:
+        """It raised."""
+
 
 Open = Callable[[Lease], Opened]
 
@@ -116,7 +119,8 @@ class Hosting:
                 lease.number, opened.task, self._data, opened.runtime, lambda: lease.unheard
             )
         except Exception as error:
-            self._hosted.pop(lease.number, None)
+            if (taken := self._hosted.pop(lease.number, None)) is not None:
+                taken[1].failed(error)
             lease.end(error)
 
     def _ended(self, number: str, error: Exception | None) -> None:
@@ -126,4 +130,6 @@ class Hosting:
                 opened.end()
             except Exception as fault:
                 error = fault
+        if error is not None:
+            opened.failed(error)
         lease.end(error)

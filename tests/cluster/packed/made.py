@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.packed.hosting import Hosting
 from cluster.packed.leases import Lease
+from cluster.trial_log import add_to_trial_log
 from search_spaces.families import complete
 from search_spaces.space import trial_id
 from tests.trainables.packed.made import SMALL
@@ -51,6 +52,10 @@ class Opened:
 
     def end(self) -> None:
         self.ended += 1
+
+    def failed(self, error: Exception) -> None:
+        assert self.task.folder is not None
+        add_to_trial_log(self.task.folder, error=error)
 
 
 def request(seed: int, **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.packed.leases import LEASE_SECONDS, Leases
+from cluster.trial_log import TRIAL_LOG
 from tests.cluster.packed.made import Clock, hear_all, hosting, request
 from tests.trainables.tiny import make_clips, spec
 from trainables.motion.dataset import MotionData, prepare
@@ -121,6 +122,9 @@ def test_a_trial_that_cannot_begin_says_why(data: MotionData, tmp_path: Path) ->
     hear_all(host, right)
     assert right.error is None
     assert wrong.over and "unheard_of" in str(wrong.error)
+    said = (tmp_path / wrong.trial / TRIAL_LOG).read_text()
+    assert "Traceback" in said and "unheard_of" in said
+    assert not (tmp_path / right.trial / TRIAL_LOG).exists()
 
 
 def test_a_machine_that_is_taken_away_keeps_every_trial(data: MotionData, tmp_path: Path) -> None:

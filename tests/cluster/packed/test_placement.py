@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cluster.trial_log import read_trial_logs
 from search_spaces.record import COST_COLUMNS
 from tests.cluster.motion import write_motion
 from tests.cluster.sweeping import events, points, ratefront, trap
@@ -72,6 +73,11 @@ def test_points_are_those_of_the_local_placement(place: Path) -> None:
     packed = _swept(place, "packed")
     assert (place / "fallen").exists(), "a host died"
     assert not events(place / "packed", "failed")
+    ends = events(place / "packed", "done")
+    assert all(0 < e["held_seconds"] <= e["seconds"] for e in ends)
+    for end in ends:
+        said = read_trial_logs(place / "packed", end["trial"])
+        assert "which trains several trials at once" in said
     local = _swept(place, "local")
     assert list(packed["point"]) == list(local["point"]) and len(local) == 7
     assert set(packed.columns) == set(local.columns)
