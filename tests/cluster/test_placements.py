@@ -110,6 +110,8 @@ def test_a_sweep_that_is_interrupted_says_how_to_go_on(place: Path) -> None:
     process = subprocess.Popen(
         [script, "sweep", "cells.yaml", "--data", "motion", "--out", "cut", *long],
         cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        # What a shell starts behind itself has it ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     log = place / "cut" / "log.jsonl"
     until = time.monotonic() + 90

@@ -149,8 +149,10 @@ def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
             "print([m for m in ('torch', 'ray') if m in sys.modules])")  # fmt: skip
     command = [sys.executable, "-c", code, str(tmp_path)]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # What a shell starts behind itself has it ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
