@@ -23,6 +23,8 @@ from search_spaces.record import LOG_FILE, RECORD_VERSION, STATUSES
 Event = dict[str, Any]
 BATCH = 256
 """Lines of the log that are read together."""
+WAITING = "waiting for the sweep to begin"
+"""What is shown of a log without a first event."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from analysis.costs import costs
 from analysis.findings import Findings
 from analysis.fronts import full_pose_of
 from analysis.labels import codec_label, duration, number, objective_label, point_label, unit_label
-from analysis.log import Event, Log, read_log
+from analysis.log import WAITING, Event, Log, read_log
 from analysis.points import Tables, front_objectives, points_frame, trials_frame
 from search_spaces.record import LOG_FILE, STATUSES
 
@@ -54,8 +54,7 @@ def show(folder: Path, console: Console, *, watch: bool = False) -> None:
             size = (folder / LOG_FILE).stat().st_size
             if size != seen:
                 log, seen = read_log(folder, begun=False), size
-            if log.sweep:
-                live.update(standing(log, time.time()), refresh=True)
+            live.update(standing(log, time.time()) if log.sweep else WAITING, refresh=True)
             if log.events and log.events[-1]["event"] in _ENDS:
                 return
             time.sleep(LOOK_SECONDS)

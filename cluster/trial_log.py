@@ -37,7 +37,7 @@ def trial_log(folder: Path, rank: int = 0) -> Iterator[None]:
         yield
         return
     kept = [(number, os.dup(number)) for number in (1, 2)]
-    said = _head()
+    said = f"{_head()}\n"
     try:
         with contextlib.suppress(OSError):
             log.write(said.encode())
@@ -61,7 +61,7 @@ def trial_log(folder: Path, rank: int = 0) -> Iterator[None]:
 def add_to_trial_log(folder: Path, note: str = "", error: BaseException | None = None) -> None:
     """Says in a trial's log where an attempt begins, or why it failed, where its process trains
     several trials and prints for all of them at once."""
-    said = "".join(traceback.format_exception(error)) if error else f"{_head().rstrip()} {note}\n"
+    said = "".join(traceback.format_exception(error)) if error else f"{_head()} {note}\n"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / TRIAL_LOG).open("ab") as log:
@@ -95,7 +95,7 @@ def read_trial_logs(folder: Path, word: str) -> str:
 
 def _head() -> str:
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return f"-- {now} {socket.gethostname()} pid {os.getpid()}\n"
+    return f"-- {now} {socket.gethostname()} pid {os.getpid()}"
 
 
 def _name(rank: int) -> str:

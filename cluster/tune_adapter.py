@@ -6,8 +6,9 @@ which nothing is ever resumed, so both pickle to nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from cluster.resources import present_nodes
 from cluster.tune_scheduler import BookedStopping
 from cluster.waiting import Waiting
 from search_spaces.record import TRIALS_FOLDER
+
+_PENDING = "TUNE_MAX_PENDING_TRIALS_PG"
 
 
 class ProposingSearcher(Searcher):
@@ -177,10 +180,24 @@ def run_trials(
             _run(books, replace(job, hosts=hosts), number * most, callbacks)
         return
     at_a_time = concurrency(job, resources, asked)
-    if job.grows_to:
-        # An autoscaler starts nodes for trials that wait, and Tune has one wait by itself.
-        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(at_a_time))
-    _run(books, job, at_a_time, callbacks)
+    with _waiting(at_a_time if job.grows_to else 1):
+        _run(books, job, at_a_time, callbacks)
+
+
+@contextlib.contextmanager
+def _waiting(trials: int) -> Iterator[None]:
+    """Tune has so many trials wait for their place meanwhile, unless the environment says how many.
+
+    An autoscaler starts nodes for those that wait; by itself Tune has one wait.
+    """
+    if trials == 1 or _PENDING in os.environ:
+        yield
+        return
+    os.environ[_PENDING] = str(trials)
+    try:
+        yield
+    finally:
+        del os.environ[_PENDING]
 
 
 def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback]) -> None:

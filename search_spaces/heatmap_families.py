@@ -180,7 +180,7 @@ def depth_to_look_from(config: Mapping[str, Value], facts: DataFacts) -> str | N
 
 @register_constraint
 def something_to_judge(config: Mapping[str, Value], facts: DataFacts) -> str | None:
-    """A discriminator needs room for its strides, and steps to judge in."""
+    """A discriminator needs room for its strides."""
     if not is_heatmaps(config) or not config.get("adversarial"):
         return None
     smallest = min(int_for(config, "window", PART), int_for(config, "picture", PART))
@@ -189,20 +189,18 @@ def something_to_judge(config: Mapping[str, Value], facts: DataFacts) -> str | N
             f"a discriminator needs {LEAST_JUDGED} frames and pixels, and there are {smallest}; "
             "set adversarial=false"
         )
-    start, steps = int_for(config, "disc_start", PART), int_for(config, "max_steps", PART)
-    if start >= steps:
-        return f"disc_start {start} is not before the last of {steps} steps"
     return None
 
 
 @register_constraint
-def codes_to_train(config: Mapping[str, Value], facts: DataFacts) -> str | None:
-    """Codes begin before the last step, since the decoder is to know them."""
-    if not is_heatmaps(config) or "codebook_start" not in config:
+def begins_before_the_end(config: Mapping[str, Value], facts: DataFacts) -> str | None:
+    """The discriminator has steps to judge in, and the decoder some to learn the codes in."""
+    if not is_heatmaps(config):
         return None
-    start, steps = int_for(config, "codebook_start", PART), int_for(config, "max_steps", PART)
-    if start >= steps:
-        return f"codebook_start {start} is not before the last of {steps} steps"
+    steps = int_for(config, "max_steps", PART)
+    for name, begins in (("disc_start", "adversarial"), ("codebook_start", "codebook")):
+        if config.get(begins) and (start := int_for(config, name, PART)) >= steps:
+            return f"{name} {start} is not before the last of {steps} steps"
     return None
 
 

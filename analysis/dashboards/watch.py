@@ -20,12 +20,11 @@ from typing import Any
 
 from analysis.dashboards.loopback import is_loopback, listening, until_interrupted
 from analysis.findings import Findings
-from analysis.log import Log, read_log
+from analysis.log import WAITING, Log, read_log
 from analysis.points import Tables, clips_frame, points_frame, trials_frame
 from search_spaces.record import LOG_FILE, SPEC_FILE, STATUSES
 
 FIRST_PORT = 8765
-WAITING = "waiting for the sweep to begin"
 _POLICY = "default-src 'self' 'unsafe-inline' data: blob:"
 
 

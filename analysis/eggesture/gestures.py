@@ -218,7 +218,7 @@ def _spelled(config: Mapping[Hashable, Any], varied: list[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _same(found: Any, wanted: Value) -> bool:

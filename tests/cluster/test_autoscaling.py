@@ -124,8 +124,8 @@ def test_an_autoscaler_starts_nodes_for_trials_and_gives_them_back() -> None:
             sweep = ["-m", "cluster", "sweep", "rate_distortion", "--size", "debug",
                      "--trials", "6", "--address", "auto", "--out"]  # fmt: skip
             small = run([*sweep, str(place / "small")], environment)
-            said = small.stderr + (place / "head.log").read_text()[-3000:]
-            assert small.returncode == 2 and "which never fits" in said, said
+            why = small.stderr + (place / "head.log").read_text()[-3000:]
+            assert small.returncode == 2 and "which never fits" in small.stderr, why
             grown = run([*sweep, str(place / "grown"), "--grows-to", "2:1"], environment)
             assert grown.returncode == 0, grown.stdout[-3000:] + grown.stderr[-3000:]
             assert len(pd.read_csv(place / "grown" / POINTS_CSV)) >= 6

@@ -62,7 +62,7 @@ def test_the_end_of_a_trial_says_who_pays(desk: Desk, monkeypatch: pytest.Monkey
 def test_of_a_shared_device_a_trial_has_what_it_took(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixty-four trials of an hour on one GPU are one GPU-hour, whoever looks and whenever."""
+    """Not the hour that it stood there beside others; after a resume the same."""
     now = [1000.0]
     monkeypatch.setattr("cluster.books.time.time", lambda: now[0])
     run = RunSpec(placement="packed", gpus_per_trial=1, price_gpu_hour=2.0, max_gpu_hours=0.02)
@@ -86,8 +86,7 @@ def test_of_a_shared_device_a_trial_has_what_it_took(
         first.trial: pytest.approx(12 / 1800), second.trial: pytest.approx(60 / 1800)
     }  # fmt: skip
     again = Allowance(run, 0.0, clock=lambda: now[0])
-    for event in desk.store.read().of("failed", "done"):
-        again.ended(event["event"], event["held_seconds"])
+    Books(desk.store, desk.books.proposer, allowance=again).take_up(desk.store.read().events)
     assert "0.02 GPU-hours" in allowance.spent() and again.spent() == allowance.spent()
 
 

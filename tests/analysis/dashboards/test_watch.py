@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.dashboards.watch import WAITING, WatchedSweep, watch_server
-from analysis.log import Log
+from analysis.dashboards.watch import WatchedSweep, watch_server
+from analysis.log import WAITING, Log
 from search_spaces.errors import BadInput
 from search_spaces.record import LOG_FILE, SPEC_FILE
 from tests.analysis.dashboards.fake_trackers import cut, make_log
