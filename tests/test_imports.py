@@ -72,6 +72,8 @@ def test_foreign_packages_would_raise(foreign: Path) -> None:
         (_modules("trainables.metrics"), {"torch", "ray", "optuna", "wandb"}),
         (_modules("trainables"), {"ray", "optuna", "wandb"}),
         (_modules("analysis"), {"torch", "ray", "trainables", "cluster"}),
+        # Every trial that attaches to a host is a process that reads these.
+        ("import cluster.jobs, cluster.packed.host", {"torch", "scipy", "sklearn", "optuna"}),
     ],
     ids=[
         "search_spaces",
@@ -82,6 +84,7 @@ def test_foreign_packages_would_raise(foreign: Path) -> None:
         "all of metrics",
         "all of trainables",
         "all of analysis",
+        "attached trials",
     ],
 )
 def test_import_leaves_out(statement: str, kept_out: set[str], foreign: Path) -> None:

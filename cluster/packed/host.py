@@ -2,6 +2,9 @@
 
 Trials attach to it from Tune's actors, hear their reports one by one, and leave. The actor answers
 while it trains: `TorchTrainer` runs in a thread of it, in Train's in-process mode.
+
+Ray reads this module in every process that holds a host's handle. What trains is read in the host
+alone: it would cost each attached trial seconds of a core and hundreds of megabytes.
 """
 
 from __future__ import annotations
@@ -15,17 +18,19 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.jobs import Job, device_of, open_trial
-from cluster.packed.hosting import Hosting
-from cluster.packed.leases import Lease
 from cluster.preemption import Keeping, own_notice
 from cluster.storage.archives import STATE_FOLDER
 from cluster.storage.trial_files import TrialFiles
 from cluster.trial_log import add_to_trial_log
 from trainables.runtime import nothing
-from trainables.trial import TrialTask
+
+if TYPE_CHECKING:
+    from cluster.packed.hosting import Hosting
+    from cluster.packed.leases import Lease
+    from trainables.trial import TrialTask
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ class PackHost:
         """Reads the data once, and begins to train."""
         import ray
 
+        from cluster.packed.hosting import Hosting
         from trainables.plugins import load_plugins
         from trainables.trial import limit_threads
 

@@ -29,15 +29,15 @@ from trainables.quantizers.guided import GuidedFusedQuantizer
 from trainables.quantizers.quantizer import dropout_draw
 from trainables.runtime import Runtime
 
-ROOMS = (16, 64, 256, 1024, 4096, 16384, 65536)
+ROOMS = (64, 256, 1024, 4096, 16384, 65536)
 """Codes that a pack has room for on a level: each a few times the one before, since a member pays
-for all of them."""
+for all of them. Less than the first costs no less, and would only part those who may go together."""
 
 
 def room_for(codes: int) -> int:
     """The least room that holds so many codes.
 
-    >>> room_for(64), room_for(65)
+    >>> room_for(16), room_for(65)
     (64, 256)
     """
     return next((room for room in ROOMS if room >= codes), codes)

@@ -232,6 +232,6 @@ def test_members_of_one_shape_share_a_pack(data: PartData) -> None:
     engine, runtime = Engine(), PlainRuntime()
     for each in [*one_of_each(data), codec(data, 9, hidden_dim=24), codec(data, 8)]:
         engine.begin(each, data, runtime, 1.0)
-    engine.begin(codec(data, 7, codebook_size=17), data, runtime, 1.0)
+    engine.begin(codec(data, 7, codebook_size=65), data, runtime, 1.0)
     engine.advance(1)
     assert sorted(engine.sizes) == [1, 1, 5]
