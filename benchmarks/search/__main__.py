@@ -15,7 +15,7 @@ from benchmarks.search.floor import floor_of
 from benchmarks.search.parametric import SHAPES, Parametric
 from benchmarks.search.peers import HERE, python_of, run_peers
 from benchmarks.search.problem import Task, scale_of
-from benchmarks.search.published import PUBLISHED, publish, read_published
+from benchmarks.search.published import PUBLISHED, publish, published_names, read_published
 from benchmarks.search.summary import headline, printed, read_runs
 from search_spaces.errors import BadInput
 
@@ -41,6 +41,7 @@ def main() -> None:
     run.add_argument("--seeds", type=int, default=3)
     run.add_argument("--minutes", type=float, default=120.0, help="no cell begins after that")
     run.add_argument("--out", type=Path, required=True, help="folder of traces")
+    run.add_argument("--unpublished", action="store_true", help="no cell that is published already")
     run.add_argument("--json", action="store_true", help="only the last line")
     run.add_argument(HERE, action="store_true", dest="here", help=argparse.SUPPRESS)
     pack = commands.add_parser("publish", help="make the small tables of a folder of traces")
@@ -102,12 +103,15 @@ def _run(args: argparse.Namespace) -> None:
     failed: dict[str, str] = {}
     tasks = [(task, scale_of(task)) for task in _tasks(args)]
     own = [a for a in arms if args.here or a not in ENVIRONMENTS]
+    there_already = published_names(PUBLISHED) if args.unpublished else set()
     for seed in range(args.seeds):
         for task, scale in tasks:
             for arm in own:
                 if time.monotonic() - began > 60 * args.minutes or arm in not_run:
                     continue
                 cell = Cell(task.name, arm, seed, args.workers)
+                if cell.name in there_already:
+                    continue
                 try:
                     paths.append(run_cell(cell, task, scale, args.out))
                 except ImportError as error:
@@ -137,6 +141,7 @@ def _options(args: argparse.Namespace, minutes: float) -> list[str]:
     """The same cells, for another interpreter in another folder."""
     options = ["--seeds", str(args.seeds), "--workers", str(args.workers)]
     options += ["--minutes", f"{minutes:.2f}", *(["--codecs"] if args.codecs else [])]
+    options += ["--unpublished"] if args.unpublished else []
     for name in ("table", "lcbench", "hpobench"):
         value = getattr(args, name)
         options += [f"--{name}", str(value.resolve())] if value is not None else []

@@ -121,5 +121,13 @@ def read_published(folder: Path) -> tuple[Runs, dict[str, str]]:
     return runs, said["failed"]
 
 
+def published_names(folder: Path) -> set[str]:
+    """Names of the cells whose traces are published, without those that failed."""
+    place = folder / CELLS
+    if not place.is_file():
+        return set()
+    return {_key(cell) for cell in json.loads(place.read_text())["cells"]}
+
+
 def _key(cell: Mapping[str, Any]) -> str:
     return Cell(cell["task"], cell["arm"], cell["seed"], cell["workers"]).name

@@ -15,6 +15,7 @@ import numpy as np
 import optuna
 import pytest
 
+from benchmarks.search import __main__ as command
 from benchmarks.search import cells, codec_space, codec_table
 from benchmarks.search.arms import ENVIRONMENTS
 from benchmarks.search.arms.flat import Flat
@@ -299,6 +300,21 @@ def test_publishing_again_lays_new_cells_over_old_ones(traces: Path, tmp_path: P
     publish(traces, tmp_path)
     assert (tmp_path / "codecs.parquet").read_bytes() == before
     assert len(json.loads((tmp_path / "cells.json").read_text())["cells"]) == 4
+
+
+def test_what_is_published_is_not_run_anew(
+    traces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    publish(traces, tmp_path)
+    monkeypatch.setattr(command, "PUBLISHED", tmp_path)
+    options = ["--codecs", "--arms", "random", "--seeds", "3", "--unpublished", "--json"]
+    monkeypatch.setattr("sys.argv", ["search", "run", *options, "--out", str(tmp_path / "more")])
+    command.main()
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["cells"] == ["codecs--random--s2--w4.json.gz"]
 
 
 def test_headline_against_the_volume_of_the_whole_table(traces: Path) -> None:
