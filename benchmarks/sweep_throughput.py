@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer trials; under ten minutes")
     parser.add_argument("--trials", type=int, default=0, help="trials on each side")
-    parser.add_argument("--steps", type=int, default=1500, help="training steps of each part")
+    parser.add_argument("--steps", type=int, default=3600, help="training steps of each part")
     parser.add_argument("--alone", type=int, default=2, help="trials trained alone to compare")
     parser.add_argument("--size", default="reduced", help="of the embedded motion")
     options = parser.parse_args(argv)
