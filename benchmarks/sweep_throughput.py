@@ -8,9 +8,9 @@ cores of this machine, each from starting Ray to its last trial's end:
 * plain: Ray Tune with OptunaSearch and a TorchTrainer worker group for every trial, with
   vector-quantize-pytorch (`sweep_throughput_steps/plain_stack.py`), which reports once.
 
-Steps are so many that the plain stack trains a trial for as long as it takes to start it, or for
-longer: what is gained is not the start alone. Some trials are then trained alone with the fused
-backend, to say what standing in a pack changes.
+Steps are to be so many that the plain stack trains a trial for as long as it takes to start it, or
+for longer: what is gained is not the start alone. `start_share_plain` says whether they were. Some
+trials are then trained alone with the fused backend, to say what standing in a pack changes.
 
 Usage: python benchmarks/sweep_throughput.py [--quick] [--trials N] [--steps N]
 The last line is one JSON object: `ratio`, our trials per hour over theirs; `start_share_plain`, the
@@ -122,15 +122,16 @@ def largest_difference(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs both sides and prints the ratio."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer trials; under ten minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer trials and steps")
     parser.add_argument("--trials", type=int, default=0, help="trials on each side")
-    parser.add_argument("--steps", type=int, default=3600, help="training steps of each part")
+    parser.add_argument("--steps", type=int, default=0, help="training steps of each part")
     parser.add_argument("--alone", type=int, default=2, help="trials trained alone to compare")
     parser.add_argument("--size", default="reduced", help="of the embedded motion")
     options = parser.parse_args(argv)
     trials = options.trials or (12 if options.quick else 100)
     cores = os.cpu_count() or 1
-    configs = listed(trials, options.steps)
+    steps = options.steps or (1500 if options.quick else 3600)
+    configs = listed(trials, steps)
     wanted = DataSpec(path="embedded", embedded_size=options.size)
 
     from cluster.session import ray_session
@@ -169,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "front_hv_interval": [round(bound, 4) for bound in interval],
                 "packed_max_difference": float(f"{difference:.2g}"),
                 "trials": trials,
-                "steps": options.steps,
+                "steps": steps,
                 "packed_seconds": round(ours, 1),
                 "plain_seconds": round(theirs, 1),
                 "compared_alone": alone,

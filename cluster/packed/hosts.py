@@ -11,7 +11,8 @@ from cluster.jobs import Job, concurrency
 from cluster.packed.host import PackHost
 
 PLACES_CPU, PLACES_GPU = 8, 64
-"""Trials of a host unless `members` says: on a core what batches more costs as much as it saves."""
+"""Trials of a host unless `members` says. More gain little on a core, where each is a process too,
+and the more run at a time, the less the search knows when it proposes."""
 
 
 def places(job: Job, resources: Mapping[str, float], asked: int) -> tuple[int, int]:

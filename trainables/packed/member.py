@@ -31,7 +31,7 @@ from trainables.runtime import Runtime
 
 ROOMS = (64, 256, 1024, 4096, 16384, 65536)
 """Codes that a pack has room for on a level: each a few times the one before, since a member pays
-for all of them. Room for fewer than the first would cost as much, and part who may go together."""
+for all of them. The first holds 16 too: one pack of both takes less time than two."""
 
 
 def room_for(codes: int) -> int:
