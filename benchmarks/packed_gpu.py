@@ -8,15 +8,19 @@ One run measures, of the paper's RQ-VAE (Klezovich et al., section 3.3, here 256
 * packs of 1 to 256 members, as they are; with TF32; with networks in bfloat16; with the step
   recorded as a CUDA graph (codes then go without redrawing, on which a step's operations depend);
   with networks by torch.compile;
-* peak memory, and the share of the device's arithmetic that the networks and look-ups are.
+* peak memory, and the share of the device's arithmetic that the networks and look-ups are;
+* whole trials, with rungs, scores of every prefix, checkpoints and files: one by one with the
+  library's quantizer, and packed, scored in turn or by processes on the machine's other cores.
 
 Each line is steps of a member per second, summed over members. The loss after the same steps stands
 beside it, so that nobody takes a faster wrong answer.
 
-Usage: python benchmarks/packed_gpu.py [--quick] [--device cuda] [--processes N]
-The last line is one JSON object: `ratio_processes`, the best pack of at least 128 members over one
-process with the library; `ratio_fractions`, over several processes at once; `best`. Without a GPU
-it says so in one line and ends with 2; `--device cpu` runs the same on a core, to try it out.
+Usage: python benchmarks/packed_gpu.py [--quick] [--device cuda] [--processes N] [--members N]
+                                       [--parts steps,trials]
+The last line is one JSON object: `ratio_processes`, steps of the best pack of at least 128 members
+over one process with the library; `ratio_fractions`, over several processes at once; `best`;
+`ratio_trials`, whole trials an hour of a pack of 128 over one by one. Without a GPU it says so in
+one line and ends with 2; `--device cpu` runs the same on a core, to try it out.
 """
 
 from __future__ import annotations
@@ -24,13 +28,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from packed_gpu_steps import whole_trials as whole
 
 from search_spaces.families import complete
 from search_spaces.space import Config
@@ -157,6 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="few members, steps and processes")
     parser.add_argument("--device", default="cuda", help="cuda, or cpu to try it out")
     parser.add_argument("--processes", type=int, default=8, help="that share the device")
+    parser.add_argument("--parts", default="steps,trials", help="of steps,trials")
+    parser.add_argument("--members", type=int, default=0, help="whole trials that are packed")
     parser.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     device, quick = options.device, options.quick
@@ -172,13 +182,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(alone(part, shape, "fused", device, options.worker))
         return 0
     name = "a CPU core" if device == "cpu" else torch.cuda.get_device_name()
-    print(f"{name}; torch {torch.__version__}; {part.dimensions} features; {steps} steps a line")
+    print(f"{name}; torch {torch.__version__}; {part.dimensions} features")
+    found: dict[str, Any] = {"benchmark": "packed_gpu", "device": name}
+    if "steps" in options.parts:
+        processes = 2 if quick else options.processes
+        found |= training_steps(part, shape, device, steps, processes, quick)
+    if "trials" in options.parts:
+        members = options.members or (4 if quick else 128)
+        found |= whole_trials(shape, size, members, device, quick)
+    print(json.dumps(found))
+    return 0
+
+
+def training_steps(
+    part: PartData, shape: Config, device: str, steps: int, processes: int, quick: bool
+) -> dict[str, Any]:
+    """Steps of one process, of several at once, and of packs in every way."""
     single = {b: alone(part, shape, b, device, steps) for b in ("library", "fused")}
     for backend, rate in single.items():
         print(f"one process, {backend:8s} {rate:10.0f} steps/s")
-    processes = 2 if quick else options.processes
     shared = together(processes, device, steps, quick)
     print(f"{processes} processes, fused {shared:10.0f} steps/s together", flush=True)
+    name = "" if device == "cpu" else torch.cuda.get_device_name()
     rates: dict[str, dict[int, float]] = {}
     for way in WAYS:
         if device == "cpu" and ("graph" in way or "compiled" in way):
@@ -198,12 +223,37 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{_beside_peak(tera, name)}, loss {loss:.4g}{_memory(device)}",
                 flush=True,
             )
-    print(json.dumps(headline(rates, single["library"], shared, name, quick)))
-    return 0
+    return headline(rates, single["library"], shared, quick)
+
+
+def whole_trials(
+    shape: Config, size: str, members: int, device: str, quick: bool
+) -> dict[str, float]:
+    """Trials an hour, one by one and packed; the processes that score are all cores but one."""
+    steps, cores = (60, 2) if quick else (2000, os.cpu_count() or 2)
+    data = prepare(DataSpec(path="embedded", embedded_size=size))
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        one = whole.alone(data, shape, 1 if quick else 3, steps, device, place)
+        print(f"whole trials of {steps} steps: one by one, library {3600 / one:10.1f} an hour")
+        found = {}
+        for scorers in (0, cores - 1):
+            each = whole.packed(data, size, shape, members, steps, device, scorers, place)
+            found[scorers] = one / each
+            who = f"by {scorers} processes" if scorers else "in turn"
+            print(
+                f"{members:4d} packed, scored {who:15s} {3600 / each:10.1f} an hour, "
+                f"{one / each:.2f} times as many",
+                flush=True,
+            )
+    return {
+        "ratio_trials": round(max(found.values()), 2),
+        "ratio_trials_in_turn": round(found[0], 2),
+    }
 
 
 def headline(
-    rates: dict[str, dict[int, float]], library: float, shared: float, name: str, quick: bool
+    rates: dict[str, dict[int, float]], library: float, shared: float, quick: bool
 ) -> dict[str, Any]:
     """The best pack of many members beside processes."""
     many = max(m for of_way in rates.values() for m in of_way) if quick else 128
@@ -212,8 +262,6 @@ def headline(
          if members >= many),
     )  # fmt: skip
     return {
-        "benchmark": "packed_gpu",
-        "device": name,
         "ratio_processes": round(best[0] / library, 2),
         "ratio_fractions": round(best[0] / shared, 2),
         "best": {"way": best[1], "members": best[2], "steps_per_second": round(best[0], 1)},

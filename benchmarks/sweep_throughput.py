@@ -6,15 +6,18 @@ cores of this machine, each from starting Ray to its last trial's end:
 * ours: `ratefront sweep --placement packed` with `quantizer_backend` fused, which reports at rungs,
   keeps checkpoints and leaves artefacts;
 * plain: Ray Tune with OptunaSearch and a TorchTrainer worker group for every trial, with
-  vector-quantize-pytorch (`sweep_throughput_steps/plain_stack.py`), which reports once.
+  vector-quantize-pytorch (`sweep_throughput_steps/plain_stack.py`), which reports once. It runs as
+  many trials at a time as is faster on its first few: one, or one a core. Worker groups that start
+  at once hold one another up, so that one at a time can be the faster.
 
 Steps are to be so many that the plain stack trains a trial for as long as it takes to start it, or
 for longer: what is gained is not the start alone. `start_share_plain` says whether they were. Some
 trials are then trained alone with the fused backend, to say what standing in a pack changes.
 
 Usage: python benchmarks/sweep_throughput.py [--quick] [--trials N] [--steps N]
-The last line is one JSON object: `ratio`, our trials per hour over theirs; `start_share_plain`, the
-share of a plain trial's time before its training; `front_hv_ratio`, hypervolume of our front over
+The last line is one JSON object: `ratio`, our trials per hour over theirs; `plain_at_a_time`, and
+the seconds of its first few that decided; `start_share_plain`, the share of a plain trial's time
+before its training; `front_hv_ratio`, hypervolume of our front over
 theirs, with the 95 % interval over trials; `packed_max_difference`, the largest difference in
 validation RMSE (cm) between a packed trial and the same alone.
 """
@@ -35,6 +38,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from sweep_throughput_steps.configurations import listed
 from sweep_throughput_steps.fronts import ERROR, paired_ratio
 from sweep_throughput_steps.plain_stack import run_plain
 
@@ -43,27 +47,8 @@ from search_spaces.space import Config, trial_id
 from search_spaces.spec import DataSpec
 
 SEED = 0
-SHAPE: Config = {
-    "codec": "rqvae", "hidden_dim": 64, "latent_dim": 16, "batch_frames": 64, "epochs": 1_000_000,
-}  # fmt: skip
-
-
-def listed(trials: int, steps: int) -> list[Config]:
-    """Configurations of a search, drawn at random."""
-    rng = np.random.default_rng(12)
-    return [
-        {
-            **SHAPE,
-            "max_steps": steps,
-            "codebook_size": int(rng.choice([16, 64, 256])),
-            "quantizer_depth": int(rng.integers(1, 9)),
-            "learning_rate": float(np.exp(rng.uniform(np.log(3e-4), np.log(5e-3)))),
-            "commitment": float(np.exp(rng.uniform(np.log(0.02), np.log(1.0)))),
-            "decay": float(rng.uniform(0.9, 0.99)),
-            "loss.position": float(rng.choice([0.0, 0.3, 1.0, 3.0])),
-        }
-        for _ in range(trials)
-    ]
+PROBED = 6
+"""Trials of the plain stack that decide how many it runs at a time."""
 
 
 def run_packed_sweep(
@@ -130,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     trials = options.trials or (12 if options.quick else 100)
     cores = os.cpu_count() or 1
-    steps = options.steps or (1500 if options.quick else 3600)
+    steps = options.steps or (1500 if options.quick else 2300)
     configs = listed(trials, steps)
     wanted = DataSpec(path="embedded", embedded_size=options.size)
 
@@ -143,11 +128,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"packed: {trials} trials in {ours:.0f} s, {ours / trials:.2f} s a trial", flush=True)
     library = [complete(config) for config in configs]
     # Workers of the plain stack read its steps from beside this file.
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    given = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), given)))
     began = time.time()
     with ray_session(threads=1, dashboard=True) as scratch:
         starting = time.time() - began
-        theirs, plain = run_plain(library, SEED, data, str(scratch), cores)
+        few = library[: min(PROBED, trials)]
+        probed = {
+            at: run_plain(few, SEED, data, f"{scratch}/probe-{at}", at)[0]
+            for at in dict.fromkeys((1, cores))
+        }
+        at_a_time = min(probed, key=probed.__getitem__)
+        said = ", ".join(f"{at} at a time {seconds:.0f} s" for at, seconds in probed.items())
+        print(f"plain: its first {len(few)} trials {said}", flush=True)
+        theirs, plain = run_plain(library, SEED, data, str(scratch), at_a_time)
     theirs += starting
     share = float(np.sum([t.started for t in plain]) / np.sum([t.whole for t in plain]))
     print(
@@ -165,6 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             {
                 "benchmark": "sweep_throughput",
                 "ratio": round(theirs / ours, 2),
+                "plain_at_a_time": at_a_time,
+                "plain_probed_seconds": {str(k): round(v, 1) for k, v in probed.items()},
                 "start_share_plain": round(share, 3),
                 "front_hv_ratio": round(hv, 4),
                 "front_hv_interval": [round(bound, 4) for bound in interval],

@@ -44,6 +44,10 @@ _JOINING = {
     "RAY_py_gcs_connect_timeout_s": "3",
     "RAY_gcs_rpc_server_connect_timeout_s": "2",
 }
+_TOKEN = (
+    "; one that 'ray start' began asks for a token unless told otherwise: set RAY_AUTH_MODE=token, "
+    "and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token"
+)
 _ADDRESS = re.compile(r"(?:ray://)?(?P<host>[^\s/]+):(?P<port>\d{1,5})")
 
 
@@ -117,8 +121,10 @@ def ray_session(
                 first = (
                     str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
                 )
+                remedy = _TOKEN if address and not os.environ.get("RAY_AUTH_MODE") else ""
                 raise BadInput(
-                    f"--address {address or 'local'}: no Ray cluster could be reached ({first})"
+                    f"--address {address or 'local'}: no Ray cluster could be reached "
+                    f"({first}){remedy}"
                 ) from None
         yield scratch
     finally:

@@ -20,7 +20,7 @@ from search_spaces.space import Config
 from trainables.evaluate import score_split
 from trainables.motion.dataset import MotionData
 from trainables.motion.preparation import SplitClip
-from trainables.token_rates import Codecs, encode_split
+from trainables.token_rates import Codecs, EncodedSplit
 
 RUNGS = (1 / 27, 1 / 9, 1 / 3)
 """Shares at which a stopping rule may be asked."""
@@ -81,7 +81,11 @@ def _stretch(clip: SplitClip, start: int) -> SplitClip:
 
 
 def rung_scores(
-    codecs: Codecs, config: Config, data: MotionData, wanted: Collection[str]
+    codecs: Codecs,
+    config: Config,
+    data: MotionData,
+    wanted: Collection[str],
+    encoded: EncodedSplit,
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Validation scores of half-trained codecs.
 
@@ -90,6 +94,7 @@ def rung_scores(
         config: of the trial.
         data: as `rung_data` gives it.
         wanted: objectives that shallower prefixes are scored by.
+        encoded: validation's tokens.
 
     Returns:
         Every metric of the whole codec, and a point for each prefix by ascending depth: `depth`,
@@ -97,7 +102,6 @@ def rung_scores(
     """
     levels = max(codec.levels for codec in codecs.values())
     depths = range(1, levels + 1) if family_of(config).residual else (levels,)
-    encoded = encode_split(codecs, data, "val")
     points: list[dict[str, Any]] = []
     whole: Mapping[str, float] = {}
     for depth in depths:

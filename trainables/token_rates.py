@@ -49,9 +49,14 @@ def encode_split(codecs: Codecs, data: MotionData, split: str) -> EncodedSplit:
     return EncodedSplit(split, tokens, root)
 
 
-def fit_token_models(codecs: Codecs, data: MotionData) -> dict[str, TokenModel]:
-    """Model of each part's tokens, from training tokens alone. `root` where it is coded."""
-    encoded = encode_split(codecs, data, "train")
+def fit_token_models(
+    codecs: Codecs, data: MotionData, train: EncodedSplit | None = None
+) -> dict[str, TokenModel]:
+    """Model of each part's tokens, from training tokens alone. `root` where it is coded.
+
+    `train` are those tokens, where they are known already.
+    """
+    encoded = train or encode_split(codecs, data, "train")
     models = {
         part: TokenModel.fit([t.indices for t in each], codecs[part].alphabet)
         for part, each in encoded.tokens.items()

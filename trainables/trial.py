@@ -6,7 +6,6 @@ at the end; test is scored once, at the end, into `test_` columns.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -18,39 +17,16 @@ import numpy as np
 from search_spaces.families import family_of, is_generator
 from search_spaces.heatmap_families import is_heatmaps
 from search_spaces.inputs import Resolved
-from search_spaces.objectives import RMSE, in_unit
-from search_spaces.rate import nominal_rate
-from search_spaces.record import (
-    CODEC_FOLDER,
-    CURVE_FILE,
-    ERRORS_FILE,
-    RECONSTRUCTIONS_FILE,
-    SHOWN_FILE,
-    TOKEN_MODELS_FILE,
-    TOKENS_FILE,
-    TRIAL_CLIPS_FILE,
-    point_id,
-)
-from search_spaces.space import Config, Value, config_hash, trial_id
+from search_spaces.space import Config, Value, trial_id
 from search_spaces.speech_families import is_speech
-from trainables.bitstream.token_model import TokenModel
 from trainables.codecs.codec import Codec
 from trainables.codecs.registry import codec_class
-from trainables.diagnostics import error_arrays, shown_arrays, shown_recordings
-from trainables.evaluate import score_split
 from trainables.half_trained import forget, keep, kept, spent_before
 from trainables.motion.dataset import MotionData
-from trainables.plain_rows import plain
-from trainables.rungs import RUNGS, reported, rung_data, rung_scores, scored
+from trainables.rungs import RUNGS, reported, rung_data, scored
 from trainables.runtime import Runtime, nothing
-from trainables.token_rates import (
-    Codecs,
-    EncodedSplit,
-    encode_split,
-    fit_token_models,
-    split_sizes,
-)
-from trainables.trial_folder import bytes_under, sole_writer, whole
+from trainables.scoring import Scoring
+from trainables.trial_folder import sole_writer
 
 if TYPE_CHECKING:
     from trainables.heatmaps.motion import HeatmapMotion
@@ -104,9 +80,10 @@ class Stretch:
 
 
 Trained = tuple[list[dict[str, float]], float]
-"""Losses of each part's codec as its `fit` gives them, and seconds of the device."""
-Course = Generator[Stretch, Trained, list[dict[str, Any]]]
-"""A trial but for its training, which whoever runs it does; returns its rows."""
+"""Losses of each part's codec as its `fit` gives them, and seconds of the device: the answer to a
+`Stretch`. The answer to a `Scoring` is what its `run` returns."""
+Course = Generator[Stretch | Scoring, Any, list[dict[str, Any]]]
+"""A trial but for its training and scoring, which whoever runs it does; returns its rows."""
 
 
 def part_seeds(config: Mapping[str, Value], seed: int, parts: tuple[str, ...]) -> dict[str, int]:
@@ -156,16 +133,19 @@ def run_trial(
 def _run_alone(task: TrialTask, data: MotionData, runtime: Runtime) -> list[dict[str, Any]]:
     """A course with nobody beside it."""
     course = trial_course(task, data, runtime)
-    trained: Trained | None = None
+    answer: Any = None
     while True:
         try:
             # A generator is begun by sending it nothing.
-            stretch = course.send(cast(Trained, trained))
+            wanted = course.send(answer)
         except StopIteration as ended:
             return cast(list[dict[str, Any]], ended.value)
+        if isinstance(wanted, Scoring):
+            answer = wanted.run(data)
+            continue
         began = time.perf_counter()
-        losses = [c.fit(data.parts[p], runtime, stretch.share) for p, c in stretch.codecs.items()]
-        trained = losses, time.perf_counter() - began
+        losses = [c.fit(data.parts[p], runtime, wanted.share) for p, c in wanted.codecs.items()]
+        answer = losses, time.perf_counter() - began
 
 
 def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
@@ -200,13 +180,13 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
             continue
         began = time.perf_counter()
         losses, seconds = yield Stretch(codecs, share)
-        spent += seconds
+        spent, began = spent + seconds, time.perf_counter()
         if share < 1.0:
             if runtime.rank == 0:
                 row = {"share": share, "train_seconds": spent, **_mean_losses(losses)}
                 rung: dict[str, Any] = {}
                 if share in rungs:
-                    rung = _rung(task, codecs, data, curve)
+                    rung = yield Scoring.of_rung(task, codecs, data, curve)
                     row |= {k: v for k, v in rung.items() if k != "rung"}
                 curve.append(row)
                 told.append({**row, **rung})
@@ -218,11 +198,11 @@ def trial_course(task: TrialTask, data: MotionData, runtime: Runtime) -> Course:
     end: dict[str, Any] = {}
     if runtime.rank == 0:
         if task.rungs and rung_data(data) is not data:
-            found = _rung(task, codecs, data, curve)
+            found = yield Scoring.of_rung(task, codecs, data, curve)
             # What rungs see of a finished trial; its validation scores are those of the whole.
             end = {"train_seconds": spent} | {k: found[k] for k in ("rung_seconds", "rung")}
         curve.append({"share": 1.0, "train_seconds": spent, **_mean_losses(losses)})
-        rows = _score(task, codecs, data, curve)
+        rows = yield Scoring.of_trial(task, codecs, data, curve)
     runtime.report({"share": 1.0, "points": rows, **end})
     runtime.at_notice = nothing
     forget(runtime)
@@ -242,156 +222,9 @@ def limit_threads(threads: int) -> None:
     threadpool_limits(threads)
 
 
-def _rung(
-    task: TrialTask,
-    codecs: Codecs,
-    data: MotionData,
-    curve: list[dict[str, float]],
-) -> dict[str, Any]:
-    """Scores of the whole codec, `rung`: points of every prefix, seconds of all scoring so far."""
-    began = time.perf_counter()
-    scores, points = rung_scores(codecs, task.config, rung_data(data), task.objectives)
-    before = max((row.get("rung_seconds", 0.0) for row in curve), default=0.0)
-    return {"rung_seconds": before + time.perf_counter() - began, **scores, "rung": points}
-
-
 def _mean_losses(losses: list[dict[str, float]]) -> dict[str, float]:
     """Means over parts, which may differ in what they train on and in how long."""
     return {
         f"train_{name}": float(np.mean([loss[name] for loss in losses if name in loss]))
         for name in dict.fromkeys(name for loss in losses for name in loss)
     }
-
-
-def _score(
-    task: TrialTask, codecs: Codecs, data: MotionData, curve: list[dict[str, float]]
-) -> list[dict[str, Any]]:
-    """Rows of a trained trial; completes the curve's last row."""
-    began = time.perf_counter()
-    family = family_of(task.config)
-    levels = max(c.levels for c in codecs.values())
-    depths = range(1, levels + 1) if family.residual else (levels,)
-    models = fit_token_models(codecs, data)
-    encoded = {split: encode_split(codecs, data, split) for split in ("val", "test")}
-    sizes = {split: split_sizes(codecs, data, each, models) for split, each in encoded.items()}
-    rows: list[dict[str, Any]] = []
-    clips: list[dict[str, object]] = []
-    errors: dict[str, np.ndarray] = {"joints": np.array(data.names)}
-    rebuilt: dict[str, np.ndarray] = {}
-    looked_at: dict[int, dict[str, np.ndarray]] = {}
-    parameters = sum(c.parameters() for c in codecs.values())
-    for depth in depths:
-        row = point_row(task, data, depth, levels)
-        for split, tokens in encoded.items():
-            scores = score_split(codecs, data, tokens, depth, models, sizes[split])
-            row.update(scores.row)
-            ids = {"trial": task.trial, "point": row["point"]}
-            clips.extend({**ids, **clip} for clip in scores.clips)
-            unit = data.facts.yardstick.column_unit
-            errors[f"{split}/depth{depth}/joint_error_{unit}"] = scores.joint_error.astype("f4")
-            if split == "val" and task.folder is not None:
-                looked_at[depth] = scores.reconstructions
-            if split == "test" and depth == levels:
-                rebuilt = {f"{r}/depth{depth}": a for r, a in scores.reconstructions.items()}
-        row.update(train_seconds=curve[-1]["train_seconds"], parameters=parameters)
-        rows.append(row)
-    curve[-1].update({k: v for k, v in rows[-1].items() if k.startswith("val_")})
-    if task.folder is not None:
-        errors |= error_arrays(data, data.splits["val"], "val", looked_at)
-    shown = _shown(data, clips, rows[-1]["point"], looked_at)
-    size = save_artefacts(task, codecs, models, data, encoded, clips, errors, rebuilt, shown, curve)
-    for row in rows:
-        row.update(evaluate_seconds=time.perf_counter() - began, codec_bytes=size)
-    return rows
-
-
-def _shown(
-    data: MotionData,
-    clips: list[dict[str, object]],
-    point: str,
-    rebuilt: Mapping[int, Mapping[str, np.ndarray]],
-) -> dict[str, np.ndarray]:
-    """Clips to look at: the best, median and worst are judged at full depth."""
-    full = in_unit(RMSE.objective("full"), data.facts.yardstick)
-    errors = {
-        str(c["recording"]): float(str(c["value"]))
-        for c in clips
-        if c["point"] == point and c["split"] == "val" and c["metric"] == full
-    }
-    split = data.splits["val"]
-    return shown_arrays(data, split, shown_recordings(split, errors), rebuilt) if rebuilt else {}
-
-
-def point_row(
-    task: TrialTask, data: MotionData | HeatmapMotion, depth: int, levels: int
-) -> dict[str, Any]:
-    """Identity, configuration and nominal rates of an operating point."""
-    facts = data.facts
-    nominal = nominal_rate(task.config, facts, depth)
-    return {
-        "sweep": task.sweep,
-        "trial": task.trial,
-        "point": point_id(task.trial, depth),
-        "seed": task.seed,
-        "depth": depth,
-        "levels": levels,
-        "is_prefix": depth < levels,
-        "share": 1.0,
-        "config_hash": config_hash(task.config),
-        "root": facts.root,
-        "split": facts.split,
-        "features": facts.features,
-        "fps": facts.fps,
-        "size": task.size,
-        **task.config,
-        "rate_nominal_bps": nominal.total,
-        **{f"rate_nominal_{p}_bps": bps for p, bps in nominal.per_part.items()},
-    }
-
-
-def save_artefacts(
-    task: TrialTask,
-    codecs: Codecs,
-    models: Mapping[str, TokenModel],
-    data: MotionData,
-    encoded: Mapping[str, EncodedSplit],
-    clips: list[dict[str, object]],
-    errors: Mapping[str, np.ndarray],
-    rebuilt: Mapping[str, np.ndarray],
-    shown: Mapping[str, np.ndarray],
-    curve: list[dict[str, float]],
-) -> int:
-    """Writes a trial's folder; returns the bytes of its codecs (0 where nothing is kept)."""
-    if task.folder is None:
-        return 0
-    import pandas as pd
-    from safetensors.numpy import save_file
-
-    tokens = {
-        f"{split}/{part}/{clip.recording}": each[i].indices
-        for split, enc in encoded.items()
-        for part, each in enc.tokens.items()
-        for i, clip in enumerate(data.splits[split])
-    }
-    for split, enc in encoded.items():
-        for clip, root in zip(data.splits[split], enc.root, strict=bool(enc.root)):
-            tokens[f"{split}/root/{clip.recording}"] = root
-    with whole(task.folder) as folder:
-        for part, codec in codecs.items():
-            codec.save(folder / CODEC_FOLDER / part)
-        tables = {f"{p}/{n}": a for p, m in models.items() for n, a in m.arrays().items()}
-        save_file(
-            {k: np.ascontiguousarray(a) for k, a in tables.items()},
-            folder / CODEC_FOLDER / TOKEN_MODELS_FILE,
-        )
-        _save_arrays(folder / TOKENS_FILE, tokens)
-        _save_arrays(folder / RECONSTRUCTIONS_FILE, rebuilt)
-        _save_arrays(folder / ERRORS_FILE, errors)
-        _save_arrays(folder / SHOWN_FILE, shown)
-        pd.DataFrame(clips).to_parquet(folder / TRIAL_CLIPS_FILE, index=False)
-        (folder / CURVE_FILE).write_text(json.dumps(plain(curve), indent=1) + "\n")
-    return bytes_under(task.folder / CODEC_FOLDER)
-
-
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def plain_trial(config: Mapping[str, Any]) -> None:
 
 
 def run_plain(
-    configs: Sequence[Config], seed: int, data: Any, folder: str, cores: int
+    configs: Sequence[Config], seed: int, data: Any, folder: str, at_a_time: int
 ) -> tuple[float, list[PlainTrial]]:
     """Seconds of a sweep over a list of configurations, and its trials in the list's order.
 
@@ -78,7 +78,7 @@ def run_plain(
         seed: of every trial.
         data: prepared.
         folder: for Ray's files.
-        cores: trials at a time.
+        at_a_time: trials.
     """
     import optuna
     import ray
@@ -105,7 +105,7 @@ def run_plain(
     results = tune.Tuner(
         tune.with_resources(_with(fixed), {"cpu": 0.01}),
         tune_config=tune.TuneConfig(
-            search_alg=search, num_samples=len(configs), max_concurrent_trials=cores
+            search_alg=search, num_samples=len(configs), max_concurrent_trials=at_a_time
         ),
         run_config=tune.RunConfig(
             name="plain", storage_path=f"{folder}/tune", callbacks=[Clock()], verbose=0

@@ -131,11 +131,13 @@ class PackHost:
         import ray
 
         from cluster.packed.hosting import Hosting
+        from cluster.packed.scorers import Scorers, scorers_of
         from trainables.plugins import load_plugins
         from trainables.trial import limit_threads
 
         load_plugins(job.plugins)
-        limit_threads(job.threads)
+        beside = scorers_of(job)
+        limit_threads(job.threads - beside)
         notice = own_notice(False) if job.joined else None
 
         def opened(lease: Lease) -> HostedTrial:
@@ -145,8 +147,9 @@ class PackHost:
             return HostedTrial(task, runtime, files)
 
         hosting = Hosting(
-            ray.get(job.data), opened, self._places, lambda: notice is not None and notice.given
-        )
+            ray.get(job.data), opened, self._places, lambda: notice is not None and notice.given,
+            Scorers(job, beside, lambda: hosting.wake()) if beside else None,
+        )  # fmt: skip
         work = threading.Thread(
             target=_work, args=(hosting, self._name, job.scratch), daemon=True, name="trials"
         )

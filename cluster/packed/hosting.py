@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from cluster.packed.leases import Lease, Leases
 from trainables.motion.dataset import MotionData
-from trainables.packed.trials import PackedTrials
+from trainables.packed.trials import Elsewhere, PackedTrials
 from trainables.runtime import Runtime
 from trainables.trial import TrialTask
 
@@ -55,6 +55,7 @@ class Hosting:
         opened: Open,
         places: int,
         noticed: Callable[[], bool] = lambda: False,
+        elsewhere: Elsewhere | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nobody hosted yet.
@@ -64,13 +65,14 @@ class Hosting:
             opened: makes task and runtime of a lease; the runtime says its reports to the lease.
             places: trials at a time.
             noticed: whether this machine is about to be taken away.
+            elsewhere: scores trials while others train, and wakes; where None it is done in turn.
             clock: seconds.
         """
         self.leases = Leases(places, clock)
         self._data, self._open, self._noticed = data, opened, noticed
         self._new: queue.SimpleQueue[Lease] = queue.SimpleQueue()
         self._hosted: dict[str, tuple[Lease, Opened]] = {}
-        self._trials = PackedTrials(self._ended)
+        self._trials = PackedTrials(self._ended, elsewhere=elsewhere)
         self._awake = threading.Event()
 
     def attach(self, request: Mapping[str, Any]) -> Lease | None:

@@ -36,6 +36,7 @@ def test_packs_are_measured_on_any_device(
     assert all(set(of_way) == {"1", "4"} for of_way in head["rates"].values())
     assert head["best"]["members"] == 4 and head["ratio_processes"] > 0
     assert head["ratio_fractions"] == round(head["best"]["steps_per_second"] / 100, 2)
+    assert head["ratio_trials"] >= head["ratio_trials_in_turn"] > 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -45,6 +46,15 @@ def test_without_a_gpu_it_says_so_in_a_line(
     assert _loaded("packed_gpu", monkeypatch).main([]) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1 and "--device cpu" in said.err
+
+
+def test_steps_of_packs_are_timed_beside_those_of_trials_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _loaded("packed_step", monkeypatch).main(["--quick"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["milliseconds"]
+    assert set(found) == {"fit, library", "fit, fused", "1 in packs of 1", "4 in packs of 4"}
+    assert all(each > 0 for each in found.values())
 
 
 def test_both_sides_run_one_list(monkeypatch: pytest.MonkeyPatch) -> None:

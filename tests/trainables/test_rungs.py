@@ -14,6 +14,7 @@ from tests.trainables.trials import same, task_of
 from trainables.motion.dataset import MotionData, prepare
 from trainables.rungs import RUNG_FRAMES, RUNGS, rung_data, rung_scores, scored
 from trainables.runtime import PlainRuntime
+from trainables.token_rates import encode_split
 from trainables.trial import make_codecs, run_trial
 
 
@@ -71,7 +72,9 @@ def test_a_finished_trial_says_what_rungs_see_of_it(name: str) -> None:
     codecs = make_codecs(task, data)
     for part, codec in codecs.items():
         codec.fit(data.parts[part], PlainRuntime())
-    _, again = rung_scores(codecs, task.config, rung_data(data), task.objectives)
+    cut = rung_data(data)
+    encoded = encode_split(codecs, cut, "val")
+    _, again = rung_scores(codecs, task.config, cut, task.objectives, encoded)
     assert on_stretches == [p["val_rmse_full_cm"] for p in again]
     assert last["rung_seconds"] > max(
         r.get("rung_seconds", 0.0) for r in runtime.reports[:-1] or [{}]

@@ -232,7 +232,7 @@ def _scored(
     curve: list[dict[str, float]],
 ) -> dict[str, Any]:
     """The trial's row; writes its folder and completes the curve's last row."""
-    from trainables.trial import point_row
+    from trainables.scoring import point_row
 
     began = time.perf_counter()
     data, codecs = parts.data, parts.codecs

@@ -226,7 +226,7 @@ def _scored(
     device: str,
 ) -> dict[str, Any]:
     """The trial's row; writes its folder and completes the curve's last row."""
-    from trainables.trial import point_row
+    from trainables.scoring import point_row
 
     began = time.perf_counter()
     row = point_row(task, motion, 1, 1)

@@ -1,28 +1,34 @@
 """Trials side by side in one process: each is a course of its own, and all train in one engine.
 
-Only training is fused. A trial fits its token models, is scored, reports and writes its artefacts
-by itself, in turn with the others.
+Only training is fused. A trial reports by itself, in turn with the others; it is scored here, or
+elsewhere while the others train on.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from search_spaces.families import family_of, is_generator
 from trainables.motion.dataset import MotionData
 from trainables.packed import engine
 from trainables.runtime import Runtime
-from trainables.trial import Course, Stretch, Trained, TrialTask, trial_course
+from trainables.scoring import Scoring
+from trainables.trial import Course, TrialTask, trial_course
 from trainables.trial_folder import PATIENCE_S, sole_writer
 
 Ended = Callable[[str, Exception | None], None]
 """Told the name of a trial that is over, and what ended it before its time."""
 
+Elsewhere = Callable[[Scoring], "Future[Any]"]
+"""Has something scored in another process, on the same data; the answer is what its `run` gives."""
+
 ROUND_STEPS = 32
 """Training steps of each pack between two looks at the trials."""
+_IDLE_SECONDS = 0.005
 
 
 @dataclass(eq=False)
@@ -31,7 +37,9 @@ class _Running:
 
     Attributes:
         course: of it, once it holds its folder.
+        begun: whether its course is on its way.
         stretches: of its parts, in training or trained.
+        scores: that are made elsewhere.
         patient_until: by when its folder must be free.
     """
 
@@ -41,20 +49,25 @@ class _Running:
     held: Callable[[], bool]
     patient_until: float
     course: Course | None = None
-    wanted: Stretch | None = None
+    begun: bool = False
     stretches: list[engine.Stretch] = field(default_factory=list)
+    scores: Future[Any] | None = None
 
     @property
     def ready(self) -> bool:
         """Whether it can go on."""
+        if self.scores is not None:
+            return self.scores.done()
         return all(stretch.over for stretch in self.stretches) and not self.held()
 
-    def trained(self) -> Trained | None:
-        """What its course waits for; what a codec's training raised is raised here."""
+    def answer(self) -> Any:
+        """What its course waits for; what training or scoring raised is raised here."""
+        if self.scores is not None:
+            return self.scores.result()
         for stretch in self.stretches:
             if stretch.error is not None:
                 raise stretch.error
-        if self.wanted is None:
+        if not self.begun:
             return None
         losses = [cast(dict[str, float], stretch.losses) for stretch in self.stretches]
         return losses, sum(stretch.seconds for stretch in self.stretches)
@@ -63,16 +76,20 @@ class _Running:
 class PackedTrials:
     """Trials of one device."""
 
-    def __init__(self, ended: Ended, steps: int = ROUND_STEPS) -> None:
+    def __init__(
+        self, ended: Ended, steps: int = ROUND_STEPS, elsewhere: Elsewhere | None = None
+    ) -> None:
         """No trial yet.
 
         Args:
             ended: is told of every trial's end but those that were dropped.
             steps: training steps between two looks at the trials.
+            elsewhere: scores trials while others train; where None it is done here, in turn.
         """
-        self._ended, self._steps = ended, steps
+        self._ended, self._steps, self._elsewhere = ended, steps, elsewhere
         self._engine = engine.Engine()
         self._running: dict[str, _Running] = {}
+        self._leaving: list[_Running] = []
 
     def admit(
         self,
@@ -106,7 +123,10 @@ class PackedTrials:
         if trial is None:
             return
         self._forget(trial)
-        if trial.course is not None:
+        if trial.scores is not None and not trial.scores.done():
+            # Its artefacts may be on their way into its folder, which is nobody else's until then.
+            self._leaving.append(trial)
+        elif trial.course is not None:
             trial.course.close()
 
     def __len__(self) -> int:
@@ -123,6 +143,7 @@ class PackedTrials:
 
     def advance(self) -> bool:
         """One look at every trial, and some training steps of all; False where nothing was done."""
+        self._let_go()
         moved = False
         for name, trial in list(self._running.items()):
             if trial.ready:
@@ -133,28 +154,41 @@ class PackedTrials:
         return moved
 
     def _go_on(self, name: str, trial: _Running) -> bool:
-        """To its next stretch, or its end; False where its folder is not free yet."""
+        """To what it waits for next, or its end; False where its folder is not free yet."""
         try:
-            if trial.course is None:
-                trial.course = _held(trial)
-            trial.wanted = trial.course.send(cast(Trained, trial.trained()))
+            self._take_up(trial)
         except StopIteration:
             self._end(name, trial, None)
-            return True
-        except TimeoutError as error:
-            trial.course = None
-            if time.monotonic() < trial.patient_until:
-                return False
-            self._end(name, trial, error)
-            return True
         except Exception as error:
+            if not trial.begun and isinstance(error, TimeoutError):
+                trial.course = None
+                if time.monotonic() < trial.patient_until:
+                    return False
             self._end(name, trial, error)
-            return True
-        trial.stretches = [
-            self._engine.begin(codec, trial.data.parts[part], trial.runtime, trial.wanted.share)
-            for part, codec in trial.wanted.codecs.items()
-        ]
         return True
+
+    def _take_up(self, trial: _Running) -> None:
+        """What its course wants next is begun; StopIteration where it has come to its end."""
+        if trial.course is None:
+            trial.course = _held(trial)
+        wanted = trial.course.send(trial.answer())
+        trial.begun, trial.scores = True, None
+        while isinstance(wanted, Scoring):
+            if self._elsewhere is not None:
+                trial.scores = self._elsewhere(wanted)
+                return
+            wanted = trial.course.send(wanted.run(trial.data))
+        trial.stretches = [
+            self._engine.begin(codec, trial.data.parts[part], trial.runtime, wanted.share)
+            for part, codec in wanted.codecs.items()
+        ]
+
+    def _let_go(self) -> None:
+        """Folders of trials that were dropped as they were scored, and now are."""
+        for trial in [t for t in self._leaving if t.scores is not None and t.scores.done()]:
+            self._leaving.remove(trial)
+            if trial.course is not None:
+                trial.course.close()
 
     def _end(self, name: str, trial: _Running, error: Exception | None) -> None:
         del self._running[name]
@@ -176,7 +210,9 @@ def _held(trial: _Running) -> Course:
 
 
 def run_packed(
-    tasks: Mapping[str, tuple[TrialTask, MotionData, Runtime]], steps: int = ROUND_STEPS
+    tasks: Mapping[str, tuple[TrialTask, MotionData, Runtime]],
+    steps: int = ROUND_STEPS,
+    elsewhere: Elsewhere | None = None,
 ) -> dict[str, Exception]:
     """Runs trials side by side to their ends; returns what some raised, by name."""
     raised: dict[str, Exception] = {}
@@ -185,9 +221,10 @@ def run_packed(
         if error is not None:
             raised[name] = error
 
-    trials = PackedTrials(ended, steps)
+    trials = PackedTrials(ended, steps, elsewhere)
     for name, (task, data, runtime) in tasks.items():
         trials.admit(name, task, data, runtime)
     while len(trials):
-        trials.advance()
+        if not trials.advance():
+            time.sleep(_IDLE_SECONDS)
     return raised
