@@ -79,11 +79,11 @@ class Stretch:
     share: float
 
 
-Trained = tuple[list[dict[str, float]], float]
-"""Losses of each part's codec as its `fit` gives them, and seconds of the device: the answer to a
-`Stretch`. The answer to a `Scoring` is what its `run` returns."""
 Course = Generator[Stretch | Scoring, Any, list[dict[str, Any]]]
-"""A trial but for its training and scoring, which whoever runs it does; returns its rows."""
+"""A trial but for its training and scoring, which whoever runs it does; returns its rows.
+
+The answer to a `Stretch` are losses of each part's codec as its `fit` gives them, and seconds of
+the device; to a `Scoring` what its `run` returns."""
 
 
 def part_seeds(config: Mapping[str, Value], seed: int, parts: tuple[str, ...]) -> dict[str, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from cluster import session
+from search_spaces.errors import BadInput
 
 
 @pytest.fixture
@@ -45,3 +47,24 @@ def test_what_nobody_marked_is_left_alone(parent: Path) -> None:
     other.mkdir()
     assert session.remove_abandoned() == []
     assert folder.is_dir() and other.is_dir()
+
+
+def test_a_cluster_that_asks_for_a_token_is_told_how_to_give_one(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself says no more than that it cannot connect."""
+    import ray
+
+    def fails(**_: object) -> None:
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setattr(ray, "init", fails)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(BadInput, match="set RAY_AUTH_MODE=token"), session.ray_session(address):
+            pass
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        with pytest.raises(BadInput) as said, session.ray_session(address):
+            pass
+        assert "RAY_AUTH_MODE" not in str(said.value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.jobs import Job
 from cluster.packed.hosting import Hosting
 from cluster.packed.leases import Lease
 from cluster.trial_log import add_to_trial_log
@@ -62,6 +63,15 @@ def request(seed: int, **changes: Any) -> dict[str, Any]:
     """As Tune is given one."""
     config = complete({"codec": "rqvae", **SMALL, **changes})
     return {"trial": trial_id(config, seed), "config": config, "seed": seed}
+
+
+def job(**changes: object) -> Job:
+    """Of a packed sweep with a core for each host."""
+    given = {
+        "data": None, "sweep": "s", "folder": "", "size": "", "placement": "packed", "workers": 1,
+        "threads": 1, "gpus": 0.0, "plugins": (), "scratch": "", **changes,
+    }  # fmt: skip
+    return Job(**given)  # type: ignore[arg-type]
 
 
 def hosting(data: MotionData, folder: Path, places: int = 3, **options: Any) -> Hosting:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.jobs import Job
 from cluster.packed.allowed import check_packed
 from cluster.packed.hosts import PLACES_CPU, PLACES_GPU, places
 from search_spaces.errors import BadInput
 from search_spaces.presets import load_spec
+from tests.cluster.packed.made import job
 
 PACKED = {"run": {"placement": "packed"}}
 
@@ -31,21 +31,13 @@ def test_heatmaps_and_generators_are_refused() -> None:
         check_packed(load_spec("vqgan/table3", overrides=PACKED))
 
 
-def _job(**changes: object) -> Job:
-    given = {
-        "data": None, "sweep": "s", "folder": "", "size": "", "placement": "packed", "workers": 1,
-        "threads": 1, "gpus": 0.0, "plugins": (), "scratch": "", **changes,
-    }  # fmt: skip
-    return Job(**given)  # type: ignore[arg-type]
-
-
 def test_a_host_has_a_core_or_a_device() -> None:
     cluster = {"CPU": 8.0, "GPU": 2.0}
-    assert places(_job(), cluster, 0) == (8, PLACES_CPU)
-    assert places(_job(threads=4), cluster, 0) == (2, PLACES_CPU)
-    assert places(_job(gpus=1.0), cluster, 0) == (2, PLACES_GPU)
-    assert places(_job(members=3), cluster, 0) == (8, 3)
-    assert places(_job(threads=4), cluster, 6) == (2, 3), "six at a time"
-    assert places(_job(), cluster, 2) == (2, 1)
+    assert places(job(), cluster, 0) == (8, PLACES_CPU)
+    assert places(job(threads=4), cluster, 0) == (2, PLACES_CPU)
+    assert places(job(gpus=1.0), cluster, 0) == (2, PLACES_GPU)
+    assert places(job(members=3), cluster, 0) == (8, 3)
+    assert places(job(threads=4), cluster, 6) == (2, 3), "six at a time"
+    assert places(job(), cluster, 2) == (2, 1)
     with pytest.raises(BadInput, match="lower"):
-        places(_job(threads=9), cluster, 0)
+        places(job(threads=9), cluster, 0)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from ray.util import get_node_ip_address
 
-from cluster.jobs import Job
 from cluster.packed import scorers as scorers_module
 from cluster.packed.scorers import Scorers, scorers_of
 from cluster.places.nodes import await_nodes
@@ -22,6 +21,8 @@ from cluster.session import ray_session
 from search_spaces.families import complete
 from search_spaces.record import COST_COLUMNS
 from tests.cluster.motion import write_motion
+from tests.cluster.packed.made import job
+from tests.cluster.processes import below
 from tests.cluster.sweeping import events, points, ratefront, trap
 from tests.trainables.packed.made import SMALL
 from tests.trainables.tiny import make_clips, spec
@@ -44,27 +45,15 @@ space:
 """
 
 
-def _job(**changes: object) -> Job:
-    given = {
-        "data": None, "sweep": "s", "folder": "", "size": "", "placement": "packed", "workers": 1,
-        "threads": 1, "gpus": 0.0, "plugins": (), "scratch": "", **changes,
-    }  # fmt: skip
-    return Job(**given)  # type: ignore[arg-type]
-
-
 def test_cores_beyond_a_devices_first_score() -> None:
-    assert scorers_of(_job(threads=8, gpus=1.0)) == 7
-    assert scorers_of(_job(threads=1, gpus=0.5)) == 0
-    assert scorers_of(_job(threads=8)) == 0, "without a device they would only wait in turn"
+    assert scorers_of(job(threads=8, gpus=1.0)) == 7
+    assert scorers_of(job(threads=1, gpus=0.5)) == 0
+    assert scorers_of(job(threads=8)) == 0, "without a device they would only wait in turn"
 
 
 def _scorer_processes() -> set[int]:
-    found = set()
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and b"ray::Scorer" in (folder / "cmdline").read_bytes():
-                found.add(int(folder.name))
-    return found
+    """Those that this process brought about; a machine may have others."""
+    return {p.pid for p in below(os.getpid()) if p.title.startswith("ray::Scorer")}
 
 
 def _scorings(data: MotionData) -> list[Scoring]:
@@ -98,7 +87,7 @@ def test_scorers_are_killed_and_no_score_is_lost(monkeypatch: pytest.MonkeyPatch
     scorings, rows = _scorings(data), []
     done = threading.Semaphore(0)
     with ray_session(threads=1, cpus=1):
-        scorers = Scorers(_job(data=ray.put(data)), 2, lambda: done.release())
+        scorers = Scorers(job(data=ray.put(data)), 2, lambda: done.release())
         assert scorers(scorings[0]).result(timeout=120)
         seen = set[int]()
         for _ in range(3):

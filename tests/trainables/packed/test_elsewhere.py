@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,11 @@ def test_others_train_while_one_is_scored(data: MotionData) -> None:
 def test_what_scoring_raises_ends_its_trial_alone(
     data: MotionData, pool: ThreadPoolExecutor
 ) -> None:
-    # A fault of time, which is not that of a folder that somebody holds.
-    faults: list[Callable[[], Exception]] = [lambda: TimeoutError("no answer")]
-
     def elsewhere(scoring: Scoring) -> Future[Any]:
         if scoring.task.config["quantizer_depth"] == 3:
             answer: Future[Any] = Future()
-            answer.set_exception(faults[0]())
+            # Not that of a folder which somebody holds.
+            answer.set_exception(TimeoutError("no answer"))
             return answer
         return _through_pickle(data, pool)(scoring)
 
