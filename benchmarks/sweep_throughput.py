@@ -6,9 +6,10 @@ cores of this machine, each from starting Ray to its last trial's end:
 * ours: `ratefront sweep --placement packed` with `quantizer_backend` fused, which reports at rungs,
   keeps checkpoints and leaves artefacts;
 * plain: Ray Tune with OptunaSearch and a TorchTrainer worker group for every trial, with
-  vector-quantize-pytorch (`sweep_throughput_steps/plain_stack.py`), which reports once. It runs as
-  many trials at a time as is faster on its first few: one, or one a core. Worker groups that start
-  at once hold one another up, so that one at a time can be the faster.
+  vector-quantize-pytorch (`sweep_throughput_steps/plain_stack.py`), which reports once. It runs in
+  the way that is fastest on its first few: a trial at a time with one thread or one a core, or a
+  trial a core. Worker groups that start at once hold one another up, so that one at a time can be
+  the faster.
 
 Steps are to be so many that the plain stack trains a trial for as long as it takes to start it, or
 for longer: what is gained is not the start alone. `start_share_plain` says whether they were. Some
@@ -48,7 +49,7 @@ from search_spaces.spec import DataSpec
 
 SEED = 0
 PROBED = 6
-"""Trials of the plain stack that decide how many it runs at a time."""
+"""Trials of the plain stack that decide how it runs."""
 
 
 def run_packed_sweep(
@@ -135,13 +136,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         starting = time.time() - began
         few = library[: min(PROBED, trials)]
         probed = {
-            at: run_plain(few, SEED, data, f"{scratch}/probe-{at}", at)[0]
-            for at in dict.fromkeys((1, cores))
+            way: run_plain(few, SEED, data, f"{scratch}/probe-{way[0]}-{way[1]}", *way)[0]
+            for way in dict.fromkeys(((1, 1), (1, cores), (cores, 1)))
         }
-        at_a_time = min(probed, key=probed.__getitem__)
-        said = ", ".join(f"{at} at a time {seconds:.0f} s" for at, seconds in probed.items())
-        print(f"plain: its first {len(few)} trials {said}", flush=True)
-        theirs, plain = run_plain(library, SEED, data, str(scratch), at_a_time)
+        way = min(probed, key=probed.__getitem__)
+        said = {f"{at} x {threads}": round(s, 1) for (at, threads), s in probed.items()}
+        print(f"plain: its first {len(few)} trials, trials x threads: {said} s", flush=True)
+        theirs, plain = run_plain(library, SEED, data, str(scratch), *way)
     theirs += starting
     share = float(np.sum([t.started for t in plain]) / np.sum([t.whole for t in plain]))
     print(
@@ -159,8 +160,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             {
                 "benchmark": "sweep_throughput",
                 "ratio": round(theirs / ours, 2),
-                "plain_at_a_time": at_a_time,
-                "plain_probed_seconds": {str(k): round(v, 1) for k, v in probed.items()},
+                "plain_at_a_time": way[0],
+                "plain_threads": way[1],
+                "plain_probed_seconds": said,
                 "start_share_plain": round(share, 3),
                 "front_hv_ratio": round(hv, 4),
                 "front_hv_interval": [round(bound, 4) for bound in interval],

@@ -39,10 +39,12 @@ def train_loop(config: Mapping[str, Any]) -> None:
     began = time.time()
     import ray
     import ray.train
+    import torch
 
     from trainables.runtime import PlainRuntime
     from trainables.trial import TrialTask, run_trial
 
+    torch.set_num_threads(config["threads"])
     task = TrialTask("plain", config["config"], config["seed"], None, rungs=())
     rows = run_trial(task, ray.get(config["data"]), PlainRuntime())
     ray.train.report({"rows": rows, "began": began})
@@ -55,7 +57,8 @@ def plain_trial(config: Mapping[str, Any]) -> None:
     from ray.tune.integration.ray_train import TuneReportCallback
 
     number = int(config[LISTED])
-    given = {"config": config["configs"][number], "seed": config["seed"], "data": config["data"]}
+    given = {key: config[key] for key in ("seed", "data", "threads")}
+    given["config"] = config["configs"][number]
     TorchTrainer(
         train_loop,
         train_loop_config=given,
@@ -69,7 +72,7 @@ def plain_trial(config: Mapping[str, Any]) -> None:
 
 
 def run_plain(
-    configs: Sequence[Config], seed: int, data: Any, folder: str, at_a_time: int
+    configs: Sequence[Config], seed: int, data: Any, folder: str, at_a_time: int, threads: int
 ) -> tuple[float, list[PlainTrial]]:
     """Seconds of a sweep over a list of configurations, and its trials in the list's order.
 
@@ -79,6 +82,7 @@ def run_plain(
         data: prepared.
         folder: for Ray's files.
         at_a_time: trials.
+        threads: of a trial's torch.
     """
     import optuna
     import ray
@@ -100,7 +104,8 @@ def run_plain(
         {LISTED: optuna.distributions.CategoricalDistribution(numbers)},
         metric="began", mode="min", points_to_evaluate=[{LISTED: n} for n in numbers],
     )  # fmt: skip
-    fixed = {"configs": list(configs), "seed": seed, "data": ray.put(data), "folder": folder}
+    fixed = {"configs": list(configs), "seed": seed, "data": ray.put(data), "folder": folder,
+             "threads": threads}  # fmt: skip
     began = time.time()
     results = tune.Tuner(
         tune.with_resources(_with(fixed), {"cpu": 0.01}),
