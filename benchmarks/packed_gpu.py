@@ -184,10 +184,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = "a CPU core" if device == "cpu" else torch.cuda.get_device_name()
     print(f"{name}; torch {torch.__version__}; {part.dimensions} features")
     found: dict[str, Any] = {"benchmark": "packed_gpu", "device": name}
-    if "steps" in options.parts:
+    parts = options.parts.split(",")
+    if "steps" in parts:
         processes = 2 if quick else options.processes
         found |= training_steps(part, shape, device, steps, processes, quick)
-    if "trials" in options.parts:
+    if "trials" in parts:
         members = options.members or (4 if quick else 128)
         found |= whole_trials(shape, size, members, device, quick)
     print(json.dumps(found))
