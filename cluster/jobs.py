@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.placement_groups import note_placement_group
+from cluster.places.software import Preflight, check_late_node
 from cluster.preemption import Keeping, own_notice
 from cluster.resources import Need, Nodes, reachable_nodes, trials_at_a_time
 from cluster.storage.archives import STATE_FOLDER
@@ -57,6 +58,7 @@ class Job:
         epoch: of the driver, there.
         node_labels: that the nodes of its workers must have: (key, value).
         grows_to: kinds of nodes that its autoscaler may start.
+        preflight: what nodes that join later are compared with.
         joined: whether the cluster is not this machine alone, so that nodes may be taken away.
     """
 
@@ -81,6 +83,7 @@ class Job:
     epoch: int = 0
     node_labels: tuple[tuple[str, str], ...] = ()
     grows_to: tuple[str, ...] = ()
+    preflight: Preflight | None = None
 
 
 class LocalRuntime:
@@ -176,6 +179,7 @@ def open_trial(request: Mapping[str, Any], job: Job) -> tuple[TrialTask, TrialFi
     from search_spaces.inputs import Resolved
     from trainables.trial import TrialTask
 
+    check_late_node(job.preflight)
     files = trial_files(job.folder, request["trial"], job.location, job.epoch)
     files.begin()
     given = Resolved(**request["input"]) if request.get("input") else None

@@ -49,6 +49,15 @@ Idle = Annotated[
         "--idle-minutes", min=0, help="Without a job, after which its machines are given back."
     ),
 ]
+MinNodes = Annotated[
+    int | None,
+    typer.Option(
+        "--min-nodes",
+        min=0,
+        help="Of --nodes, those that stand from the start; an autoscaler starts the others as "
+        "trials need them, and gives them back.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be sent; needs no account or network.")
 ]
@@ -97,6 +106,8 @@ def slurm(
         "options": tuple(sbatch or ()),
     }  # fmt: skip
     spec = _spec(preset, context.args)
+    if spec.run.grows_to:
+        raise BadInput("submit slurm: a job has its nodes from the start; leave --grows-to out")
     for path in (spec.data.path, spec.data.rest_skeleton, spec.data.body_model):
         if path not in ("", *PROCEDURAL) and not Path(path).expanduser().exists():
             raise BadInput(f"{path}: there is no such file or folder; give --data one that is")
@@ -118,6 +129,7 @@ def kuberay(
     gpus: Gpus = 0,
     memory: Memory = 16,
     hours: Hours = 24.0,
+    min_nodes: MinNodes = None,
     idle: Idle = 10.0,
     namespace: Annotated[str, typer.Option(help="Of the job.")] = "default",
     operator_namespace: Annotated[
@@ -146,8 +158,10 @@ def kuberay(
     }  # fmt: skip
     from cluster.places.kuberay import SPEC_FOLDER
 
-    spec, plugins = packed(_spec(preset, context.args), SPEC_FOLDER)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run, plugins)
+    kind = _grown(min_nodes, nodes, cpus, gpus)
+    spec, plugins = packed(_spec(preset, [*context.args, *kind]), SPEC_FOLDER)
+    machines = nodes, cpus, gpus, memory, hours, idle, min_nodes
+    _send(spec, out, machines, place, overlay, dry_run, plugins)
 
 
 @submit.command("ray-up", context_settings=_PASSED_ON)
@@ -161,6 +175,7 @@ def ray_up(
     gpus: Gpus = 0,
     memory: Memory = 16,
     hours: Hours = 24.0,
+    min_nodes: MinNodes = None,
     idle: Idle = 10.0,
     region: Annotated[str, typer.Option(help="Of the cloud.")] = "",
     zone: Annotated[str, typer.Option(help="Of the cloud.")] = "",
@@ -193,8 +208,10 @@ def ray_up(
         nodes = len(host)
     from cluster.places.ray_up import REMOTE
 
-    spec, plugins = packed(_spec(preset, context.args), REMOTE)
-    _send(spec, out, (nodes, cpus, gpus, memory, hours, idle), place, overlay, dry_run, plugins)
+    kind = _grown(min_nodes, nodes, cpus, gpus)
+    spec, plugins = packed(_spec(preset, [*context.args, *kind]), REMOTE)
+    machines = nodes, cpus, gpus, memory, hours, idle, min_nodes
+    _send(spec, out, machines, place, overlay, dry_run, plugins)
 
 
 @app.command()
@@ -274,17 +291,21 @@ def stop(which: Which) -> None:
 
 def _spec(preset: str, options: list[str]) -> SweepSpec:
     """What 'ratefront sweep' would run, checked here, before it costs anything there."""
+    from cluster.places.entrypoint import AUTO
+
     for text in options:
         if re.match(r"--(address|save-spec)(=|$)", text):
             raise BadInput(f"{text.partition('=')[0]} is the place's own here; leave it out")
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "sweep.yaml"
-        words = ["sweep", preset, *options, "--save-spec", str(place)]
+        words = ["sweep", preset, *options, "--address", AUTO, "--save-spec", str(place)]
         app(args=words, prog_name="ratefront", standalone_mode=False)
-        spec = parse_spec(read_yaml(place), preset)
-    from cluster.places.entrypoint import AUTO
+        return parse_spec(read_yaml(place), preset)
 
-    return spec.model_copy(update={"run": spec.run.model_copy(update={"address": AUTO})})
+
+def _grown(min_nodes: int | None, nodes: int, cpus: int, gpus: int) -> list[str]:
+    """What a sweep is told of an autoscaler: as many trials wait as all its nodes hold."""
+    return [] if min_nodes is None else ["--grows-to", f"{nodes}:{cpus}:{gpus}"]
 
 
 def _located(spec: SweepSpec) -> SweepSpec:
@@ -302,7 +323,7 @@ def _here(path: str) -> str:
 def _send(
     spec: SweepSpec,
     out: str,
-    machines: tuple[float, ...],
+    machines: tuple[float | None, ...],
     place: dict[str, Any],
     overlay: Path | None,
     dry_run: bool,
@@ -311,7 +332,7 @@ def _send(
     from cluster.places import dispatch
     from cluster.places.submission import make_submission
 
-    names = ("nodes", "cpus", "gpus", "memory_gb", "hours", "idle_minutes")
+    names = ("nodes", "cpus", "gpus", "memory_gb", "hours", "idle_minutes", "min_nodes")
     submission = make_submission(
         name=spec.name,
         spec=spec.dump(),

@@ -241,8 +241,9 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
 
         from cluster.tune_adapter import run_trials
 
+        preflight = None
         if run.address:
-            check_software()
+            preflight = check_software()
             check_shared(store.medium)
         job = Job(
             data=ray.put(data),
@@ -265,6 +266,7 @@ def _on_ray(spec: SweepSpec, data: Data, store: Store, books: Books, console: Co
             joined=bool(run.address),
             node_labels=tuple(sorted(run.node_labels.items())),
             grows_to=run.grows_to,
+            preflight=preflight,
         )
         say = partial(console.print, style="yellow", highlight=False, soft_wrap=True)
         with Progress(books, objectives(spec.objectives), reference, console):

@@ -6,9 +6,7 @@ which nothing is ever resumed, so both pickle to nothing.
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,12 @@ from cluster.jobs import TIMEOUT_NAME, Job, concurrency, need_of, run_job, tune_
 from cluster.lost_actors import LostNodes, survive_lost_actors
 from cluster.metrics import Meters
 from cluster.placement_groups import release_placement_groups
+from cluster.places.software import NodeError
 from cluster.resources import present_nodes
 from cluster.tune_scheduler import BookedStopping
 from cluster.waiting import Waiting
+from search_spaces.errors import BadInput
 from search_spaces.record import TRIALS_FOLDER
-
-_PENDING = "TUNE_MAX_PENDING_TRIALS_PG"
 
 
 class ProposingSearcher(Searcher):
@@ -135,7 +133,11 @@ class BookKeeping(tune.Callback):
         note = Path(self._job.folder) / TRIALS_FOLDER / name / TIMEOUT_NAME
         hung = note.is_file() and note.stat().st_size > 0
         limit = f"no end after {self._job.timeout:g} s (trial_timeout); {TIMEOUT_NAME} says where"
-        self._books.ended(name, limit if hung else _cause(trial))
+        cause = limit if hung else _cause(trial)
+        if (at := cause.find(f"{NodeError.__name__}: ")) >= 0:
+            # It would fail one trial after the other; what is under way is resumed elsewhere.
+            raise BadInput(cause[at:].partition(": ")[2])
+        self._books.ended(name, cause)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -180,24 +182,7 @@ def run_trials(
             _run(books, replace(job, hosts=hosts), number * most, callbacks)
         return
     at_a_time = concurrency(job, resources, asked)
-    with _waiting(at_a_time if job.grows_to else 1):
-        _run(books, job, at_a_time, callbacks)
-
-
-@contextlib.contextmanager
-def _waiting(trials: int) -> Iterator[None]:
-    """Tune has so many trials wait for their place meanwhile, unless the environment says how many.
-
-    An autoscaler starts nodes for those that wait; by itself Tune has one wait.
-    """
-    if trials == 1 or _PENDING in os.environ:
-        yield
-        return
-    os.environ[_PENDING] = str(trials)
-    try:
-        yield
-    finally:
-        del os.environ[_PENDING]
+    _run(books, job, at_a_time, callbacks)
 
 
 def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback]) -> None:
@@ -208,6 +193,8 @@ def _run(books: Books, job: Job, at_a_time: int, callbacks: list[tune.Callback])
             search_alg=ProposingSearcher(books),
             scheduler=BookedStopping(books),
             num_samples=-1,
+            # Tune starts so many processes together, too, and hands one whose trial has ended to a
+            # trial that waits for none; with fewer it would end those that are only starting.
             max_concurrent_trials=at_a_time,
             reuse_actors=True,
         ),

@@ -149,7 +149,7 @@ class RunSpec(Section):
         for text in given:
             node_kind(text)
         if given and info.data.get("placement") == "packed":
-            raise ValueError("grows_to: placement packed takes the nodes that are there; leave it")
+            raise ValueError("packed takes nodes as they are; no --grows-to or --min-nodes")
         return given
 
 

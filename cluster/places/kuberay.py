@@ -29,6 +29,15 @@ TOKEN_FOLDER = "/etc/ratefront-token"
 SPEC_FOLDER = "/etc/ratefront-spec"
 _KEY = "auth_token"
 """Of the Secret; the operator reads it, too (raycluster_types.go, AuthOptions.SecretName)."""
+_TOKEN = (
+    {"name": "RAY_AUTH_MODE", "value": "token"},
+    {"name": "RAY_AUTH_TOKEN", "value": ""},
+    {"name": "RAY_AUTH_TOKEN_PATH", "value": f"{TOKEN_FOLDER}/{_KEY}"},
+)
+"""An empty token is passed over for the file; the operator finds the name taken and does not put
+the real one into every process's environment (pod.go, SetContainerTokenAuthEnvVars)."""
+_API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where programs in a pod look for the API server's token."""
 _STATES: dict[str, State] = {
     "": "queued", "Initializing": "queued", "Waiting": "queued", "Suspended": "queued",
     "Suspending": "queued", "Retrying": "queued", "Running": "running", "Complete": "finished",
@@ -44,6 +53,11 @@ def render(submission: Submission, folder: Path | None = None) -> list[dict[str,
     """
     place = _kuberay(submission)
     _check_paths(submission, place)
+    if place.queue and submission.machines.min_nodes is not None:
+        raise BadInput(
+            f"submit kuberay: Kueue admits a job of fixed size to {place.queue}; leave out --queue "
+            "or --min-nodes"
+        )
     meta: dict[str, Any] = {
         "name": submission.id,
         "namespace": place.namespace,
@@ -132,7 +146,7 @@ def _job(submission: Submission, place: KubeRay) -> dict[str, Any]:
     machines = submission.machines
     entrypoint = [
         "python", "-P", "-m", MODULE, "--spec", f"{SPEC_FOLDER}/{ledger.SPEC_FILE}",
-        "--out", submission.out, "--nodes", str(machines.nodes + 1),
+        "--out", submission.out, "--nodes", str(machines.standing + 1),
         *options(submission.plugins),
     ]  # fmt: skip
     wanted = {"cpu": str(machines.cpus), "memory": f"{machines.memory_gb}Gi"}
@@ -156,17 +170,18 @@ def _job(submission: Submission, place: KubeRay) -> dict[str, Any]:
         "rayClusterSpec": {
             "rayVersion": version("ray"),
             "authOptions": {"mode": "token", "secretName": f"{submission.id}-token"},
+            **_autoscaling(submission),
             "headGroupSpec": {
                 "serviceType": "ClusterIP",
                 "enableIngress": False,
                 "rayStartParams": head,
-                "template": _pod(submission, place, "ray-head", little),
+                "template": _head_pod(submission, place, little),
             },
             "workerGroupSpecs": [
                 {
                     "groupName": "trials",
-                    "replicas": machines.nodes,
-                    "minReplicas": machines.nodes,
+                    "replicas": machines.standing,
+                    "minReplicas": machines.standing,
                     "maxReplicas": machines.nodes,
                     "rayStartParams": {},
                     "template": _pod(submission, place, "ray-worker", wanted),
@@ -174,6 +189,54 @@ def _job(submission: Submission, place: KubeRay) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _autoscaling(submission: Submission) -> dict[str, Any]:
+    """Nothing, or the autoscaler beside the head.
+
+    KubeRay would give it the token in a variable; of two variables of one name the later one
+    counts, which is ours (pod.go, mergeAutoscalerOverrides).
+    """
+    machines = submission.machines
+    if machines.min_nodes is None:
+        return {}
+    return {
+        "enableInTreeAutoscaling": True,
+        "autoscalerOptions": {
+            "version": "v2",
+            "upscalingMode": "Default",
+            "idleTimeoutSeconds": machines.idle_seconds,
+            "env": [dict(variable) for variable in _TOKEN],
+            "volumeMounts": [
+                {"name": "token", "mountPath": TOKEN_FOLDER, "readOnly": True},
+                {"name": "api", "mountPath": _API_FOLDER, "readOnly": True},
+            ],
+            "securityContext": _unprivileged(),
+        },
+    }
+
+
+def _unprivileged() -> dict[str, Any]:
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def _head_pod(submission: Submission, place: KubeRay, wanted: dict[str, str]) -> dict[str, Any]:
+    """With the API server's token for the autoscaler; the driver beside it has none."""
+    pod = _pod(submission, place, "ray-head", wanted)
+    if submission.machines.min_nodes is not None:
+        namespace = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+        sources = [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+            {
+                "configMap": {
+                    "name": "kube-root-ca.crt",
+                    "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                }
+            },
+            {"downwardAPI": {"items": [namespace]}},
+        ]
+        pod["spec"]["volumes"].append({"name": "api", "projected": {"sources": sources}})
+    return pod
 
 
 def _pod(
@@ -193,19 +256,10 @@ def _pod(
     container = {
         "name": name,
         "image": place.image,
-        # An empty token is passed over for the file; the operator finds the name taken and does not
-        # put the real one into every process's environment (pod.go, SetContainerTokenAuthEnvVars).
-        "env": [
-            {"name": "RAY_AUTH_MODE", "value": "token"},
-            {"name": "RAY_AUTH_TOKEN", "value": ""},
-            {"name": "RAY_AUTH_TOKEN_PATH", "value": f"{TOKEN_FOLDER}/{_KEY}"},
-        ],
+        "env": [dict(variable) for variable in _TOKEN],
         "resources": {"requests": dict(wanted), "limits": dict(wanted)},
         "volumeMounts": mounts,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": _unprivileged(),
     }
     spec: dict[str, Any] = {
         "automountServiceAccountToken": False,

@@ -54,6 +54,13 @@ def render(submission: Submission, folder: Path) -> dict[str, Any]:
             "pull_before_run": True,
             "run_options": ["--ulimit nofile=65536:65536"],
         }
+    if machines.min_nodes is not None:
+        if place.provider == "local":
+            raise BadInput(
+                "submit ray-up: your own machines are all there from the start; leave --min-nodes "
+                "out"
+            )
+        document["idle_timeout_minutes"] = machines.idle_seconds / 60
     if place.provider != "local":
         document["available_node_types"] = _node_types(submission, place)
         document["head_node_type"] = "head"
@@ -86,7 +93,7 @@ def submit(submission: Submission, folder: Path) -> str:
     """Starts the machines, where they do not run, and the sweep, where it does not run."""
     run("ray", "up", "--yes", "--no-config-cache", str(folder / MANIFEST), log=True)
     machines = submission.machines
-    nodes = machines.nodes + (_ray_up(submission).provider != "local")
+    nodes = machines.standing + (_ray_up(submission).provider != "local")
     entrypoint = [
         _ray_up(submission).python, "-P", "-m", MODULE, "--nodes", str(nodes),
         "--out", submission.out, *options(submission.plugins),
@@ -186,7 +193,7 @@ def _node_types(submission: Submission, place: RayUp) -> dict[str, Any]:
         "trials": {
             "node_config": _node_config(place, place.worker_type),
             "resources": resources,
-            "min_workers": machines.nodes,
+            "min_workers": machines.standing,
             "max_workers": machines.nodes,
         },
     }

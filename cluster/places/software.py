@@ -1,7 +1,8 @@
 """Before a trial: every node runs the same software, and finds these packages, not namesakes.
 
 `analysis` or `cluster` may be a folder of somebody's own; a node whose search path puts that first,
-or that holds another release, would fail late, or measure something else.
+or that holds another release, would fail late, or measure something else. A node that joins later
+is asked by the first trial there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import importlib.util
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,27 @@ DISTRIBUTIONS = (
 RAY_FLOOR = (2, 60)
 """2.52: tokens at all. 2.54: an unauthenticated DELETE is refused (CVE-2026-27482). 2.60: what the
 stopping of worker groups, reused actors and joining with a token were tested with."""
+
+
+_passed: set[str] = set()
+"""Nodes of this process that were found equal; it has one, and needs to look once."""
+
+
+class NodeError(RuntimeError):
+    """A trial came to a node whose software differs from the driver's."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the driver had before the first trial, and whom it asked.
+
+    Attributes:
+        software: of the driver.
+        nodes: Ray's names of the nodes that were found equal.
+    """
+
+    software: Mapping[str, str]
+    nodes: frozenset[str]
 
 
 def check_ray(found: str | None = None) -> None:
@@ -74,8 +97,11 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
     return said
 
 
-def check_software(seconds: float = 120) -> None:
+def check_software(seconds: float = 120) -> Preflight:
     """Compares every node of the joined cluster with this process.
+
+    Returns:
+        What nodes that come later are compared with (`check_late_node`).
 
     Raises:
         BadInput: names the node, and the first difference.
@@ -89,17 +115,42 @@ def check_software(seconds: float = 120) -> None:
     for node in (n for n in ray.nodes() if n["Alive"]):
         pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         look = ray.remote(num_cpus=0, scheduling_strategy=pinned, max_retries=0)(software)
-        asked[node["NodeManagerAddress"], node["NodeID"][:8]] = look.remote()
-    for (address, name), answer in asked.items():
+        asked[node["NodeID"]] = node["NodeManagerAddress"], look.remote()
+    for identity, (address, answer) in asked.items():
+        name = identity[:8]
         there = _answer(answer, f"{address} ({name})", seconds)
         found = differences(here, there)
         # Somebody may have saved a source file since: then that is what the node saw.
         if found and differences(software(), there):
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            raise BadInput(
-                f"node {address} ({name}): {found[0]}{more}; give all nodes the same image or "
-                "environment (docs/cluster.md)"
-            )
+            raise BadInput(_said(f"{address} ({name})", found))
+    return Preflight(here, frozenset(asked))
+
+
+def check_late_node(preflight: Preflight | None) -> None:
+    """Compares the node of this process, where it joined the cluster after the preflight.
+
+    Raises:
+        NodeError: it differs; names the node, and the first difference.
+    """
+    if preflight is None:
+        return
+    import ray
+
+    context = ray.get_runtime_context()
+    node = context.get_node_id()
+    if node in preflight.nodes or node in _passed:
+        return
+    if found := differences(preflight.software, software()):
+        raise NodeError(_said(f"{ray.util.get_node_ip_address()} ({node[:8]})", found))
+    _passed.add(node)
+
+
+def _said(node: str, found: list[str]) -> str:
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return (
+        f"node {node}: {found[0]}{more}; give all nodes the same image or environment "
+        "(docs/cluster.md)"
+    )
 
 
 def _answer(answer: Any, node: str, seconds: float) -> Mapping[str, str]:

@@ -15,7 +15,14 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from cluster.storage.location import is_uri, parse_location
 from search_spaces.errors import BadInput
@@ -58,6 +65,26 @@ class Machines(_Model):
     idle_minutes: float = Field(default=10.0, ge=0, le=24 * 60)
     """Without a job, after which a cluster that was started for it is given back; 0: never, where
     the place leaves a choice."""
+    min_nodes: int | None = Field(default=None, ge=0)
+    """Of `nodes`, those that stand from the start; the place's autoscaler starts the others as
+    trials need them. None: all of them stand."""
+
+    @field_validator("min_nodes")
+    @classmethod
+    def _not_above_nodes(cls, given: int | None, info: ValidationInfo) -> int | None:
+        if given is not None and given > info.data.get("nodes", given):
+            raise ValueError(f"{given} are more than the {info.data['nodes']} of nodes")
+        return given
+
+    @property
+    def standing(self) -> int:
+        """Nodes for trials that a sweep waits for before it begins."""
+        return self.nodes if self.min_nodes is None else self.min_nodes
+
+    @property
+    def idle_seconds(self) -> int:
+        """After which an autoscaler gives a node back; as long as the place is had for 0."""
+        return round(60 * self.idle_minutes) or round(3600 * self.hours)
 
 
 class Slurm(_Model):
@@ -170,6 +197,8 @@ class Submission(BaseModel):
         # A submission from before there was a choice keeps its name.
         if self.machines.idle_minutes == Machines().idle_minutes:
             del whole["machines"]["idle_minutes"]
+        if self.machines.min_nodes is None:
+            del whole["machines"]["min_nodes"]
         if not self.plugins:
             del whole["plugins"]
         text = json.dumps(whole, sort_keys=True)

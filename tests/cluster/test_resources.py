@@ -118,7 +118,7 @@ def test_growth_is_what_somebody_says(
         (["8:16:1"], "add --address"),
         (["8", "--address", "auto"], "must be NODES:CPUS or NODES:CPUS:GPUS"),
         (["0:4", "--address", "auto"], "must be NODES:CPUS"),
-        (["8:16", "--address", "auto", "--placement", "packed"], "takes the nodes that are there"),
+        (["8:16", "--address", "auto", "--placement", "packed"], "packed takes nodes as they are"),
     ):
         assert main([*words, *wrong]) == 2
         said = capsys.readouterr().err

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.tune.execution.tune_controller import _get_max_pending_trials
 from ray.tune.experiment import Trial
+from ray.tune.search import ConcurrencyLimiter, SearchGenerator
 
-from cluster import tune_adapter
+from cluster import session, tune_adapter
 from cluster.resources import Need, Nodes
 from cluster.waiting import PATIENCE, Waiting
 
@@ -65,22 +66,13 @@ def test_nodes_that_others_use_are_counted() -> None:
     assert "1 waits" in watch.said[0] and "2 nodes could hold 4 such workers" in watch.said[0]
 
 
-@pytest.mark.parametrize(("own", "waiting"), [(None, "8"), ("3", "3")])
-def test_as_many_wait_as_a_growing_cluster_may_hold(
-    own: str | None, waiting: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tune reads it where a run begins; it is as before afterwards."""
-    name = "TUNE_MAX_PENDING_TRIALS_PG"
-    monkeypatch.delenv(name, raising=False)
-    if own:
-        monkeypatch.setenv(name, own)
-    seen: list[str | None] = []
-    monkeypatch.setattr(tune_adapter, "_run", lambda *_: seen.append(os.environ.get(name)))
-    monkeypatch.setattr(tune_adapter, "Meters", lambda *_: None)
-    monkeypatch.setattr(tune_adapter, "concurrency", lambda *_: 8)
-    for grows_to in (("8:1",), ()):
-        job: Any = SimpleNamespace(
-            grows_to=grows_to, placement="local", workers=1, threads=1, gpus=0.0, node_labels=()
-        )
-        tune_adapter.run_trials(SimpleNamespace(), job, 0, {})  # type: ignore[arg-type]
-    assert seen == [waiting, own] and os.environ.get(name) == own
+def test_all_places_are_filled_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the settings of our sessions Tune has as many processes start as there are places: an
+    autoscaler brings all nodes at once, and no process is ended while it starts because another
+    one has become free."""
+    monkeypatch.delenv("TUNE_MAX_PENDING_TRIALS_PG", raising=False)
+    for name, value in session._QUIET.items():
+        monkeypatch.setenv(name, value)
+    searcher: Any = tune_adapter.ProposingSearcher(SimpleNamespace())  # type: ignore[arg-type]
+    limited = SearchGenerator(ConcurrencyLimiter(searcher, max_concurrent=8))
+    assert _get_max_pending_trials(limited) == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ import pytest
 
 from cluster.places.ledger import make_token
 from cluster.places.nodes import await_nodes
+from cluster.places.software import PACKAGES
 from cluster.places.symmetric import LOOPBACK, free_port, new_scratch, ray_node
 from search_spaces.record import REPORT_FILE, SPEC_FILE
 from tests.cluster.sweeping import events
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
 
+ROOT = Path(__file__).resolve().parents[2]
 SWEEP = ["rate_distortion", "--size", "debug", "--data", "embedded", "--set", "codec=kmeans",
          "--trials", "2", "--concurrency", "1"]  # fmt: skip
 
@@ -101,6 +104,33 @@ def test_another_token_does_not_join_it(cluster: Cluster, tmp_path: Path) -> Non
     ran = cluster.run(*words, RAY_AUTH_TOKEN_PATH=str(other))
     assert ran.returncode != 0 and not (out / SPEC_FILE).exists()
     assert other.read_text() not in ran.stdout + ran.stderr
+
+
+def test_a_late_node_with_other_sources_ends_the_sweep(cluster: Cluster, tmp_path: Path) -> None:
+    """What is under way is left to `resume`: a node that differs would fail all that comes."""
+    other = tmp_path / "other"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("*.pyc"))
+    with (other / "analysis" / "indicators.py").open("a") as source:
+        source.write("\n# another release\n")
+    out = tmp_path / "sweep"
+    words = [*SWEEP[:-5], "codec=rqvae", "--trials", "200", "--grows-to", "2:2"]
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "cluster", "sweep", *words, "--address", cluster.address,
+         "--out", str(out)],
+        env=cluster.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as sweep, new_scratch() as scratch, pytest.MonkeyPatch.context() as patch:  # fmt: skip
+        until = time.monotonic() + 120
+        while not (out.is_dir() and events(out, "done")):
+            assert time.monotonic() < until and sweep.poll() is None
+            time.sleep(1)
+        patch.setenv("PYTHONPATH", str(other))
+        options = [f"--address={cluster.address}", "--num-cpus=2"]
+        with ray_node(options, scratch):
+            said = sweep.communicate(timeout=180)[1]
+    assert sweep.returncode == 2, said
+    assert "package analysis at " in said and str(other) in said and said.count("\n") == 1
+    assert not events(out, "failed") and len(events(out, "proposed")) > len(events(out, "done"))
 
 
 def test_the_head_runs_a_submission_once(cluster: Cluster, tmp_path: Path) -> None:

@@ -31,10 +31,21 @@ HOSTS: dict[str, Any] = {
     "kind": "ray-up", "provider": "local", "hosts": ("node-a", "node-b"), "ssh_user": "ada",
     "ssh_key": "/home/ada/.ssh/id", "python": "/opt/env/bin/python",
 }  # fmt: skip
+MACHINES: dict[str, Any] = {"nodes": 4, "cpus": 16, "gpus": 2, "memory_gb": 64, "hours": 36.5}
 
 
 def submission(place: dict[str, Any], **more: Any) -> Submission:
     """To a place, asking for four machines with two GPUs each."""
-    machines = {"nodes": 4, "cpus": 16, "gpus": 2, "memory_gb": 64, "hours": 36.5}
-    given = {"name": "hands", "spec": SPEC, "out": "/lab/sweeps/hands", "machines": machines}
+    given = {"name": "hands", "spec": SPEC, "out": "/lab/sweeps/hands", "machines": MACHINES}
     return make_submission(place=place, **{**given, **more})
+
+
+GROWING = {**MACHINES, "min_nodes": 0}
+"""No machine until a trial waits, and up to four."""
+PINNED = {
+    "slurm.sbatch": submission(SLURM), "kuberay.yaml": submission(KUBERAY),
+    "aws.yaml": submission(AWS), "gcp.yaml": submission(GCP), "hosts.yaml": submission(HOSTS),
+    "kuberay-growing.yaml": submission(KUBERAY | {"queue": ""}, machines=GROWING),
+    "aws-growing.yaml": submission(AWS, machines=GROWING),
+}  # fmt: skip
+"""Name of a pinned text -> what it is of."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ray
 
 from cluster.places.dispatch import rendered
-from tests.cluster.places.given import FOLDER, GOLDEN, submission
-from tests.cluster.places.test_rendering import NAMES
+from tests.cluster.places.given import FOLDER, GOLDEN, PINNED
 
 if __name__ == "__main__":
-    for name, place in NAMES.items():
-        text = rendered(submission(place), FOLDER)[0]
+    for name, submission in PINNED.items():
+        text = rendered(submission, FOLDER)[0]
         text = text.replace(f"rayVersion: {ray.__version__}", "rayVersion: RAY")
         (GOLDEN / name).write_text(text)

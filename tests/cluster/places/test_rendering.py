@@ -15,18 +15,26 @@ import yaml
 from cluster.places import kuberay, ray_up
 from cluster.places.dispatch import laid_over, rendered
 from search_spaces.errors import BadInput
-from tests.cluster.places.given import AWS, FOLDER, GCP, GOLDEN, HOSTS, KUBERAY, SLURM, submission
+from tests.cluster.places.given import (
+    AWS,
+    FOLDER,
+    GOLDEN,
+    GROWING,
+    HOSTS,
+    KUBERAY,
+    PINNED,
+    SLURM,
+    submission,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = {"slurm.sbatch": SLURM, "kuberay.yaml": KUBERAY, "aws.yaml": AWS, "gcp.yaml": GCP,
-         "hosts.yaml": HOSTS}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PINNED)
 def test_what_is_sent_is_what_is_pinned(name: str) -> None:
     """To pin anew after a change that is meant: `python -m tests.cluster.places.pin`."""
     ray_version = f"rayVersion: {ray.__version__}"
-    text = rendered(submission(NAMES[name]), FOLDER)[0]
+    text = rendered(PINNED[name], FOLDER)[0]
     assert text.replace(ray_version, "rayVersion: RAY") == (GOLDEN / name).read_text()
 
 
@@ -66,8 +74,9 @@ def _strict(schema: Any) -> Any:
     return closed
 
 
-def test_kuberay_takes_the_job(rayjob: Any) -> None:
-    job = kuberay.render(submission(KUBERAY))[-1]
+@pytest.mark.parametrize("name", ["kuberay.yaml", "kuberay-growing.yaml"])
+def test_kuberay_takes_the_job(rayjob: Any, name: str) -> None:
+    job = kuberay.render(PINNED[name])[-1]
     assert [e.message for e in rayjob.iter_errors(job)] == []
 
 
@@ -81,11 +90,27 @@ def test_the_schema_refuses_what_kuberay_does_not_know(rayjob: Any) -> None:
         assert list(rayjob.iter_errors(laid_over(job, wrong)))
 
 
-@pytest.mark.parametrize("place", [AWS, GCP, HOSTS])
-def test_the_launcher_takes_the_cluster(place: dict[str, Any]) -> None:
+def test_only_the_autoscaler_may_ask_kubernetes_for_machines() -> None:
+    """Neither the driver nor a trial has a token of the API server, which may start pods."""
+    cluster = kuberay.render(PINNED["kuberay-growing.yaml"])[-1]["spec"]["rayClusterSpec"]
+    head, (trials,) = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    scaler = cluster["autoscalerOptions"]
+    assert {m["name"] for m in scaler["volumeMounts"]} == {"token", "api"}
+    for group in (head, trials):
+        pod = group["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False
+        mounted = {m["name"] for c in pod["containers"] for m in c["volumeMounts"]}
+        assert "token" in mounted and "api" not in mounted
+    assert {"name": "RAY_AUTH_TOKEN", "value": ""} in scaler["env"]
+    assert (trials["minReplicas"], trials["maxReplicas"]) == (0, 4)
+    assert "enableInTreeAutoscaling" not in str(kuberay.render(submission(KUBERAY)))
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml", "hosts.yaml", "aws-growing.yaml"])
+def test_the_launcher_takes_the_cluster(name: str) -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    document = ray_up.render(submission(place), FOLDER)
+    document = ray_up.render(PINNED[name], FOLDER)
     schema = json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text())
     jsonschema.validate(document, schema)
     # Ray's own checks, which know more than its schema.
@@ -111,11 +136,15 @@ def test_an_overlay_is_laid_over_the_job() -> None:
         (AWS | {"worker_type": ""}, {}, "needs --worker-type, a machine with 16 cores and 2 GPUs"),
         (HOSTS | {"hosts": ()}, {}, "needs --host"),
         (SLURM, {"overlay": "a: 1"}, "--sbatch"),
+        (KUBERAY, {"machines": GROWING}, "leave out --queue or --min-nodes"),
+        (HOSTS, {"machines": GROWING}, "all there from the start"),
+        (AWS, {"machines": {**GROWING, "min_nodes": 5}}, "5 are more than the 4 of nodes"),
         (KUBERAY, {"overlay": "- a"}, "must hold a mapping"),
     ],
 )
 def test_what_would_fail_there_is_refused_here(
     place: dict[str, Any], more: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=said) as raised:
         rendered(submission(place, **more), FOLDER)
+    assert "\n" not in str(raised.value)

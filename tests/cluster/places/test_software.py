@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from cluster.places import software
-from cluster.places.software import PACKAGES, check_ray, check_software, differences
+from cluster.places.software import (
+    PACKAGES,
+    NodeError,
+    Preflight,
+    check_late_node,
+    check_ray,
+    check_software,
+    differences,
+)
 from search_spaces.errors import BadInput
 
 
@@ -45,6 +53,22 @@ def test_a_driver_of_another_release_is_refused(
     with pytest.raises(BadInput, match=r"node \S+ \(\w+\): torch .*, the driver has 0\.1") as said:
         check_software()
     assert "\n" not in str(said.value) and there["torch"] in str(said.value)
+
+
+@pytest.mark.ray
+def test_a_node_that_comes_later_is_compared_with_what_the_driver_had(running: None) -> None:
+    import ray
+
+    preflight = check_software()
+    node = ray.get_runtime_context().get_node_id()
+    assert preflight.nodes == {node}
+    late = Preflight({**preflight.software, "torch": "0.1"}, frozenset())
+    ask = ray.remote(num_cpus=1, max_retries=0)(check_late_node)
+    with pytest.raises(NodeError, match=r"node \S+ \(\w+\): torch .*, the driver has 0\.1"):
+        ray.get(ask.remote(late), timeout=60)
+    ray.get(ask.remote(Preflight(late.software, preflight.nodes)), timeout=60)  # was asked before
+    ray.get(ask.remote(Preflight(preflight.software, frozenset())), timeout=60)
+    check_late_node(None)
 
 
 def _older() -> dict[str, str]:

@@ -53,6 +53,31 @@ def test_options_of_the_sweep_travel_with_it(capsys: pytest.CaptureFixture[str])
     assert codec.choices == ("kmeans",)
 
 
+@pytest.mark.parametrize("place", ["kuberay", "ray-up"])
+def test_a_place_that_grows_tells_the_sweep_how_far(
+    place: str, capsys: pytest.CaptureFixture[str], state: Path
+) -> None:
+    """Ray's autoscalers tell nobody, so as many trials wait as all machines hold."""
+    where = {
+        "kuberay": PLACES["kuberay"],
+        "ray-up": ["--provider", "aws", "--region", "eu-central-1", "--worker-type", "g6.xlarge"],
+    }[place]
+    words = ["submit", place, *SWEEP, *where, "--out", "/lab/out", "--nodes", "8", "--cpus", "16",
+             "--gpus", "1", "--min-nodes", "2", "--dry-run"]  # fmt: skip
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    if place == "kuberay":
+        config, _, job = yaml.safe_load_all(text)
+        spec = parse_spec(yaml.safe_load(config["data"]["spec.yaml"]), "rendered")
+        assert spec.run.grows_to == ("8:16:1",)
+        assert job["spec"]["entrypoint"].endswith("--nodes 3")
+    else:
+        kinds = yaml.safe_load(text)["available_node_types"]["trials"]
+        assert (kinds["min_workers"], kinds["max_workers"]) == (2, 8)
+    assert main([*words, "--placement", "packed"]) == 2
+    assert "no --grows-to or --min-nodes" in capsys.readouterr().err
+
+
 def test_what_is_kept_and_sent_holds_no_secret(
     tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +106,7 @@ def test_what_is_kept_and_sent_holds_no_secret(
         ),
         (["submit", "slurm", *SWEEP, "--out", "s3://id:key@lab/b"], "keys do not belong"),
         (["submit", "slurm", *SWEEP[:3], "--data", "/nowhere", "--out", "/a"], "no such file"),
+        (["submit", "slurm", *SWEEP, "--grows-to", "8:4", "--out", "/a"], "from the start"),
         (["submit", "slurm", "no/preset", "--out", "/a"], "no/preset"),
         (["submit", "slurm", *SWEEP, "--set", "codek=a", "--out", "/a"], "codek"),
         (["submit", "kuberay", *SWEEP, "--image", "a", "--out", "/a"], "lies on no volume"),
