@@ -16,7 +16,7 @@ from cluster.books import Books
 
 
 class BookedStopping(FIFOScheduler):
-    """First in, first out, until the books say that a trial is not worth finishing."""
+    """All go on in order, until the books say that a trial is not worth finishing."""
 
     def __init__(self, books: Books) -> None:
         """Wraps the books of one sweep."""
@@ -29,6 +29,15 @@ class BookedStopping(FIFOScheduler):
         """Stop or go on."""
         goes_on = self._books.reported(str(trial.config["trial"]), result)
         return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
+        """Nobody in particular: Tune begins in order what waits, the newest with a free process.
+
+        First in, first out looks at every trial at every event, and hands a process that has become
+        free to the trial that waited longest, whose own is then ended while it starts: trials that
+        are shorter than such a start would never fill a cluster.
+        """
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
