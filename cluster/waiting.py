@@ -3,6 +3,7 @@ the nodes. Ray waits then, for good and without a word."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from cluster.resources import Need, Nodes
 
 PATIENCE = 60.0
 """Seconds without a trial before the first word; a process of Ray's starts within seconds."""
+BETWEEN_LOOKS = 1.0
+"""Seconds; Tune asks at every event, and all trials there ever were are looked at."""
 
 
 class Waiting(tune.Callback):
@@ -38,14 +41,18 @@ class Waiting(tune.Callback):
         self._need, self._nodes, self._say, self._clock = need, nodes, say, clock
         self._since: float | None = None
         self._next = PATIENCE
+        self._looked = -math.inf
 
     def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Tune has looked at all trials once more."""
+        """Tune has done something once more."""
+        now = self._clock()
+        if now - self._looked < BETWEEN_LOOKS:
+            return
+        self._looked = now
         waiting = sum(trial.status == Trial.PENDING for trial in trials)
         if not waiting or any(trial.status == Trial.RUNNING for trial in trials):
             self._since, self._next = None, PATIENCE
             return
-        now = self._clock()
         if self._since is None:
             self._since = now
         if now - self._since < self._next:

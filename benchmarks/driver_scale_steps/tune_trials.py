@@ -19,16 +19,24 @@ from driver_scale_steps.light_sweep import opened, resident_mib
 
 
 def light_body(rows: Sequence[Mapping[str, Any]], seconds: float) -> Callable[..., None]:
-    """A Tune trainable that waits and reports some points."""
+    """A Tune trainable that waits and reports some points, of a configuration of its own each."""
+    scored = [k for k in rows[0] if k.startswith("val_") or k == "rate_nominal_bps"]
+    drawn = [k for k in scored if isinstance(rows[0][k], float)]
 
     def body(config: dict[str, Any], shared: object = None) -> None:
+        import random
         import time
 
         from ray import tune
 
         if seconds:
             time.sleep(seconds)
-        tune.report({"points": [{**row, "trial": config["trial"]} for row in rows]})
+        trial = str(config["trial"])
+        luck = random.Random(trial)
+        own = {"trial": trial, "config_hash": trial}
+        moved = [{k: row[k] * luck.lognormvariate(0, 0.3) for k in drawn} for row in rows]
+        points = [{**row, **own, **new} for row, new in zip(rows, moved, strict=True)]
+        tune.report({"points": points})
 
     return body
 

@@ -51,6 +51,21 @@ def test_a_trial_that_runs_begins_the_wait_anew() -> None:
     assert len(watch.said) == 1
 
 
+def test_trials_are_looked_at_now_and_then_and_not_at_every_event() -> None:
+    watch, looks = Watch(), 0
+
+    class Looked(list[Any]):
+        def __iter__(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    for event in range(1000):
+        watch.now = event / 100
+        watch.waiting.on_step_end(0, Looked([SimpleNamespace(status=Trial.TERMINATED)]))
+    assert 5 <= looks <= 20
+
+
 def test_nothing_waits_where_all_have_ended() -> None:
     watch = Watch()
     for second in (0, 1000):
