@@ -268,7 +268,7 @@ def test_every_node_writes_reads_and_deletes_before_the_first_trial(
 def test_a_driver_waits_out_a_short_cut_and_says_a_long_one(
     s3_server: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RATEFRONT_STORAGE_SECONDS", "0.2")  # the driver's is ten times a trial's
+    monkeypatch.setenv("RATEFRONT_STORAGE_SECONDS", "0.6")  # the driver's is ten times a trial's
     proxy = DroppingProxy(s3_server.port)
     location = parse_location(s3_server.uri("two/cut", proxy.endpoint))
     driver = Light(location)
