@@ -36,6 +36,8 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TQDM": "0",
     "RAY_DEDUP_LOGS": "1",
+    # An answer that nobody waits for any more: what failed is told by the sweep itself.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
 }
 _JOINING = {
     # Ray would try twenty times, three quarters of a minute each.

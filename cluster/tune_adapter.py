@@ -105,11 +105,14 @@ class BookKeeping(tune.Callback):
         """Listens for one sweep."""
         self._books = books
         self._job = job
+        self._fault: BadInput | None = None
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Ends the sweep where the log takes no more: Tune takes what fails in a result's callback
-        for a failure of the trial, and would go on without a record."""
+        """Ends the sweep where the log takes no more, or a node differs: Tune takes what fails in a
+        result's callback for a failure of the trial, and would go on."""
         self._books.check()
+        if self._fault is not None:
+            raise self._fault
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """The trial has its resources."""
@@ -136,7 +139,8 @@ class BookKeeping(tune.Callback):
         cause = limit if hung else _cause(trial)
         if (at := cause.find(f"{NodeError.__name__}: ")) >= 0:
             # It would fail one trial after the other; what is under way is resumed elsewhere.
-            raise BadInput(cause[at:].partition(": ")[2])
+            self._fault = BadInput(cause[at:].partition(": ")[2])
+            return
         self._books.ended(name, cause)
 
     def __getstate__(self) -> dict[str, Any]:
