@@ -40,9 +40,10 @@ with ray_session(cpus={PLACES}) as scratch:
 """
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_processes_are_started_once(tmp_path: Path) -> None:
-    """One for each place; first in, first out it was one for every second trial and more."""
+    """One for each place; first in, first out they were 22."""
     ran = subprocess.run(
         [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=200, cwd=tmp_path,
         check=False,
