@@ -35,7 +35,9 @@ def test_packs_are_measured_on_any_device(
     assert head["rates"].keys() == {"as it is", "TF32", "bfloat16 networks", "no redrawing"}
     assert all(set(of_way) == {"1", "4"} for of_way in head["rates"].values())
     assert head["best"]["members"] == 4 and head["ratio_processes"] > 0
-    assert head["ratio_fractions"] == round(head["best"]["steps_per_second"] / 100, 2)
+    # Both are rounded: the ratio is of the rate as measured, not as printed.
+    expected = head["best"]["steps_per_second"] / 100
+    assert head["ratio_fractions"] == pytest.approx(expected, abs=0.006)
     assert head["ratio_trials"] >= head["ratio_trials_in_turn"] > 0
 
 
