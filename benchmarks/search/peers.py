@@ -15,11 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOT_TO_BE_HAD = {
-    "optunahub": "OptunaHub fetches its multi_metric_pruner from GitHub when it is loaded, and no "
-    "package registry holds it",
-}
-"""Environments that `make bench-peers` does not make, and why."""
 HERE = "--in-this-environment"
 
 
@@ -55,8 +50,6 @@ def run_peers(
         out: folder of traces.
         root: where the environments stand.
     """
-    if environment in NOT_TO_BE_HAD:
-        return Outcome((), dict.fromkeys(arms, NOT_TO_BE_HAD[environment]), {})
     python = python_of(environment, root)
     if not python.is_file():
         missing = f"no environment {python.parents[1].name}; make it with `make bench-peers`"

@@ -17,71 +17,17 @@ import pytest
 
 from benchmarks.search import __main__ as command
 from benchmarks.search import cells, codec_space, codec_table
-from benchmarks.search.arms import ENVIRONMENTS
 from benchmarks.search.arms.flat import Flat
 from benchmarks.search.arms.optuna_arms import OptunaArm
 from benchmarks.search.cells import Cell, CellFailed, Continued, read_cell, run_cell, scored
 from benchmarks.search.hpobench import NASBENCH201, HPOBench
-from benchmarks.search.peers import python_of, run_peers
 from benchmarks.search.problem import scale_of
 from benchmarks.search.published import publish, read_published
 from benchmarks.search.recorded import Codecs, OnTable
 from benchmarks.search.summary import headline, printed, read_runs
 from search_spaces.errors import BadInput
-from search_spaces.families import family_of
 from search_spaces.space import Config, canonical
-
-SECONDS = 10.0
-
-
-def rates_of(proposal: Config) -> list[float]:
-    config = codec_space.whole(proposal)
-    family = family_of(config)
-    bits = np.cumsum(np.log2(np.array(family.alphabet(config, ""), float)))
-    return list((bits if family.residual else bits[-1:]) * 90.0 / family.compression(config))
-
-
-def part(number: int, proposal: Config) -> dict[str, Any]:
-    """As the recorder leaves one, with an invented distortion."""
-    rates = rates_of(proposal)
-    levels = len(rates)
-    shares = codec_table.SHARES if proposal["codec"] != "kmeans" else (1.0,)
-    curve = [
-        {
-            "share": share,
-            "fit_seconds": SECONDS * share,
-            "points": [
-                {"depth": d + 1, "rmse_full_cm": (2.0 - share) * 90.0 / np.sqrt(r),
-                 "rmse_body_cm": 1.0, "rmse_hands_cm": 1.0, "jerk_mps3": 1.0,
-                 "rate_model_bps": r, "utilisation_pct": 50.0}
-                for d, r in enumerate(rates)
-            ],
-        }
-        for share in shares
-    ]  # fmt: skip
-    about = dict.fromkeys(codec_table.PROVENANCE, "none")
-    return {
-        "number": number, "proposal": proposal, "config": {"max_steps": 300},
-        "levels": levels, "curve": curve, "rates": rates,
-        "depths": list(range(1, levels + 1)), "failure": "", "fit_seconds": SECONDS,
-        "score_seconds": 1.0, "last_tenth_change": codec_table.last_tenth_change(curve), **about,
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("parts")
-    # A stretch of the plan has every compression in it, and most strata.
-    for number, proposal in enumerate(codec_space.plan(lambda config: True)[:60]):
-        (folder / f"{number:03d}.json").write_text(json.dumps(part(number, proposal)))
-    path = folder / "table.parquet"
-    codec_table.pack(folder, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def table(table_file: Path) -> Codecs:
-    return Codecs(table_file)
+from tests.benchmarks.conftest import SECONDS
 
 
 def test_plan_has_all_strata_and_no_configuration_twice() -> None:
@@ -344,15 +290,6 @@ def test_an_arm_that_fails_is_recorded_and_not_tried_again(
     assert failed == {cell.name: "ZeroDivisionError: by a peer"}
 
 
-def test_peers_without_their_environment_say_how_to_get_it(tmp_path: Path) -> None:
-    outcome = run_peers("none", ["ax"], [], tmp_path, root=tmp_path)
-    assert "make bench-peers" in outcome.not_run["ax"]
-
-
-def test_the_hub_s_pruner_is_said_to_be_out_of_reach(tmp_path: Path) -> None:
-    assert "GitHub" in run_peers("optunahub", ["optuna-mmp"], [], tmp_path).not_run["optuna-mmp"]
-
-
 def test_a_paused_trial_goes_on_from_where_it_was(table: Codecs) -> None:
     class Paused(Draws):
         resumed = 0.4
@@ -371,20 +308,6 @@ def test_restriction_lets_a_paused_trial_run_again(table: Codecs) -> None:
     arm.resumed = 0.1  # type: ignore[attr-defined]
     arm.ask = lambda: first  # type: ignore[method-assign]
     assert restricted.ask() == first
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "arm", ["syne-moasha", "syne-moasha-repaired", "neps-moasha", "smac", "deephyper"]
-)
-def test_peers_run_in_their_environments(arm: str, table_file: Path, tmp_path: Path) -> None:
-    if not python_of(ENVIRONMENTS[arm]).is_file():
-        pytest.skip("make bench-peers was not run")
-    options = ["--table", str(table_file), "--seeds", "1"]
-    outcome = run_peers(ENVIRONMENTS[arm], [arm], options, tmp_path)
-    assert not outcome.failed and not outcome.not_run
-    (path,) = outcome.cells
-    assert scored(read_cell(path)).final > 0
 
 
 def test_a_share_that_is_never_reached_is_null() -> None:
