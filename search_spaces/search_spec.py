@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from search_spaces.budget import NEVER, parse_stop_when
 from search_spaces.errors import BadInput
 
+_NUMBERS = (int, float, int | None)
+
 
 class Section(BaseModel):
     """A section of a spec: no unknown key, no switch for a number."""
@@ -21,7 +23,7 @@ class Section(BaseModel):
     def _switches_are_no_numbers(cls, data: Any) -> Any:
         for name, value in data.items() if isinstance(data, Mapping) else ():
             known = cls.model_fields.get(str(name))
-            if isinstance(value, bool) and known is not None and known.annotation in (int, float):
+            if isinstance(value, bool) and known is not None and known.annotation in _NUMBERS:
                 raise ValueError(f"{name} must be a number, got {value}")
         return data
 
@@ -31,12 +33,12 @@ class SearchSpec(Section):
 
     sampler: Literal[
         "tpe", "rate_aware", "nsga2", "nsga3", "gp", "random", "grid", "cells"
-    ] = "tpe"  # fmt: skip
+    ] = "rate_aware"  # fmt: skip
     trials: int = Field(default=24, ge=1)
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
-    startup: int = Field(default=8, ge=0)
-    """Trials chosen at random before a model-based sampler is asked."""
+    startup: int | None = Field(default=None, ge=0)
+    """Trials before a model-based sampler is asked; None: as the sampler has it."""
     stopping: Literal["none", "halving", "model"] = "none"
     """Who ends trials early; model: the one of sampler rate_aware."""
     rungs: tuple[float, ...] = (1 / 27, 1 / 9, 1 / 3)

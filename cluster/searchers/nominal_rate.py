@@ -212,7 +212,9 @@ class NominalRateSearcher:
 
 def _settings(spec: SweepSpec, earlier: bool) -> Settings:
     """A stopped trial leaves no codec, so the front that counts is that of finished ones."""
-    startup = min(spec.search.startup, FEW_STARTS) if earlier else spec.search.startup
+    startup = spec.search.startup
+    if earlier:
+        startup = FEW_STARTS if startup is None else min(startup, FEW_STARTS)
     return Settings(startup=startup, short_start=False, finished_front=True)
 
 

@@ -30,10 +30,15 @@ CODEC_TRIES = 20
 """Proposals that name a codec outright before it counts as impossible on this data."""
 
 
+STARTUP = 8
+"""Proposals before a model is asked, of samplers with one."""
+
+
 def make_sampler(
-    name: str, seed: int, startup: int, objectives: int
+    name: str, seed: int, startup: int | None, objectives: int
 ) -> optuna.samplers.BaseSampler:
     """A sampler by name. Where conditions leave it no model, it samples independently."""
+    startup = STARTUP if startup is None else startup
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == "tpe":
@@ -63,7 +68,7 @@ class OptunaSearcher:
         sampler: str,
         *,
         seed: int,
-        startup: int,
+        startup: int | None,
         objectives: int,
         limits: Sequence[Limit] = (),
         points: Sequence[Config] = (),
@@ -74,7 +79,7 @@ class OptunaSearcher:
             space: what may be proposed.
             sampler: one of `SAMPLERS`.
             seed: of the searcher.
-            startup: proposals before a model is asked.
+            startup: proposals before a model is asked; None: `STARTUP`.
             objectives: how many.
             limits: on metrics that are told after the objectives.
             points: proposals that come first, as they stand.

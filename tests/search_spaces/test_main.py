@@ -35,7 +35,7 @@ def test_parameters_are_shown_with_conditions_and_rates(
     settings = ["--set", "codec=temporal_rvq", "--set", "codebook_size=16", "--set", "fps=24"]
     assert main(["rate_distortion", "--size", "full", *settings]) == 0
     said = capsys.readouterr().out
-    assert "size: full; sampler: tpe; continuous, 200 trials" in said
+    assert "size: full; sampler: rate_aware; continuous, 200 trials" in said
     assert "compression: 1, 2, 4, 8; when codec is temporal_rvq" in said
     assert "on a log scale" in said and "codec is kmeans" not in said
     assert "iterations" not in said.partition("parameters:")[2]

@@ -24,7 +24,7 @@ from cluster.searchers.rate_aware.maximum import maximised
 from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
 from cluster.searchers.rate_aware.posterior import Model, Posterior
 from cluster.searchers.rate_aware.staircase import staircase
-from cluster.searchers.rate_aware.start import Start
+from cluster.searchers.rate_aware.start import Start, startup_of
 from cluster.searchers.rate_aware.targets import Target, Targets
 from search_spaces.space import Config, Space, canonical
 
@@ -40,7 +40,7 @@ class Settings:
     """What may be switched off to see what it is worth.
 
     Attributes:
-        startup: proposals of the Sobol start.
+        startup: proposals of the Sobol start; None: `startup_of` the space.
         low_rate_start: each rate-determining key of the start is the smaller of two draws; it costs
             time on recorded codecs, and changes little on LCBench.
         gradients: enumerate rates and climb, beside drawing candidates.
@@ -60,7 +60,7 @@ class Settings:
             against 1.05).
     """
 
-    startup: int = 8
+    startup: int | None = None
     low_rate_start: bool = False
     gradients: bool = True
     fantasies: bool = True
@@ -127,8 +127,9 @@ class RateAwareSearcher:
         self._model = Model(self._encoding, targets.models, ceilings, before)
         self._cost = Model(self._encoding, (Target(),), (math.inf,))
         self._given = list(points)
+        self._startup = startup_of(space) if settings.startup is None else settings.startup
         self._start = Start(
-            self._encoding, known.names, settings.startup, seed, self._allowed,
+            self._encoding, known.names, self._startup, seed, self._allowed,
             low_rates=settings.low_rate_start,
         )  # fmt: skip
 
@@ -147,7 +148,7 @@ class RateAwareSearcher:
 
     def _starts(self, number: int) -> bool:
         """Whether a proposal is of the start, which points that were given come before."""
-        return 0 <= number - len(self._given) < self._settings.startup
+        return 0 <= number - len(self._given) < self._startup
 
     def moved(self, config: Config) -> None:
         """The last proposal runs as another configuration (a table's nearest one)."""

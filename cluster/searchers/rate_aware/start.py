@@ -10,6 +10,9 @@ from cluster.searchers.rate_aware.encoding import Encoding, sobol
 from cluster.searchers.rate_aware.known import rate_grid
 from search_spaces.space import Config, Space
 
+FEWEST = 4
+"""Proposals of a start. Eight cost LCBench's development instances 8 % of the area under the volume
+over time where nothing is stopped, on each of the eight (docs/evidence/search.md)."""
 TRIES = 50
 LISTED = 5000
 """Points of a finite space up to which its last ones are looked for one by one."""
@@ -84,6 +87,12 @@ class Start:
             if parameter.choices is not None and _asked_for(self._space, parameter.name):
                 count = len(parameter.choices)
                 cube[i] = (number % count + 0.5) / count
+
+
+def startup_of(space: Space) -> int:
+    """Proposals of a start: each value of a key that others depend on once, and one of them twice."""
+    turns = [len(p.choices) for p in space.parameters if p.choices and _asked_for(space, p.name)]
+    return max([FEWEST, *(1 + count for count in turns)])
 
 
 def _asked_for(space: Space, name: str) -> bool:

@@ -33,7 +33,8 @@ def some_facts(train_frames: int = 5000) -> DataFacts:
 
 
 def some_spec(**search: Any) -> SweepSpec:
-    """The wide space at debug size."""
+    """The wide space at debug size, by a sampler that proposes what cannot work, too."""
+    search = {"sampler": "tpe", "startup": 4, **search}
     return load_spec("rate_distortion", size="debug", overrides={"search": search})
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cluster.searchers.rate_aware.encoding import Encoding
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
 from cluster.searchers.rate_aware.staircase import staircase
+from cluster.searchers.rate_aware.start import startup_of
 from search_spaces.space import Config, Parameter, Space, canonical
 
 SPACE = Space(
@@ -273,3 +274,13 @@ def test_a_window_turns_it_into_a_search_for_one_rate() -> None:
         one.tell(number, measured(config).tolist())
     best = one.front().levels[-1]
     assert best < math.log(20 / (1 + 300 / 150)) + 0.05
+
+
+def test_the_start_is_four_or_one_more_than_there_are_codecs() -> None:
+    plain = Space.model_validate({"parameters": [{"name": "a", "low": 0.0, "high": 1.0}]})
+    assert startup_of(plain) == 4
+    for count, expected in ((2, 4), (3, 4), (5, 6)):
+        codecs = [f"c{i}" for i in range(count)]
+        depth = {"name": "b", "when": {"codec": codecs[:1]}, "low": 0.0, "high": 1.0}
+        among = {"parameters": [{"name": "codec", "choices": codecs}, depth]}
+        assert startup_of(Space.model_validate(among)) == expected
