@@ -17,6 +17,7 @@ from benchmarks.search.peers import HERE, python_of, run_peers
 from benchmarks.search.problem import Task, scale_of
 from benchmarks.search.published import PUBLISHED, publish, published_names, read_published
 from benchmarks.search.summary import headline, printed, read_runs
+from benchmarks.search.tables import arm_table, ratio_table
 from search_spaces.errors import BadInput
 
 
@@ -50,6 +51,7 @@ def main() -> None:
     summary = commands.add_parser("summary", help="headline ratios of published traces")
     summary.add_argument("--traces", type=Path, default=PUBLISHED, help="published, or as run")
     summary.add_argument("--json", action="store_true", help="only the last line")
+    summary.add_argument("--markdown", action="store_true", help="tables as in docs/evidence")
     args = parser.parse_args()
     try:
         {"run": _run, "publish": _publish, "summary": _summary, "floor": _floor}[args.command](args)
@@ -175,7 +177,11 @@ def _summary(args: argparse.Namespace) -> None:
             f"{args.traces}: no traces; make some with `python -m benchmarks.search run`"
         )
     found = headline(runs) | {"failed": failed}
-    if not args.json:
+    if args.markdown:
+        print(f"{ratio_table(found['tasks'], runs)}\n")
+        for name, arms in sorted((n, a) for n, a in runs.items() if "random" in a):
+            print(f"`{name}`\n\n{arm_table(arms)}\n")
+    elif not args.json:
         _show(found)
     print(json.dumps(printed(found)))
 

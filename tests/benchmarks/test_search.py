@@ -25,6 +25,7 @@ from benchmarks.search.problem import scale_of
 from benchmarks.search.published import publish, read_published
 from benchmarks.search.recorded import Codecs, OnTable
 from benchmarks.search.summary import headline, printed, read_runs
+from benchmarks.search.tables import ratio_table
 from search_spaces.errors import BadInput
 from search_spaces.space import Config, canonical
 from tests.benchmarks.conftest import SECONDS
@@ -268,6 +269,24 @@ def test_headline_against_the_volume_of_the_whole_table(traces: Path) -> None:
     arms = found["tasks"]["codecs"]["arms"]
     assert 0 < arms["random"]["final"]["mean"] <= 1.0
     assert found["groups"]["codecs"]["tasks"] == ["codecs"]
+
+
+def test_tables_of_the_document_say_what_the_headline_does(
+    traces: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = read_runs(sorted(traces.glob("*.json.gz")))["codecs"]
+    ours = {"ratefront": runs["random"], "random": runs["random-halving"]}
+    found = headline({"codecs": ours})["tasks"]
+    (row,) = ratio_table(found, {"codecs": ours}).splitlines()[2:]
+    share, final = found["codecs"]["random_budget_share"], found["codecs"]["final_hv_vs_best_peer"]
+    assert row.startswith(f"| `codecs` | 2 | {share['value']:.3f} [")
+    assert f"| {final['value']:.2f} [" in row and row.endswith("(`random`) | – | – |")
+    monkeypatch.setattr("sys.argv", ["search", "summary", "--markdown", "--traces", str(traces)])
+    command.main()
+    lines = capsys.readouterr().out.splitlines()
+    arms = [line.split(" | ") for line in lines if line.startswith("| `random")]
+    areas = [float(line[3].split()[0]) for line in arms]
+    assert len(arms) == 2 and areas == sorted(areas, reverse=True)
 
 
 def test_an_arm_that_fails_is_recorded_and_not_tried_again(

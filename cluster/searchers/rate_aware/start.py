@@ -90,7 +90,7 @@ class Start:
 
 
 def startup_of(space: Space) -> int:
-    """Proposals of a start: each value of a key that others depend on once, and one of them twice."""
+    """Proposals of a start: each value of a key that others depend on, and one of them twice."""
     turns = [len(p.choices) for p in space.parameters if p.choices and _asked_for(space, p.name)]
     return max([FEWEST, *(1 + count for count in turns)])
 
