@@ -279,7 +279,7 @@ def test_tables_of_the_document_say_what_the_headline_does(
     found = headline({"codecs": ours})["tasks"]
     (row,) = ratio_table(found, {"codecs": ours}).splitlines()[2:]
     share, final = found["codecs"]["random_budget_share"], found["codecs"]["final_hv_vs_best_peer"]
-    assert row.startswith(f"| `codecs` | 2 | {share['value']:.3f} [")
+    assert row.startswith(f"| `codecs` | 2 | {share['value']:.3f} ")
     assert f"| {final['value']:.2f} [" in row and row.endswith("(`random`) | – | – |")
     monkeypatch.setattr("sys.argv", ["search", "summary", "--markdown", "--traces", str(traces)])
     command.main()
