@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,8 @@ _OFF = {
     "ratefront-half-cost": Settings(cost_share=0.5),
     "ratefront-no-rate": Settings(rate_input=False),
 }
+_NEVER_STOPPED = ("ratefront-no-stopping", "ratefront-halving")
+"""By the model."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Ours:
         )  # fmt: skip
         self._task, self._seed, self._timed = task, seed, bool(settings.cost_share)
         self._configs: list[Config] = []
-        self._model_stops = name not in ("ratefront-no-stopping", "ratefront-halving")
+        self._model_stops = name not in _NEVER_STOPPED
         self._halving = SuccessiveHalving(seed=seed) if name == "ratefront-halving" else None
 
     def ask(self) -> Config | None:
@@ -115,4 +117,7 @@ class Ours:
 
 def make(name: str, task: Task, scale: Scale, seed: int, workers: int) -> Ours:
     """By name."""
-    return Ours(name, task, scale, seed, _OFF.get(name, Settings()))
+    settings = _OFF.get(name, Settings())
+    if len(task.shares) == 1 or name in _NEVER_STOPPED:
+        settings = replace(settings, short_start=False)
+    return Ours(name, task, scale, seed, settings)

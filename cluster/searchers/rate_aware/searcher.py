@@ -127,7 +127,8 @@ class RateAwareSearcher:
         self._model = Model(self._encoding, targets.models, ceilings, before)
         self._cost = Model(self._encoding, (Target(),), (math.inf,))
         self._given = list(points)
-        self._startup = startup_of(space) if settings.startup is None else settings.startup
+        unsaid = startup_of(space, short=settings.short_start)
+        self._startup: int = unsaid if settings.startup is None else settings.startup
         self._start = Start(
             self._encoding, known.names, self._startup, seed, self._allowed,
             low_rates=settings.low_rate_start,

@@ -10,9 +10,11 @@ from cluster.searchers.rate_aware.encoding import Encoding, sobol
 from cluster.searchers.rate_aware.known import rate_grid
 from search_spaces.space import Config, Space
 
-FEWEST = 4
-"""Proposals of a start. Eight cost LCBench's development instances 8 % of the area under the volume
-over time where nothing is stopped, on each of the eight (docs/evidence/search.md)."""
+SHORT = 8
+"""Proposals of a start whose trials end at their first report."""
+WHOLE = 4
+"""Proposals of a start whose trials run to their ends: eight cost 8 % of the area under the volume
+over time, on each of LCBench's development instances (docs/evidence/search.md)."""
 TRIES = 50
 LISTED = 5000
 """Points of a finite space up to which its last ones are looked for one by one."""
@@ -89,10 +91,15 @@ class Start:
                 cube[i] = (number % count + 0.5) / count
 
 
-def startup_of(space: Space) -> int:
-    """Proposals of a start: each value of a key that others depend on, and one of them twice."""
+def startup_of(space: Space, *, short: bool) -> int:
+    """Proposals of a start, at least each value of a key that others depend on and one twice.
+
+    Args:
+        space: to be searched.
+        short: whether its trials end at their first report.
+    """
     turns = [len(p.choices) for p in space.parameters if p.choices and _asked_for(space, p.name)]
-    return max([FEWEST, *(1 + count for count in turns)])
+    return max([SHORT if short else WHOLE, *(1 + count for count in turns)])
 
 
 def _asked_for(space: Space, name: str) -> bool:

@@ -276,11 +276,12 @@ def test_a_window_turns_it_into_a_search_for_one_rate() -> None:
     assert best < math.log(20 / (1 + 300 / 150)) + 0.05
 
 
-def test_the_start_is_four_or_one_more_than_there_are_codecs() -> None:
+def test_a_start_has_four_whole_trials_or_eight_short_ones_or_one_more_than_codecs() -> None:
     plain = Space.model_validate({"parameters": [{"name": "a", "low": 0.0, "high": 1.0}]})
-    assert startup_of(plain) == 4
-    for count, expected in ((2, 4), (3, 4), (5, 6)):
+    assert (startup_of(plain, short=False), startup_of(plain, short=True)) == (4, 8)
+    for count, whole, short in ((2, 4, 8), (3, 4, 8), (5, 6, 8), (9, 10, 10)):
         codecs = [f"c{i}" for i in range(count)]
         depth = {"name": "b", "when": {"codec": codecs[:1]}, "low": 0.0, "high": 1.0}
         among = {"parameters": [{"name": "codec", "choices": codecs}, depth]}
-        assert startup_of(Space.model_validate(among)) == expected
+        space = Space.model_validate(among)
+        assert (startup_of(space, short=False), startup_of(space, short=True)) == (whole, short)
