@@ -99,5 +99,5 @@ def _number(value: float, digits: int) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    ruler = ["---"] * len(head)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

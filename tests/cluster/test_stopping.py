@@ -119,7 +119,7 @@ def test_without_stopping_nothing_is_decided_and_curves_are_kept(tmp_path: Path)
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["stopping=model"], "rate_aware"),
+        (["stopping=model", "sampler=tpe"], "rate_aware"),
         (["stopping=model", "sampler=rate_aware", "seeds=2"], "seeds=1"),
         (["stopping=halving", "objectives=rate_stream_bps,rmse_full_cm"], "rate_stream_bps"),
         (["stopping=sometimes"], "none"),

@@ -45,13 +45,17 @@ class Swept:
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """One sweep of all codecs, one trial at a time so that its order is the log's."""
+    """One sweep of all codecs, one trial at a time so that its order is the log's.
+
+    By a sampler that proposes what cannot work, too.
+    """
     base = tmp_path_factory.mktemp("real")
     motion, elsewhere = write_motion(base / "motion"), trap(base / "elsewhere")
     folder = elsewhere / "sweeps" / "first"
     ended = ratefront(
         "sweep", "rate_distortion", "--data", str(motion), "--out", "sweeps/first",
-        "--trials", str(TRIALS), "--concurrency", "1", *SMALL, cwd=elsewhere,
+        "--trials", str(TRIALS), "--concurrency", "1", "--set", "sampler=tpe",
+        "--set", "startup=4", *SMALL, cwd=elsewhere,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Swept(folder, motion, elsewhere, ended.stdout + ended.stderr)
