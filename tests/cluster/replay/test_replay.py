@@ -152,7 +152,13 @@ def test_a_sweep_in_which_nothing_finished_cannot_be_replayed(tmp_path: Path) ->
 
 @pytest.mark.long
 @pytest.mark.ray
-def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("searcher", "scheduler"),
+    [("tpe", "halving"), ("rate_aware", "halving"), ("rate_aware", "model")],
+)
+def test_ray_tune_and_the_simulator_propose_and_stop_alike(
+    tmp_path: Path, searcher: str, scheduler: str
+) -> None:
     """The bridge: a real sweep, one trial at a time, against a replay of its own log."""
     out = tmp_path / "sweep"
     spec = load_spec(
@@ -160,10 +166,10 @@ def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> No
         size="debug",
         settings=(
             "codec=rqvae", "codebook_size=8,16,32", "quantizer_depth=1,2", "max_steps=30",
-            "latent_dim=16", "hidden_dim=16", "loss.position=0", "stopping=halving",
+            "latent_dim=16", "hidden_dim=16", "loss.position=0",
         ),
         overrides={
-            "search": {"trials": 8},
+            "search": {"trials": 8, "sampler": searcher, "stopping": scheduler},
             "run": {"concurrency": 1},
         },
     )  # fmt: skip
@@ -172,5 +178,5 @@ def test_ray_tune_and_the_simulator_propose_and_stop_alike(tmp_path: Path) -> No
     stopped = {str(e["trial"]) for e in read_log(out).of("stopped")}
     assert stopped == {trial for trial, _, goes_on in decided if not goes_on} and stopped
     assert not stopped & {str(e["trial"]) for e in read_log(out).of("point")}
-    names, made, moves = replayed(out, "tpe", "halving", trials=len(proposed))
+    names, made, moves = replayed(out, searcher, scheduler, trials=len(proposed))
     assert names == proposed and made == decided and moves == 0
