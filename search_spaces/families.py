@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from search_spaces.errors import BadInput
@@ -69,11 +70,11 @@ class CodecFamily:
 
     def key_of(self, name: str) -> Key | None:
         """The key that a name means, a part's suffix left out; None where it has no such key."""
-        for one in self.keys:
-            if one.name == name:
-                return one
-        known = {k.name: k for k in self.keys}
-        return known.get(base_key(name, known))
+        return self._by_name.get(base_key(name, self._by_name))
+
+    @cached_property
+    def _by_name(self) -> dict[str, Key]:
+        return {k.name: k for k in self.keys}
 
     def checked(self, name: str, value: Value) -> Value:
         """A value of one of its keys, as the key's type.
@@ -110,7 +111,7 @@ class CodecFamily:
                 f"codec {self.name} needs {', '.join(missing)}; add --set {missing[0]}=VALUE"
             )
         # A part that says what all parts say is the same configuration, and has one identity.
-        names = {"codec", *(k.name for k in self.keys)}
+        names = {"codec", *self._by_name}
         tied = [n for n in full if n not in names and full[n] == full[base_key(n, names)]]
         return {n: value for n, value in full.items() if n not in tied}
 

@@ -13,7 +13,7 @@ from scipy.special import log_ndtr
 
 from cluster.searchers.rate_aware.boxes import slabs
 from cluster.searchers.rate_aware.encoding import Encoding
-from cluster.searchers.rate_aware.expected_gain import gathered
+from cluster.searchers.rate_aware.expected_gain import Terms, gathered
 from cluster.searchers.rate_aware.known import KnownObjective, known_values
 from cluster.searchers.rate_aware.observations import chosen_levels
 from cluster.searchers.rate_aware.posterior import Posterior
@@ -31,9 +31,9 @@ class Front(Protocol):
         """Volume that points (n, objectives) add together."""
 
     def log_gain(
-        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """ln of what each point is expected to add in its slab, and its slopes."""
+        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray, *, slopes: bool = True
+    ) -> Terms:
+        """ln of what each point is expected to add in its slab, and its slopes if asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class Acquisition:
         """(configs,) values; -inf for what cannot count."""
         asked = self.question(configs)
         mean, sd = self.posterior.predict(asked.x, asked.known)
-        each = self._each(asked, mean, sd, self._where(asked, mean))[0]
+        each = self._each(asked, mean, sd, self._where(asked, mean), slopes=False)[0]
         value = gathered(each, asked.owner, asked.owners)[0]
         if self.cost is not None:
             last = _last(asked)
@@ -112,20 +112,23 @@ class Acquisition:
         return slabs(self.targets.placed(asked.known, mean), asked.owner, asked.owners)
 
     def _each(
-        self, asked: Question, mean: np.ndarray, sd: np.ndarray, where: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, asked: Question, mean: np.ndarray, sd: np.ndarray, where: np.ndarray, *, slopes: bool
+    ) -> Terms:
         """(points,) values, and slopes by (points, measured values) means and deviations."""
         targets, count = self.targets, len(self.targets.measured)
-        value, by_mean, by_sd = self.front.log_gain(
-            targets.placed(asked.known, mean), targets.placed(0 * asked.known, sd), where
-        )
-        by_mean, by_sd = by_mean[:, targets.measured], by_sd[:, targets.measured]
+        value, *by = self.front.log_gain(
+            targets.placed(asked.known, mean), targets.placed(0 * asked.known, sd), where,
+            slopes=slopes,
+        )  # fmt: skip
+        by = [b[:, targets.measured] for b in by]
         if not targets.limits:
-            return value, by_mean, by_sd
+            return value, *by
         room = (np.array(targets.limits) - mean[:, count:]) / sd[:, count:]
         value = value + log_ndtr(room).sum(axis=1)
+        if not slopes:
+            return (value,)
         pull = np.exp(-0.5 * room**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(room)) / sd[:, count:]
-        return value, np.hstack([by_mean, -pull]), np.hstack([by_sd, -pull * room])
+        return value, np.hstack([by[0], -pull]), np.hstack([by[1], -pull * room])
 
     def ascended(
         self, configs: Sequence[Config], but: frozenset[str], iterations: int
@@ -133,25 +136,25 @@ class Acquisition:
         """Configurations moved uphill along their numeric keys, those in `but` fixed."""
         asked = self.question(configs)
         columns = [self.encoding.numeric_columns(config, but) for config in configs]
-        first = np.array([int(np.argmax(asked.owner == i)) for i in range(asked.owners)])
+        last = _last(asked)
+        first = np.append(0, last[:-1] + 1)
         start = np.concatenate([asked.x[first[i], c] for i, c in enumerate(columns)])
         if not len(start):
             return list(configs)
         where = self._where(asked, self.posterior.predict(asked.x, asked.known)[0])
         ends = np.cumsum([len(c) for c in columns])
-        last = _last(asked)
+        mine = [slice(f, e + 1) for f, e in zip(first, last, strict=True)]
 
         def placed(vector: np.ndarray) -> np.ndarray:
             x = asked.x.copy()
-            for number, part in enumerate(np.split(vector, ends[:-1])):
-                mine = np.flatnonzero(asked.owner == number)
-                x[np.ix_(mine, np.array(columns[number], int))] = part
+            for rows, chosen, part in zip(mine, columns, np.split(vector, ends[:-1]), strict=True):
+                x[rows, chosen] = part
             return x
 
         def negative(vector: np.ndarray) -> tuple[float, np.ndarray]:
             x = placed(vector)
             mean, sd, by_mean, by_sd = self.posterior.slopes(x, asked.known)
-            each, mean_slope, sd_slope = self._each(asked, mean, sd, where)
+            each, mean_slope, sd_slope = self._each(asked, mean, sd, where, slopes=True)
             value, shares = gathered(each, asked.owner, asked.owners)
             pull = np.zeros_like(x)
             for i in range(mean.shape[1]):
@@ -161,10 +164,7 @@ class Acquisition:
                 spent, _, by_cost, _ = self.cost.slopes(x[last], asked.known[last])
                 value = value - self.cost_share * spent[:, 0]
                 pull[last] -= self.cost_share * by_cost[0]
-            slope = [
-                pull[asked.owner == number][:, chosen].sum(0)
-                for number, chosen in enumerate(columns)
-            ]
+            slope = [pull[rows, chosen].sum(0) for rows, chosen in zip(mine, columns, strict=True)]
             live = np.isfinite(value)
             slopes = [s if live[i] else 0 * s for i, s in enumerate(slope)]
             return -float(value[live].sum()), -np.concatenate(slopes)

@@ -29,11 +29,13 @@ from functools import cached_property
 import moocore
 import numpy as np
 
-from cluster.searchers.rate_aware.expected_gain import Intervals, log_interval
+from cluster.searchers.rate_aware.expected_gain import Intervals, Terms, log_interval
 
 MOST = {2: 400, 3: 40, 4: 24, 5: 14}
 """Points of a front at most, by number of objectives."""
 FEW = 10
+BLOCK = 256
+"""Points whose gain is worked out at a time, as in a Gaussian process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,43 +71,54 @@ class Boxes:
         return max(0.0, float(after - before))
 
     def log_gain(
-        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray, *, slopes: bool = True
+    ) -> Terms:
         """ln of the expected volume of each point, and its slopes.
 
         Args:
             mean: (points, objectives) posterior means, or exact values.
             sd: (points, objectives) standard deviations; a column of zeros for an exact objective.
             slabs: (points, 2) interval of the first objective in which each point counts.
+            slopes: whether they are wanted.
 
         Returns:
-            (points,) values, and (points, objectives) slopes by mean and by sd.
+            (points,) values, and if asked for (points, objectives) slopes by mean and by sd.
         """
-        total = np.zeros((len(mean), len(self.lower)))
+        if len(mean) > BLOCK:
+            cuts = range(BLOCK, len(mean), BLOCK)
+            every = zip(*(np.split(a, cuts) for a in (mean, sd, slabs)), strict=True)
+            blocks = [self.log_gain(*one, slopes=slopes) for one in every]
+            return tuple(np.concatenate(terms) for terms in zip(*blocks, strict=True))
+        # Points run along rows, so that a box is one piece of memory.
+        total = np.zeros((len(self.lower), len(mean)))
         parts = []
         for j in range(mean.shape[1]):
             clipped = j == 0 and not (np.isneginf(slabs[:, 0]) & np.isposinf(slabs[:, 1])).all()
             if clipped:
-                low = np.maximum(self.lower[None, :, 0], slabs[:, :1])
-                high = np.minimum(self.upper[None, :, 0], slabs[:, 1:])
+                low = np.maximum(self.lower[:, :1], slabs[:, 0])
+                high = np.minimum(self.upper[:, :1], slabs[:, 1])
                 place = np.arange(len(self.lower))
-                found = log_interval(mean[:, j, None], sd[:, j, None], low, high)
+                found = log_interval(mean[:, j], sd[:, j], low, high, slopes=slopes)
+                total += found[0]
             else:
                 place = self._sides[j].place
-                found = self._sides[j].log_expected(mean[:, j], sd[:, j])
-            total += found[0][:, place]
+                found = self._sides[j].log_expected(mean[:, j], sd[:, j], slopes=slopes)
+                total += found[0][place]
             parts.append((found, place))
-        top = total.max(axis=1, initial=-np.inf)
+        top = total.max(axis=0, initial=-np.inf)
         shift = np.where(np.isfinite(top), top, 0.0)
-        shares = np.exp(total - shift[:, None])
-        whole = shares.sum(axis=1)
+        total -= shift
+        shares = np.exp(total, out=total)
+        whole = shares.sum(axis=0)
         with np.errstate(divide="ignore"):
             value = np.log(whole) + shift
-        shares /= np.where(whole > 0, whole, 1.0)[:, None]
+        if not slopes:
+            return (value,)
+        shares /= np.where(whole > 0, whole, 1.0)
         by_mean, by_sd = np.zeros_like(mean), np.zeros_like(sd)
         for j, ((_, mean_slope, sd_slope), place) in enumerate(parts):
-            by_mean[:, j] = np.sum(shares * mean_slope[:, place], axis=1)
-            by_sd[:, j] = np.sum(shares * sd_slope[:, place], axis=1)
+            by_mean[:, j] = np.sum(shares * mean_slope[place], axis=0)
+            by_sd[:, j] = np.sum(shares * sd_slope[place], axis=0)
         return value, by_mean, by_sd
 
 
@@ -169,6 +182,8 @@ def _cut(points: np.ndarray, reference: np.ndarray, start: float) -> list[_Box]:
     """Slabs along the first objective; a box of the rest goes on while no point changes it."""
     if len(reference) == 1:
         return [((start,), (float(min([reference[0], *points[:, 0]])),))]
+    if len(reference) == 2:
+        return _under_stairs(points, reference, start)
     points = points[np.argsort(points[:, 0], kind="stable")]
     done: list[_Box] = []
     alive = dict.fromkeys(_cut(points[:0, 1:], reference[1:], -np.inf), start)
@@ -182,6 +197,19 @@ def _cut(points: np.ndarray, reference: np.ndarray, start: float) -> list[_Box]:
         alive = {**fresh, **alive}
     done += [((s, *low), (float(reference[0]), *high)) for (low, high), s in alive.items()]
     return done
+
+
+def _under_stairs(points: np.ndarray, reference: np.ndarray, start: float) -> list[_Box]:
+    """`_cut` of two objectives: a box a step."""
+    edge, level = start, float(reference[1])
+    done: list[_Box] = []
+    for place, value in sorted(map(tuple, points.tolist())):
+        if value >= level:
+            continue
+        if place > edge:
+            done.append(((edge, -np.inf), (place, level)))
+        edge, level = place, value
+    return [*done, ((edge, -np.inf), (float(reference[0]), level))]
 
 
 def _lowest(points: np.ndarray) -> np.ndarray:

@@ -103,8 +103,9 @@ class Encoding:
         # By identity: a label is built anew each time, and is asked for thousands of times.
         self._own = {id(p): _axis(p.name, 0, [p]) for p in space.parameters}
         self._ordered = {id(p): _sorted(p.choices) for p in space.parameters if p.choices}
-        # What is read of each parameter for hundreds of candidates; the last: what it asks for.
-        self._plain = [(p, p.name, tuple(p.when)) for p in space.parameters]
+        asked = {name for p in space.parameters for name in p.when}
+        self._gates = [i for i, p in enumerate(space.parameters) if p.name in asked]
+        self._existing: dict[tuple[Value, ...], list[tuple[str, int]]] = {}
         column = 0
         for name in dict.fromkeys(p.name for p in space.parameters):
             axis = _axis(name, column, [p for p in space.parameters if p.name == name])
@@ -194,25 +195,31 @@ class Encoding:
 
     def at_all(self, cubes: np.ndarray) -> list[Config]:
         """The configurations at points (n, labels)."""
-        columns = [self._quantiles(p, cubes[:, i]) for i, (p, _, _) in enumerate(self._plain)]
+        columns = [self._quantiles(p, cubes[:, i]) for i, p in enumerate(self.space.parameters)]
         return self._joined(columns, len(cubes))
 
     def _joined(self, columns: Sequence[Sequence[Value]], count: int) -> list[Config]:
         """Configurations from a value of each parameter, those that do not exist left out."""
-        found = [self.space.start() for _ in range(count)]
-        active: dict[tuple[object, ...], bool] = {}
-        for number, ((parameter, name, asked), values) in enumerate(
-            zip(self._plain, columns, strict=True)
-        ):
-            for config, value in zip(found, values, strict=True):
-                if asked:
-                    key = (number, *[config.get(a) for a in asked])
-                    if key not in active:
-                        active[key] = parameter.active(config)
-                    if not active[key]:
-                        continue
-                config[name] = value
+        start = self.space.start()
+        found = []
+        for values in zip(*columns, strict=True) if columns else [()] * count:
+            gates = tuple([values[i] for i in self._gates])
+            if gates not in self._existing:
+                self._existing[gates] = self._existing_under(values)
+            found.append({**start, **{name: values[i] for name, i in self._existing[gates]}})
         return found
+
+    def _existing_under(self, values: Sequence[Value]) -> list[tuple[str, int]]:
+        """Names and numbers of the parameters that exist, which hangs on gating ones alone."""
+        config = self.space.start()
+        existing = []
+        for number, parameter in enumerate(self.space.parameters):
+            if parameter.active(config):
+                config[parameter.name] = values[number]
+                existing.append((parameter.name, number))
+        if len(self._existing) > REMEMBERED:
+            self._existing.clear()
+        return existing
 
     def _quantiles(self, parameter: Parameter, units: np.ndarray) -> list[Value]:
         """A parameter's values at shares of its range; choices are equally likely."""
@@ -228,7 +235,8 @@ class Encoding:
         """Neighbours: about a third of the keys of each redrawn near where they stand."""
         share = max(0.35, 1.0 / max(len(config), 1))
         columns = []
-        for parameter, name, _ in self._plain:
+        for parameter in self.space.parameters:
+            name = parameter.name
             if not (name in config and parameter.contains(config[name])):
                 columns.append(self._quantiles(parameter, rng.random(count)))
                 continue

@@ -147,9 +147,8 @@ def rows(
             found = values[picked, column] + (gap if share < 1.0 else 0.0)
             y.append(found if bound is None else found - one.known[picked, bound])
             # The whole codec's end counts as final; prefixes give way first.
-            final.extend(
-                (one.state is State.DONE and share >= 1.0) * (1 + (i == picked[-1])) for i in picked
-            )
+            ended = one.state is State.DONE and share >= 1.0
+            final += [1] * (len(picked) - 1) + [2] if ended else [0] * len(picked)
     if not x:
         return Inputs(np.zeros((0, encoding.dimensions)), np.zeros(0)), np.zeros(0), 0
     seen_values = np.concatenate(y)

@@ -22,6 +22,7 @@ from cluster.searchers.rate_aware.family_turns import Family, below_floor
 from cluster.searchers.rate_aware.known import KnownObjective, known_values
 from cluster.searchers.rate_aware.maximum import maximised
 from cluster.searchers.rate_aware.observations import Seen, State, chosen_levels
+from cluster.searchers.rate_aware.one_thread import one_thread
 from cluster.searchers.rate_aware.posterior import Model, Posterior
 from cluster.searchers.rate_aware.staircase import staircase
 from cluster.searchers.rate_aware.start import Start, startup_of
@@ -134,6 +135,7 @@ class RateAwareSearcher:
             low_rates=settings.low_rate_start,
         )  # fmt: skip
 
+    @one_thread()
     def ask(self) -> Config | None:
         """The next proposal; None where the space is exhausted."""
         number = len(self._seen)
@@ -207,6 +209,7 @@ class RateAwareSearcher:
         else:
             one.state = State.STOPPED if stopped else State.FAILED
 
+    @one_thread()
     def worth_finishing(self, ask: int) -> bool:
         """Whether a running trial's end may still add to the front.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cluster.searchers.rate_aware.expected_gain import log_step_gain
+from cluster.searchers.rate_aware.expected_gain import Terms, log_step_gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +64,24 @@ class Staircase:
         return float(np.sum(widths * np.maximum(self.levels[None] - values[:, None], 0.0)))
 
     def log_gain(
-        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, mean: np.ndarray, sd: np.ndarray, slabs: np.ndarray, *, slopes: bool = True
+    ) -> Terms:
         """ln of the expected volume of each point, and its slopes.
 
         Args:
             mean: (points, 2) exact rates, and posterior means.
             sd: (points, 2) standard deviations, those of rates unused.
             slabs: (points, 2) interval of rates in which each point counts.
+            slopes: whether they are wanted.
 
         Returns:
-            (points,) values, and (points, 2) slopes by mean and by sd.
+            (points,) values, and if asked for (points, 2) slopes by mean and by sd.
         """
         widths = self.widths(np.maximum(mean[:, 0], slabs[:, 0]), slabs[:, 1])
-        value, by_mean, by_sd = log_step_gain(mean[:, 1], sd[:, 1], self.levels, widths)
+        value, *by = log_step_gain(mean[:, 1], sd[:, 1], self.levels, widths, slopes=slopes)
+        if not slopes:
+            return (value,)
+        by_mean, by_sd = by
         none = np.zeros_like(by_mean)
         return value, np.column_stack([none, by_mean]), np.column_stack([none, by_sd])
 

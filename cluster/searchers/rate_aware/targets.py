@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,17 +35,17 @@ class Targets:
     objectives: tuple[Target, ...]
     limits: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def measured(self) -> list[int]:
         """Places of the measured objectives."""
         return [i for i, o in enumerate(self.objectives) if o.known is None]
 
-    @property
+    @cached_property
     def models(self) -> list[Target]:
         """What each measured value is to its model."""
         return [self.objectives[i] for i in self.measured] + [Target()] * len(self.limits)
 
-    @property
+    @cached_property
     def staircase(self) -> bool:
         """Whether it is one exact objective, then one measured."""
         return len(self.objectives) == 2 and self.measured == [1]

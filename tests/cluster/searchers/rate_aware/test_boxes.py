@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.searchers.rate_aware.boxes import MOST, Boxes, boxes, slabs
+from cluster.searchers.rate_aware.boxes import BLOCK, MOST, Boxes, boxes, slabs
 from cluster.searchers.rate_aware.expected_gain import gathered, log_interval
 from cluster.searchers.rate_aware.staircase import staircase
 
@@ -147,6 +147,20 @@ def test_slopes_are_those_of_differences() -> None:
         assert by_mean[:, j] == pytest.approx((up - down) / 2e-6, rel=1e-4, abs=1e-6)
         up, down = (cut.log_gain(mean, sd + s, where)[0] for s in (step, -step))
         assert by_sd[:, j] == pytest.approx((up - down) / 2e-6, rel=1e-4, abs=1e-6)
+
+
+def test_many_points_are_asked_as_each_by_itself_with_slopes_or_without() -> None:
+    rng = np.random.default_rng(3)
+    cut = boxes(random_front(10, 3), np.full(3, 1.1))
+    count = 2 * BLOCK + 5
+    mean, sd = rng.uniform(0, 1.5, (count, 3)), rng.uniform(0.05, 0.4, (count, 3))
+    edges = np.sort(rng.uniform(0, 1.2, (count, 2)), axis=1)
+    where = np.where(rng.random((count, 1)) < 0.5, edges, EVERYWHERE)
+    found = cut.log_gain(mean, sd, where)
+    assert cut.log_gain(mean, sd, where, slopes=False)[0] == pytest.approx(found[0])
+    for i in (0, BLOCK - 1, BLOCK, count - 1):
+        for terms, alone in zip(found, cut.log_gain(mean[[i]], sd[[i]], where[[i]]), strict=True):
+            assert terms[[i]] == pytest.approx(alone)
 
 
 def test_an_unlikely_improvement_still_has_a_slope() -> None:

@@ -99,6 +99,30 @@ def test_a_row_seen_at_its_mean_leaves_the_mean_and_narrows() -> None:
     assert narrower[0] < sd[0]
 
 
+def test_rows_seen_one_after_the_other_are_rows_seen_together() -> None:
+    data, values = some_data(rows=50)
+    process = fit(data, values, GROUPS)
+    further, fresh = some_data(seed=4, rows=7)
+    scales = process.centre, process.scale, process.trend
+    together = module._conditioned(
+        process.theta, GROUPS, data.joined(further), np.concatenate([values, fresh]), *scales
+    )
+    one = process.conditioned(further, fresh)
+    at, _ = some_data(seed=5, rows=9)
+    assert np.tril(one.factor) == pytest.approx(np.tril(together.factor), abs=1e-9)
+    for found, want in zip(one.slopes(at), together.slopes(at), strict=True):
+        assert found == pytest.approx(want, abs=1e-9)
+
+
+def test_many_rows_are_asked_as_each_by_itself() -> None:
+    process = fit(*some_data(), GROUPS)
+    at, _ = some_data(seed=6, rows=2 * module.BLOCK + 3)
+    mean, sd = process.predict(at)
+    for i in (0, module.BLOCK - 1, module.BLOCK, 2 * module.BLOCK + 2):
+        alone = process.predict(Inputs(at.x[[i]], at.t[[i]]))
+        assert (mean[[i]], sd[[i]]) == (pytest.approx(alone[0]), pytest.approx(alone[1]))
+
+
 def test_equal_rows_do_not_break_it() -> None:
     x, t = np.full((30, 5), 0.5), np.ones(30)
     process = fit(Inputs(x, t), np.ones(30), GROUPS)

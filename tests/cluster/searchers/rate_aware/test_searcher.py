@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cluster.searchers.rate_aware.encoding import Encoding
 from cluster.searchers.rate_aware.searcher import RateAwareSearcher, Settings
@@ -285,3 +286,26 @@ def test_a_start_has_four_whole_trials_or_eight_short_ones_or_one_more_than_code
         among = {"parameters": [{"name": "codec", "choices": codecs}, depth]}
         space = Space.model_validate(among)
         assert (startup_of(space, short=False), startup_of(space, short=True)) == (whole, short)
+
+
+def test_a_proposal_takes_one_core_and_gives_the_others_back() -> None:
+    """Two threads were four times slower over its matrices, and the cores are the trials'."""
+    threads = []
+
+    class Looking(Rate):
+        def __call__(self, config: Config) -> np.ndarray:
+            threads.append(blas_threads())
+            return super().__call__(config)
+
+    with threadpool_limits(2, user_api="blas"):
+        one = RateAwareSearcher(SPACE, Looking(), REFERENCE, seed=0, most_levels=4)
+        assert set(threads[-1]) == {2}
+        config = one.ask()
+        assert config is not None and set(threads[-1]) == {1}
+        one.report(0, 0.3, measured(config, 0.3))
+        one.worth_finishing(0)
+        assert set(blas_threads()) == {2}
+
+
+def blas_threads() -> list[int]:
+    return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
