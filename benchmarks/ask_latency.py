@@ -1,6 +1,6 @@
 """How long the rate-aware searcher thinks: processor seconds of each proposal up to 300 trials.
 
-    python benchmarks/ask_latency.py [--quick] [--lcbench FOLDER]
+    python -m benchmarks.ask_latency [--quick] [--trials N] [--lcbench FOLDER]
 
 Each case is one search with four trials at a time, every trial reporting at three rungs and at its
 end: the real `rate_distortion` space with an invented distortion (what is measured is the model's
