@@ -287,7 +287,11 @@ class Storm:
         """The driver is killed, and the sweep submitted again."""
         self.wait_for_trials()
         self.driver.kill()
-        self.driver.wait()
+        assert self._driver is not None
+        self._driver.wait()
+        # Its trials go with it; a fault that hit one of those would hit nothing.
+        left = self.under_way()
+        soon(lambda: all(gone(trial) for _, trial in left), "trials of a lost driver end")
 
     def _short_cut(self, rng: np.random.Generator) -> None:
         """A network is cut and heals before anybody gives its host up."""

@@ -75,16 +75,18 @@ def survives(place: Path, faults: dict[str, int], *, hosts: int, seeds: int) -> 
     storm = Storm(place, hosts, seeds)
     with storm.running():
         weather(storm, faults, seed=7)
-        assert storm.finish() == 0, storm.said()
-        soon(lambda: everything_is_free(storm), "everything is free again", limit=60)
         straight = place / "straight"
-        ran = subprocess.run(
+        ran = subprocess.Popen(
             [sys.executable, without_ray.__file__, "sweep", str(place / "spec.yaml"),
              "--out", str(straight)],
             env={**storm.environment, "PYTHONPATH": str(ROOT)}, cwd=place,
-            capture_output=True, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+        with ran:
+            assert storm.finish() == 0, storm.said()
+            soon(lambda: everything_is_free(storm), "everything is free again", limit=60)
+            said_straight, _ = ran.communicate()
+        assert ran.returncode == 0, said_straight
         kinds = nothing_is_lost_or_doubled(storm, points(straight))
         said = {"faults": dict(storm.count), "left out": storm.left_out, "hosts": storm.hosts.said,
                 "driver ended with": storm.exits, "events": dict(kinds),
