@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from cluster.places.ledger import make_token
-from cluster.places.nodes import await_nodes
 from cluster.places.software import PACKAGES
 from cluster.places.symmetric import LOOPBACK, free_port, new_scratch, ray_node
 from search_spaces.record import REPORT_FILE, SPEC_FILE
@@ -40,6 +39,11 @@ class Cluster:
         self.environment = {
             **plain, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.token),
         }  # fmt: skip
+
+    def await_head(self) -> None:
+        """In a process of its own: Ray keeps for good how its process first proved who it is."""
+        wait = f"from cluster.places.nodes import await_nodes; await_nodes({self.address!r}, 1, 90)"
+        subprocess.run([sys.executable, "-P", "-c", wait], env=self.environment, check=True)
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A module of ours, as the head runs it."""
@@ -66,7 +70,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"):
             patch.setenv(name, there.environment[name])
         with ray_node([*options, f"--temp-dir={scratch / 'ray'}"], scratch) as node:
-            await_nodes(there.address, 1, 90, lambda: node.poll() is None)
+            there.await_head()
+            assert node.poll() is None
             yield there
 
 
