@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from cluster.every_node import ask_every_node
 from cluster.storage.medium import Medium
 from search_spaces.errors import BadInput
 
@@ -183,19 +184,10 @@ def check_shared(medium: Medium) -> None:
     Raises:
         BadInput: names the node that cannot.
     """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    probe = medium.probe()
-    asked = []
-    for node in (n for n in ray.nodes() if n["Alive"]):
-        pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        look = ray.remote(num_cpus=0, scheduling_strategy=pinned)(_looked)
-        asked.append((node["NodeManagerAddress"], look.remote(probe)))
-    for address, answer in asked:
-        if fault := ray.get(answer, timeout=120):
+    for node, fault in ask_every_node(_looked, medium.probe()).items():
+        if fault:
             raise BadInput(
-                f"node {address} {fault} {medium.name}; give --out a place that all nodes share"
+                f"node {node} {fault} {medium.name}; give --out a place that all nodes share"
             )
 
 

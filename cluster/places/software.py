@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
+from cluster.every_node import ask_every_node
 from search_spaces.errors import BadInput
 
 PACKAGES = ("search_spaces", "trainables", "cluster", "analysis")
@@ -106,24 +106,15 @@ def check_software(seconds: float = 120) -> Preflight:
     Raises:
         BadInput: names the node, and the first difference.
     """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     check_ray()
     here = software()
-    asked = {}
-    for node in (n for n in ray.nodes() if n["Alive"]):
-        pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        look = ray.remote(num_cpus=0, scheduling_strategy=pinned, max_retries=0)(software)
-        asked[node["NodeID"]] = node["NodeManagerAddress"], look.remote()
-    for identity, (address, answer) in asked.items():
-        name = identity[:8]
-        there = _answer(answer, f"{address} ({name})", seconds)
+    answers = ask_every_node(software, seconds=seconds)
+    for node, there in answers.items():
         found = differences(here, there)
         # Somebody may have saved a source file since: then that is what the node saw.
         if found and differences(software(), there):
-            raise BadInput(_said(f"{address} ({name})", found))
-    return Preflight(here, frozenset(asked))
+            raise BadInput(_said(str(node), found))
+    return Preflight(here, frozenset(node.identity for node in answers))
 
 
 def check_late_node(preflight: Preflight | None) -> None:
@@ -151,22 +142,6 @@ def _said(node: str, found: list[str]) -> str:
         f"node {node}: {found[0]}{more}; give all nodes the same image or environment "
         "(docs/cluster.md)"
     )
-
-
-def _answer(answer: Any, node: str, seconds: float) -> Mapping[str, str]:
-    import ray
-
-    try:
-        return ray.get(answer, timeout=seconds)
-    except ray.exceptions.GetTimeoutError:
-        raise BadInput(f"node {node}: no answer within {seconds:g} s; look at it") from None
-    except ray.exceptions.RayError as error:
-        # A node without this package cannot even read what it is to do.
-        said = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
-        raise BadInput(
-            f"node {node}: cannot run Ratefront ({said[-1].strip()}); give all nodes the same "
-            "image or environment (docs/cluster.md)"
-        ) from None
 
 
 def _folder(package: str) -> Path | None:

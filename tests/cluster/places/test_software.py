@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import every_node
 from cluster.places import software
 from cluster.places.software import (
     PACKAGES,
@@ -53,6 +54,24 @@ def test_a_driver_of_another_release_is_refused(
     with pytest.raises(BadInput, match=r"node \S+ \(\w+\): torch .*, the driver has 0\.1") as said:
         check_software()
     assert "\n" not in str(said.value) and there["torch"] in str(said.value)
+
+
+@pytest.mark.ray
+def test_a_node_that_goes_while_it_is_asked_is_left_out(
+    running: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its question cannot be run by anybody; what counts is whether it is still listed."""
+    import ray
+
+    real = ray.nodes()
+    ghost = {**real[0], "NodeID": "ab" * (len(real[0]["NodeID"]) // 2)}
+    listed = iter([[*real, ghost]])
+    monkeypatch.setattr(ray, "nodes", lambda: next(listed, real))
+    assert check_software().nodes == {real[0]["NodeID"]}
+    monkeypatch.setattr(ray, "nodes", lambda: [*real, ghost])
+    monkeypatch.setattr(every_node, "GRACE", 0.1)
+    with pytest.raises(BadInput, match=r"node \S+ \(abababab\): cannot run Ratefront \(.+\)"):
+        check_software()
 
 
 @pytest.mark.ray
