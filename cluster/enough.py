@@ -9,6 +9,7 @@ and neither where a measure is not defined.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,12 @@ class Enough:
         self._reference = reference
         self._wanted = tuple(wanted)
         self._seconds: list[float] = []
-        self._points: list[np.ndarray] = []
+        self._passed: list[float] = []
+        """Seconds up to each trial's end."""
+        self._points: list[tuple[int, np.ndarray]] = []
+        """Which trial's, counted from 0; those that none before it dominates, where there are any:
+        no front ever needs the others."""
+        self._front = np.empty((0, len(self._goals)))
         self._said: tuple[int, Verdict | None] = (0, None)
         """Trials that had ended at the last look, and what was seen."""
 
@@ -75,8 +81,13 @@ class Enough:
         kept = [row for row in rows if keeps_all(row, self._wanted)]
         table = np.array([[_number(row.get(g.column("val"))) for g in self._goals] for row in kept])
         table = table.reshape(-1, len(self._goals)) * [g.sign for g in self._goals]
+        together = np.concatenate([self._front, table])
+        ahead = nondominated(together)
+        if ahead[len(self._front) :].any():
+            self._points.append((len(self._seconds), table[ahead[len(self._front) :]]))
+        self._front = together[ahead]
         self._seconds.append(max(0.0, seconds))
-        self._points.append(table)
+        self._passed.append(self._seconds[-1] + (self._passed[-1] if self._passed else 0.0))
 
     def verdict(self) -> Verdict | None:
         """Whether that is enough; None where it is not, or cannot be said."""
@@ -90,8 +101,8 @@ class Enough:
     def _look(self, ended: int) -> Verdict | None:
         assert self._rule is not None  # else nobody looks
         first = self._first_of_window()
-        before, now = self._stacked(first), self._stacked(ended)
-        spent, total = sum(self._seconds[first:]), sum(self._seconds)
+        before, now = self._stacked(first), self._front
+        spent, total = sum(self._seconds[first:]), self._passed[-1]
         by_volume = self._rule.measure == HYPERVOLUME
         gain = (
             self._volume_gain(before, now, spent, total) if by_volume else self._saved(before, now)
@@ -110,12 +121,12 @@ class Enough:
         ended = len(self._seconds)
         if self._window >= 1:
             return max(0, ended - int(self._window))
-        passed = np.cumsum(self._seconds)
-        late = np.flatnonzero(passed > (1 - self._window) * passed[-1])
-        return int(late[0]) if len(late) else ended - 1
+        late = bisect_right(self._passed, (1 - self._window) * self._passed[-1])
+        return min(late, ended - 1)
 
     def _stacked(self, trials: int) -> np.ndarray:
-        return np.concatenate([np.empty((0, len(self._goals))), *self._points[:trials]])
+        tables = [table for trial, table in self._points if trial < trials]
+        return np.concatenate([np.empty((0, len(self._goals))), *tables])
 
     def _volume_gain(
         self, before: np.ndarray, now: np.ndarray, spent: float, total: float

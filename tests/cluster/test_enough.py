@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from analysis.indicators import hypervolume
 from cluster.books import Books
 from cluster.enough import Enough, device_seconds
 from cluster.searchers.proposer import Proposal, Proposer, make_searcher
@@ -55,6 +59,34 @@ def test_what_breaks_a_limit_adds_nothing() -> None:
         enough.ended(1.0, [{**row(1000, 15), "val_rmse_hands_cm": 2.0}])
         enough.ended(1.0, [{**row(500, 5), "val_rmse_hands_cm": hands}])
         assert (enough.verdict() is not None) == enough_now
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 40), st.integers(0, 24)), max_size=4),
+        min_size=4,
+        max_size=15,
+    )
+)
+def test_points_that_were_left_out_are_missed_by_no_front(trials: list[list[Any]]) -> None:
+    enough = follower(stop_when="hypervolume<100%", stop_window=2)
+    for n, points in enumerate(trials, start=1):
+        enough.ended(1.0, [row(100.0 * rate, float(rmse)) for rate, rmse in points])
+        said = enough.verdict()
+        corner = np.array([REFERENCE[goal.name] for goal in GOALS])
+        if n < 4:
+            continue
+        all_of = [
+            np.array([(100.0 * r, float(d)) for points in trials[:until] for r, d in points])
+            for until in (n - 2, n)
+        ]
+        old, new = (hypervolume(points.reshape(-1, 2), corner).value for points in all_of)
+        gain = 100 * (new - old) / 2 / (new / n) if new else None
+        if gain is None or gain > 100 + 1e-6:
+            assert said is None
+        elif gain < 100 - 1e-6:
+            assert said is not None and said.gain == pytest.approx(gain, abs=1e-9)
 
 
 def test_nothing_ends_before_the_least_number_of_trials() -> None:

@@ -19,7 +19,7 @@ from trainables.motion.detectors import as_mediapipe
 from trainables.motion.features import FeatureMap, Pose
 from trainables.motion.gaps import fill_gaps
 from trainables.motion.reconcile import onto
-from trainables.motion.resample import resample, stride
+from trainables.motion.resample import resample
 from trainables.motion.root import (
     RootPath,
     RootQuantizer,
@@ -265,9 +265,13 @@ class Preparation:
 
 
 def at_rate(clip: Clip, fps: float, frame_stride: int) -> Clip:
-    """A recording resampled and thinned out, which keeps in mind the rate it came with."""
+    """A recording at the rate that is coded, which keeps in mind the rate it came with.
+
+    In one step: `at_source_rate` knows the source's rate and the coded one alone, and near a whole
+    ratio of those two a step over `fps` would set frames elsewhere than it looks for them.
+    """
     kept = replace(clip, source_fps=clip.source_fps or clip.fps, source_frames=clip.frames)
-    return stride(resample(kept, fps), frame_stride)
+    return resample(kept, fps / frame_stride)
 
 
 def pose_of(

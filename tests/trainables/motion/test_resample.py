@@ -17,6 +17,7 @@ from tests.trainables.motion.figure import Figure
 from trainables.motion.bvh import read_bvh
 from trainables.motion.clip import Clip
 from trainables.motion.joint_names import mirror_order
+from trainables.motion.preparation import at_rate
 from trainables.motion.reconcile import reconcile
 from trainables.motion.resample import (
     BLOCK,
@@ -236,6 +237,28 @@ def test_back_at_the_source_rate(frames: int, source_fps: float, fps: float) -> 
         assert np.abs(positions - clip.positions).max() < 1e-12
     # no frame is further from the source than motion goes in a frame of either
     step = 1 / min(fps, source_fps)
+    assert np.abs(root - clip.positions[:, 0]).max() < 1.01 * step
+    assert np.abs(rotations - clip.rotations).max() < 6 * step
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 200), RATES, RATES, st.integers(1, 5))
+@example(6000, 45.03, 30, 2)  # near a whole ratio with the stride, not without
+@example(4000, 30, 60.03, 3)  # the other way round
+def test_a_stride_leads_back_too(frames: int, source_fps: float, fps: float, every: int) -> None:
+    clip = motion(frames, source_fps, joints=2)
+    assert clip.rotations is not None
+    coded = at_rate(clip, fps, every)
+    assert coded.fps == fps / every and coded.source_frames == frames
+    by_steps = stride(resample(clip, fps), every)
+    if coded.frames == by_steps.frames:  # but for ratios of rates taken to be whole, the same
+        far = np.abs(coded.positions[:, 0] - by_steps.positions[:, 0]).max()
+        assert far <= 3e-3 * frames / source_fps
+    rotations, root = at_source_rate(
+        coded.rotations, coded.positions[:, 0], coded.fps, source_fps, frames
+    )
+    assert rotations is not None and len(root) == frames
+    step = every / min(fps, source_fps) + 1 / source_fps
     assert np.abs(root - clip.positions[:, 0]).max() < 1.01 * step
     assert np.abs(rotations - clip.rotations).max() < 6 * step
 
