@@ -48,7 +48,8 @@ class Allowance:
     def spent(self) -> str:
         """What is spent, in words; "" while there is some left."""
         if self._failures is not None and self._failed > self._failures:
-            return f"{self._failed} trials failed, max_failures is {self._failures}"
+            many = "trial" if self._failed == 1 else "trials"
+            return f"{self._failed} {many} failed, max_failures is {self._failures}"
         if self._hours and self._used >= self._hours:
             return f"trials took {self._used:.3g} GPU-hours, max_gpu_hours is {self._hours:g}"
         if self._deadline is not None and self._clock() >= self._deadline:

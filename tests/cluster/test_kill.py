@@ -238,11 +238,11 @@ def test_a_killed_trial_is_tried_again_from_its_rung(place: Place) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("allowed", "code"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("allowed", "code"), [(None, 1), (0, 1), (1, 0)])
 def test_a_killed_trial_without_retries_is_failed_and_the_sweep_goes_on(
-    place: Place, allowed: int, code: int
+    place: Place, allowed: int | None, code: int
 ) -> None:
-    more = ("--max-failures", str(allowed))
+    more = () if allowed is None else ("--max-failures", str(allowed))
     driver = place.start(*place.command("cells.yaml", "failed", *more))
     kill(place.halfway(driver, "failed"))
     place.gate.unlink()
@@ -251,10 +251,15 @@ def test_a_killed_trial_without_retries_is_failed_and_the_sweep_goes_on(
     folder = place.folder / "failed"
     (failed,) = events(folder, "failed")
     assert "died" in failed["reason"] and "\n" not in failed["reason"]
+    report = (folder / "report.html").read_text()
+    assert failed["reason"].split(":")[0] in report
     trials = pd.read_csv(folder / "trials.csv").set_index("codec")
-    assert dict(trials["status"]) == {"held": "failed", "kmeans": "done"}
-    assert set(points(folder)["codec"]) == {"kmeans"}
-    assert failed["reason"].split(":")[0] in (folder / "report.html").read_text()
+    if allowed == 0:  # one too many: nothing new begins
+        assert dict(trials["status"]) == {"held": "failed"} and points(folder).empty
+        assert "1 trial failed, max_failures is 0" in report
+    else:
+        assert dict(trials["status"]) == {"held": "failed", "kmeans": "done"}
+        assert set(points(folder)["codec"]) == {"kmeans"}
     again = ratefront("resume", str(folder), cwd=place.folder)
     assert again.returncode == 0 and "is finished" in again.stdout
     # What was cut off between the end and the report still exits as the whole run did.
