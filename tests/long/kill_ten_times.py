@@ -157,6 +157,7 @@ def audit(ordeal: Ordeal, trials: int) -> dict[str, Any]:
     assert set(ends.values()) == {1}, "a trial ended twice"
     kinds = Counter(e["event"] for e in log.events)
     refused = {e["trial"] for e in log.of("refused")}
+    pruned = {e["trial"] for e in log.of("pruned")}  # the default keeps what is on a front
 
     acknowledged: dict[str, list[dict[str, Any]]] = {}
     for event in log.of("point"):
@@ -177,7 +178,8 @@ def audit(ordeal: Ordeal, trials: int) -> dict[str, Any]:
         want = list(range(1, levels + 1)) if residual else [levels]
         assert sorted(mine["depth"]) == want, f"{trial} lacks a depth"
         kept = {p.name for p in (ordeal.folder / "trials" / str(trial)).iterdir()}
-        assert {"codec", "tokens.npz", "curve.json"} <= kept, f"{trial} lacks an artefact"
+        assert {"tokens.npz", "curve.json"} <= kept, f"{trial} lacks an artefact"
+        assert ("codec" in kept) == (trial not in pruned), f"{trial}: {kept}"
         assert not any(p.startswith(".part") or p == "state" for p in kept), f"{trial}: {kept}"
         curve = json.loads((ordeal.folder / "trials" / str(trial) / "curve.json").read_text())
         shares = [row["share"] for row in curve]
@@ -202,6 +204,7 @@ def audit(ordeal: Ordeal, trials: int) -> dict[str, Any]:
         **{k: statuses[k] for k in (*ENDS, "refused")},
         "points in the table": len(table),
         "point events": kinds["point"],
+        "pruned": len(pruned),
         "torn lines": log.torn,
         "asks replayed": replayed,
         "exit code": ordeal.exit_code,
