@@ -1,7 +1,8 @@
 """Reading the append-only log of a sweep: the one source that every table and page is made from.
 
-Nothing here writes. A line that was torn by a crash (the last one, or one before a `resumed` event)
-is dropped and counted; any other line that cannot be read is an error with its number.
+Nothing here writes. A line that was torn by a crash (the last one, or one before an event that
+another process takes the sweep up with) is dropped and counted; any other line that cannot be read
+is an error with its number.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from analysis.statistics import is_rate
 from search_spaces.data_facts import DataFacts
 from search_spaces.errors import BadInput
 from search_spaces.objectives import Objective, objectives
-from search_spaces.record import LOG_FILE, RECORD_VERSION, STATUSES
+from search_spaces.record import LOG_FILE, RECORD_VERSION, STATUSES, TAKEN_UP
 
 Event = dict[str, Any]
 BATCH = 256
@@ -85,6 +86,16 @@ class Log:
         return next((str(e.get("reason", "")) for e in self.of("enough")), "")
 
     @cached_property
+    def last(self) -> Event:
+        """What the sweep said last, weights apart that were trained again since; {} where empty."""
+        return next((e for e in reversed(self.events) if e["event"] != "restored"), {})
+
+    @cached_property
+    def over(self) -> bool:
+        """Whether nobody works on it: it finished, or was interrupted."""
+        return self.last.get("event") in ("finished", "interrupted")
+
+    @cached_property
     def unfinished(self) -> tuple[str, ...]:
         """Trials that were proposed or started and have no end yet."""
         begun = [str(e["trial"]) for e in self.of("proposed", "started")]
@@ -93,11 +104,11 @@ class Log:
 
     @cached_property
     def clock(self) -> tuple[float, ...]:
-        """Seconds of running time at each event: pauses before a `resumed` event are left out."""
+        """Seconds of running time at each event: pauses before a sweep is taken up are left out."""
         running, before, clock = 0.0, None, []
         for event in self.events:
             now = float(event.get("time", before or 0.0))
-            if before is not None and event["event"] != "resumed":
+            if before is not None and event["event"] not in TAKEN_UP:
                 running += max(0.0, now - before)
             before = now
             clock.append(running)
@@ -133,7 +144,7 @@ def read_log(folder: Path | str, *, begun: bool = True) -> Log:
     events: list[Event] = []
     torn, pending = 0, 0
     for number, event in _numbered(path):
-        if pending and event is not None and event["event"] != "resumed":
+        if pending and event is not None and event["event"] not in TAKEN_UP:
             raise BadInput(
                 f"{path}, line {pending}: not a JSON event; the log is damaged there, put back a "
                 "whole copy"

@@ -25,6 +25,7 @@ from cluster import (  # their commands join the app
 )
 from cluster.application import app
 from cluster.storage.mirror import send_all
+from cluster.storage.patience import Lost
 from cluster.usage import wrong_use
 from search_spaces.errors import BadInput
 
@@ -50,12 +51,18 @@ def main(argv: list[str] | None = None) -> int:
         finally:
             send_all(partial(print, file=sys.stderr))
     except BadInput as error:
-        line = " ".join(str(error).split())
-        print(f"ratefront: {line}", file=sys.stderr)
+        print(f"ratefront: {_line(error)}", file=sys.stderr)
         return BadInput.exit_code
     except _USAGE as error:
         if line := wrong_use(error, sys.argv[1:] if argv is None else argv):
             print(f"ratefront: {line}", file=sys.stderr)
+        return BadInput.exit_code
+    except Lost as error:
+        print(
+            f"ratefront: no connection to the bucket ({_line(error)}); mend that and give the "
+            "command again",
+            file=sys.stderr,
+        )
         return BadInput.exit_code
     except OSError as error:
         if error.errno is None:
@@ -71,6 +78,10 @@ def main(argv: list[str] | None = None) -> int:
     if result == _INTERRUPTED:  # Typer turns an interrupt into its exit code
         print("ratefront: interrupted; 'ratefront resume DIR' goes on", file=sys.stderr)
     return result if isinstance(result, int) else 0
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from search_spaces.errors import BadInput
 from search_spaces.objectives import Direction, objectives
 from search_spaces.record import (
     COST_COLUMNS,
+    INPUTS_FOLDER,
     LOG_FILE,
     PREPARATION_FOLDER,
     SPEC_FILE,
@@ -285,6 +286,11 @@ def _copy(sites: Sequence[_Site], chosen: Mapping[str, _Site], part: Path) -> No
     (part / TRIALS_FOLDER).mkdir()
     if (first / PREPARATION_FOLDER).is_dir():
         shutil.copytree(first / PREPARATION_FOLDER, part / PREPARATION_FOLDER)
+    for site in sites:
+        # Named by their hashes: those of one name are the same.
+        for kept in sorted((site.folder / INPUTS_FOLDER).glob("*/")):
+            if not (part / INPUTS_FOLDER / kept.name).exists():
+                shutil.copytree(kept, part / INPUTS_FOLDER / kept.name, copy_function=_linked)
     for trial, site in chosen.items():
         source = site.folder / TRIALS_FOLDER / trial
         if source.is_dir():

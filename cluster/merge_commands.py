@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from cluster.application import app, console
+from cluster.storage.location import is_uri
 from cluster.storage.places import whole_sweep
+from search_spaces.errors import BadInput
+
+
+def _folder(text: str) -> Path:
+    if is_uri(text):
+        raise BadInput(f"--out {text}: a merged sweep is made in a folder; name one, and copy it")
+    return Path(text)
 
 
 @app.command()
@@ -19,7 +27,12 @@ def merge(
             parser=whole_sweep, metavar="DIR_A DIR_B …", help="Sweeps on the same data."
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A new folder for the merged sweep.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", parser=_folder, metavar="DIR", help="A new folder for the merged sweep."
+        ),
+    ],
 ) -> None:
     """Union sweeps of several sites, trial by trial, and report on all of them.
 

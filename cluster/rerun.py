@@ -19,11 +19,12 @@ from cluster.store import Store
 from search_spaces.errors import BadInput
 from search_spaces.limits import limits
 from search_spaces.record import CODEC_FOLDER, COST_COLUMNS, GENERATOR_FOLDER, TRIALS_FOLDER
-from search_spaces.spec import SweepSpec, parse_spec
+from search_spaces.spec import RunSpec, SweepSpec, parse_spec
 from search_spaces.stopping import scored_on_the_way
 
 if TYPE_CHECKING:
     from analysis.log import Log
+    from trainables.trial import TrialTask
 
 Row = Mapping[str, Any]
 AGAIN = ".rerun"
@@ -44,8 +45,7 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
     """
     from trainables.plugins import load_plugins
     from trainables.prepared_data import prepare_data
-    from trainables.runtime import PlainRuntime
-    from trainables.trial import TrialTask, run_trial
+    from trainables.trial import TrialTask
 
     folder = folder.absolute()
     with Store.open(folder) as store:
@@ -55,6 +55,11 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
         if place.is_dir() or (place.parent / GENERATOR_FOLDER).is_dir():
             raise BadInput(f"{place.parent}: its weights are there; nothing is to be run again")
         spec = parse_spec(log.sweep["spec"], str(folder))
+        if spec.run.placement == "group" and spec.run.workers > 1:
+            raise BadInput(
+                f"{folder}: {spec.run.workers} workers trained each trial together, and one alone "
+                "comes to other numbers; run the sweep with --set retain=all to keep weights"
+            )
         load_plugins(spec.plugins)
         data = prepare_data(spec.data, [str(proposed["config"]["codec"])])
         if changed := changes(log, data.facts):
@@ -69,7 +74,7 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
             _scored(spec),
         )  # fmt: skip
         try:
-            rows = run_trial(task, data, PlainRuntime())
+            rows = _trained(task, data, spec.run)
             if differs := _differs(recorded, rows):
                 raise BadInput(
                     f"{trial}: {differs}, so this is not the codec that was scored; run it with "
@@ -82,6 +87,27 @@ def rerun(folder: Path, trial: str, console: Console) -> Path:
         store.append("restored", trial=trial)
     console.print(f"as recorded, to the bit: {place}", highlight=False, soft_wrap=True)
     return place
+
+
+def _trained(task: TrialTask, data: Any, run: RunSpec) -> list[Row]:
+    """Rows of a trial that is trained as the sweep trained it, alone.
+
+    A pack of one comes to the bit to what its member came to among others, and not to what `fit`
+    does.
+    """
+    from cluster.jobs import device_of
+    from cluster.packed.scorers import scorers_of
+    from trainables.packed.trials import run_packed
+    from trainables.runtime import PlainRuntime
+    from trainables.trial import limit_threads, run_trial
+
+    runtime = PlainRuntime(device_of(run.gpus_per_trial))
+    if run.placement != "packed":
+        return list(run_trial(task, data, runtime))
+    limit_threads(task.threads - scorers_of(task.threads, run.gpus_per_trial))
+    for error in run_packed({"": (task, data, runtime)}).values():
+        raise error
+    return [row for said in runtime.reports for row in said.get("points", ())]
 
 
 def _finished(log: Log, trial: str) -> tuple[Mapping[str, Any], list[Row]]:

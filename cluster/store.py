@@ -24,7 +24,7 @@ from cluster.storage.log_file import check_new as check_new_folder
 from cluster.storage.medium import Medium
 from cluster.storage.mirror import mirror_of
 from search_spaces.errors import BadInput
-from search_spaces.record import EVENTS
+from search_spaces.record import EVENTS, TAKEN_UP
 
 
 class Store:
@@ -112,8 +112,8 @@ class Store:
         if event == "sweep":
             self.sweep = row
         line = json.dumps(_plain(row), separators=(",", ":"), allow_nan=False) + "\n"
-        if event == "resumed" and self.medium.torn():
-            # The torn line stays where it is; readers drop one that stands before `resumed`.
+        if event in TAKEN_UP and self.medium.torn():
+            # The torn line stays where it is; readers drop one that stands before these.
             line = "\n" + line
         if self._gathered is not None:
             self._gathered.append(line.encode())

@@ -313,11 +313,21 @@ def _located(spec: SweepSpec) -> SweepSpec:
     given = {n: getattr(spec.data, n) for n in ("path", "rest_skeleton", "body_model")}
     known = ("", *PROCEDURAL)
     absolute = {n: _here(p) for n, p in given.items() if p not in known}
-    return spec.model_copy(update={"data": spec.data.model_copy(update=absolute)})
+    data = spec.data.model_copy(update=absolute)
+    earlier = tuple(_here(place) for place in spec.search.warm_start)
+    search = spec.search.model_copy(update={"warm_start": earlier})
+    return spec.model_copy(update={"data": data, "search": search})
 
 
 def _here(path: str) -> str:
     return path if is_uri(path) else str(Path(path).expanduser().absolute())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BadInput(f"{file}: is no text in UTF-8; give --overlay a YAML file") from None
 
 
 def _send(
@@ -339,7 +349,7 @@ def _send(
         out=out,
         machines=dict(zip(names, machines, strict=False)),
         place=place,
-        overlay=overlay.read_text(encoding="utf-8") if overlay else "",
+        overlay=_text(overlay) if overlay else "",
         plugins=dict(plugins or {}),
     )
     if dry_run:

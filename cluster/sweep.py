@@ -176,7 +176,9 @@ def resume(folder: Path, console: Console, *, accept_changes: bool = False) -> O
 def _as_begun(place: Path) -> SweepSpec:
     """The spec of a sweep; one from before retention keeps everything, as it did."""
     document = read_yaml(place)
-    document["run"] = {"retain": "all", **(document.get("run") or {})}
+    run = document.get("run") or {}
+    if isinstance(run, dict):  # what it is else is told by who reads it
+        document["run"] = {"retain": "all", **run}
     return parse_spec(document, str(place))
 
 

@@ -29,7 +29,6 @@ MOST_ROWS = 12
 RECENT = 3600.0
 """Seconds that the present rate of trials is taken over."""
 LOOK_SECONDS = 2.0
-_ENDS = ("finished", "interrupted")
 
 
 def show(folder: Path, console: Console, *, watch: bool = False) -> None:
@@ -55,7 +54,7 @@ def show(folder: Path, console: Console, *, watch: bool = False) -> None:
             if size != seen:
                 log, seen = read_log(folder, begun=False), size
             live.update(standing(log, time.time()) if log.sweep else WAITING, refresh=True)
-            if log.events and log.events[-1]["event"] in _ENDS:
+            if log.over:
                 return
             time.sleep(LOOK_SECONDS)
 
@@ -99,12 +98,11 @@ def _facts(log: Log, findings: Findings, now: float) -> Table:
 
 
 def _state(log: Log, now: float) -> str:
-    last = log.events[-1] if log.events else {}
     ran = f"{duration(log.elapsed)} of running time"
-    if last.get("event") in _ENDS:
+    if log.over:
         why = f": {log.looked_enough}" if log.looked_enough else ""
-        return f"{last['event']}{escape(why)}, {ran}"
-    quiet = max(0.0, now - float(last.get("time", now)))
+        return f"{log.last['event']}{escape(why)}, {ran}"
+    quiet = max(0.0, now - float(log.last.get("time", now)))
     return f"under way, last heard of {duration(quiet)} ago, {ran}"
 
 
@@ -113,9 +111,8 @@ def _throughput(log: Log, now: float) -> str:
     if not ended or not log.elapsed:
         return "no trial has ended yet"
     whole = f"{3600 * len(ended) / log.elapsed:.3g} trials an hour"
-    over = log.events[-1]["event"] in _ENDS
     recent = sum(t > now - RECENT for t in ended)
-    return whole if over or log.elapsed < RECENT else f"{whole}, {recent} in the last"
+    return whole if log.over or log.elapsed < RECENT else f"{whole}, {recent} in the last"
 
 
 def _gpus(log: Log) -> float:
@@ -164,7 +161,7 @@ def _running(log: Log) -> dict[str, Event]:
 
 def _under_way(log: Log, findings: Findings, now: float) -> Table | None:
     running = _running(log)
-    if not running or log.events[-1]["event"] in _ENDS:
+    if not running or log.over:
         return None
     codecs = {str(e["trial"]): str(e.get("codec", "")) for e in log.of("proposed")}
     table = Table(title=f"under way: {len(running)}", title_justify="left")

@@ -6,6 +6,7 @@ A file that cannot be coded stops the command with its name; what was written be
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,9 +221,9 @@ def needed_tasks(
     for file in files:
         place = file.relative_to(source).with_suffix("")
         tasks.append(Task(file, out / place.with_name(place.name + suffix), place.as_posix()))
-    targets = [task.target for task in tasks]
+    targets = Counter(task.target for task in tasks)
     for task in tasks:
-        if targets.count(task.target) > 1:
+        if targets[task.target] > 1:
             raise BadInput(
                 f"{source}: two files are called {task.name!r} without their suffix; rename one"
             )

@@ -84,6 +84,9 @@ EVENTS = (
     "pruned", "restored",
 )  # fmt: skip
 STATUSES = ("done", "stopped", "refused", "failed")
+TAKEN_UP = ("resumed", "restored")
+"""What a process begins with that takes up a sweep which another left: a line that was torn before
+it is dropped, and the time in between is a pause."""
 
 # ---- columns of points ---------------------------------------------------------------------
 POINT_KEYS = (

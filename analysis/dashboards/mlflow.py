@@ -115,7 +115,7 @@ class MLflow:
         """Writes the run of the sweep: hypervolume, totals, tables, charts, page; and codecs."""
         seen = overview(log)
         began = float(log.sweep.get("time") or 0.0)
-        ended = float(log.events[-1].get("time") or began)
+        ended = float(log.last.get("time") or began)
         values: list[tuple[str, float, int]] = []
         if seen.history is not None:
             steps = zip(seen.history.value.tolist(), seen.history.trials.tolist(), strict=True)

@@ -86,7 +86,7 @@ class TensorBoard:
         """Writes the run of the sweep: columns of HParams, hypervolume, the front, warnings."""
         seen = overview(log)
         began = float(log.sweep.get("time") or 0.0)
-        ended = float(log.events[-1].get("time") or began)
+        ended = float(log.last.get("time") or began)
         with self._run(ANALYSIS, began) as run:
             run.hparams("experiment", _experiment(log, seen), began)
             if seen.history is not None:

@@ -105,8 +105,7 @@ def _state(log: Log) -> dict[str, Any]:
     ends = {str(e["trial"]): e["event"] for e in log.of(*STATUSES)}
     counts = {status: sum(e == status for e in ends.values()) for status in STATUSES}
     begun = {str(e["trial"]) for e in log.of("started")}
-    last = next((e["event"] for e in reversed(log.events)), "")
-    over = last if last in ("finished", "interrupted") else ""
+    over = str(log.last["event"]) if log.over else ""
     return {"trials": counts, "running": 0 if over else len(begun - set(ends)), "over": over}
 
 

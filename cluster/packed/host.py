@@ -136,7 +136,7 @@ class PackHost:
         from trainables.trial import limit_threads
 
         load_plugins(job.plugins)
-        beside = scorers_of(job)
+        beside = scorers_of(job.threads, job.gpus)
         limit_threads(job.threads - beside)
         notice = own_notice(False) if job.joined else None
 

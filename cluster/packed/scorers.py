@@ -20,9 +20,9 @@ RESTARTS, AGAIN = 10, 2
 """Times that a scorer is started anew, and that a scoring is done anew where its process died."""
 
 
-def scorers_of(job: Job) -> int:
-    """How many a host has: without a device nothing would wait for them."""
-    return max(0, job.threads - 1) if job.gpus else 0
+def scorers_of(threads: int, gpus: float) -> int:
+    """How many a host with so many threads has: without a device nothing would wait for them."""
+    return max(0, threads - 1) if gpus else 0
 
 
 class Scorer:

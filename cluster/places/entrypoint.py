@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cluster.places.nodes import await_nodes
 from cluster.places.travelling import check_arrived
-from cluster.storage.places import new_place, specification
+from cluster.storage.places import named_place, new_place, specification
 from search_spaces.errors import BadInput
 from search_spaces.spec import SweepSpec, parse_spec, read_yaml
 
@@ -78,8 +78,10 @@ def check_token() -> None:
 
 
 def _same(spec: SweepSpec) -> tuple[object, ...]:
-    # What a sweep that begins leaves as it was given: objectives and places of data are resolved.
-    return spec.name, spec.preset, spec.size, spec.space, spec.search, spec.plugins
+    # What a sweep that begins leaves as it was given: objectives and places are resolved.
+    earlier = tuple(named_place(place) for place in spec.search.warm_start)
+    search = spec.search.model_copy(update={"warm_start": earlier})
+    return spec.name, spec.preset, spec.size, spec.space, search, spec.plugins
 
 
 if __name__ == "__main__":

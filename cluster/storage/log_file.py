@@ -6,7 +6,6 @@ The lock is the operating system's, so a process that dies gives the folder back
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from cluster.storage.location import Location
+from cluster.storage.locks import taken
 from search_spaces.errors import BadInput
 from search_spaces.record import LOG_FILE, OWNER_FILE, SPEC_FILE, TRIALS_FOLDER
 
@@ -51,16 +51,30 @@ class LogFile:
         """
         check_new(folder)
         made = [p for p in (folder, *folder.parents) if not p.exists()]
+        lock = None
         try:
-            (folder / TRIALS_FOLDER).mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             lock = _take(folder)
+            _sign(folder)
+            # Another process may have begun and ended in it since.
+            check_new(folder, but=(LOCK_NAME, OWNER_FILE))
+            (folder / TRIALS_FOLDER).mkdir()
             # In one step, so that a specification that is there is whole.
             (folder / f"{SPEC_FILE}.part").write_text(spec_text, encoding="utf-8")
             (folder / f"{SPEC_FILE}.part").replace(folder / SPEC_FILE)
             log = cls(folder, lock)
             _flush_folder(folder)
+        except BadInput:
+            if lock is not None:
+                lock.close()
+            _remove(made)
+            raise
         except OSError as error:
-            take_back(folder, made)
+            if lock is None:
+                _remove(made)
+            else:
+                take_back(folder, made)
+                lock.close()
             raise BadInput(
                 f"{folder}: cannot be written ({error.strerror}); give --out a folder that can be"
             ) from None
@@ -79,7 +93,9 @@ class LogFile:
                 "give the folder that was named by --out"
             )
         try:
-            return cls(folder, _take(folder))
+            lock = _take(folder)
+            _sign(folder)
+            return cls(folder, lock)
         except OSError as error:
             raise BadInput(
                 f"{folder}: cannot be written ({error.strerror}); mend that and resume again"
@@ -134,8 +150,12 @@ class LogFile:
         self._lock.close()
 
 
-def check_new(folder: Path) -> None:
+def check_new(folder: Path, but: Sequence[str] = ()) -> None:
     """A folder may become a sweep's.
+
+    Args:
+        folder: it may be missing.
+        but: names of files that may be there.
 
     Raises:
         BadInput: the directory holds a sweep, or other files.
@@ -145,7 +165,9 @@ def check_new(folder: Path) -> None:
             f"{folder} holds a sweep already; continue it with 'ratefront resume {folder}' or "
             "give --out another folder"
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(inside.name not in but for inside in folder.iterdir())
+    ):
         raise BadInput(f"{folder} exists and is not empty; give --out a new folder")
 
 
@@ -162,6 +184,10 @@ def take_back(folder: Path, made: Sequence[Path]) -> None:
                 shutil.rmtree(inside, ignore_errors=True)
             else:
                 inside.unlink()
+    _remove(made)
+
+
+def _remove(made: Sequence[Path]) -> None:
     for place in made:
         with contextlib.suppress(OSError):
             place.rmdir()  # not where it holds something else by now
@@ -197,15 +223,21 @@ def _flush_folder(folder: Path) -> None:
 def _take(folder: Path) -> IO[str]:
     lock = (folder / LOCK_NAME).open("w")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        mine = taken(lock)
+    except BadInput:
         lock.close()
-        raise BadInput(
-            f"{folder} is being written by {_owner(folder)}; wait for it or stop it"
-        ) from None
+        (folder / LOCK_NAME).unlink(missing_ok=True)  # nobody holds a lock here
+        raise
+    if not mine:
+        lock.close()
+        raise BadInput(f"{folder} is being written by {_owner(folder)}; wait for it or stop it")
+    return lock
+
+
+def _sign(folder: Path) -> None:
+    """Says whose the folder is, for who finds it taken."""
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
     (folder / OWNER_FILE).write_text(json.dumps(owner) + "\n")
-    return lock
 
 
 def _owner(folder: Path) -> str:

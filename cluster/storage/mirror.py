@@ -8,7 +8,6 @@ writes beside the log (pages, tables) goes up when it ends.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from cluster.storage import archives
 from cluster.storage.archives import CODEC, MOTION, RECORD, Archive
 from cluster.storage.bucket import Bucket, Kept
 from cluster.storage.location import Location
+from cluster.storage.locks import taken
 from cluster.storage.log_file import LOCK_NAME
 from cluster.storage.segments import JOINED, SEGMENTS, SegmentReader
 from search_spaces.errors import BadInput
@@ -231,10 +231,13 @@ def hold(location: Location) -> Mirror:
             slot = base / str(number)
             slot.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = (slot / _LOCK).open("w")
-            with contextlib.suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _HELD[location] = Mirror(location, slot, lock)
-                break
+            try:
+                if taken(lock):
+                    _HELD[location] = Mirror(location, slot, lock)
+                    break
+            except BadInput as error:
+                lock.close()
+                raise BadInput(f"{error} (RATEFRONT_CACHE names it)") from None
             lock.close()
     return _HELD[location]
 

@@ -53,6 +53,27 @@ def test_newer_records(command: list[str], refused: Refused, swept: Path, tmp_pa
     assert set(p.name for p in newer.iterdir()) - set(before) <= {".owner.lock"}
 
 
+def test_a_spec_that_was_edited_badly(refused: Refused, swept: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "edited"
+    shutil.copytree(swept, edited)
+    (edited / LOG_FILE).write_text("")
+    (edited / SPEC_FILE).write_text("name: x\npreset: x\nspace: {}\nrun: 3\n")
+    refused("resume", edited, words=(SPEC_FILE, "run"))
+
+
+@pytest.mark.parametrize("command", [["status"], ["report"], ["resume"]])
+def test_a_bucket_that_does_not_answer(
+    command: list[str], refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow.fs")
+    monkeypatch.setenv("RATEFRONT_STORAGE_SECONDS", "0.2")
+    monkeypatch.setenv("RATEFRONT_CACHE", str(tmp_path / "cache"))
+    keys = tmp_path / "keys"
+    keys.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    nowhere = f"s3://lab/x?endpoint_override=http://127.0.0.1:9&credentials={keys}"
+    refused(command[0], nowhere, words=("no connection to the bucket", "again"))
+
+
 def test_newer_spec(refused: Refused, swept: Path, tmp_path: Path) -> None:
     newer = tmp_path / "newer"
     shutil.copytree(swept, newer)

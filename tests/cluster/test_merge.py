@@ -19,7 +19,13 @@ from cluster.cli import main
 from cluster.merge import merge
 from cluster.sweep import resume
 from search_spaces.errors import BadInput
-from search_spaces.record import LOG_FILE, PREPARATION_FOLDER, SPEC_FILE, TRIALS_FOLDER
+from search_spaces.record import (
+    INPUTS_FOLDER,
+    LOG_FILE,
+    PREPARATION_FOLDER,
+    SPEC_FILE,
+    TRIALS_FOLDER,
+)
 from tests.analysis.make_sweep import FakeSweep
 
 FRONT = ["rate_nominal_bps", "rmse_full_cm"]
@@ -57,6 +63,9 @@ def moved(by: int) -> Callable[[dict[str, Any]], None]:
 def test_the_union_holds_every_trial_once(tmp_path: Path) -> None:
     one = site(tmp_path / "lab", 8)
     other = changed(site(tmp_path / "cloud", 9, seed=5, clips=False, clock=1.7951e9), moved(6))
+    for folder, hashed in ((one, "abc"), (other, "abc"), (other, "def")):
+        (folder / INPUTS_FOLDER / hashed).mkdir(parents=True)
+        (folder / INPUTS_FOLDER / hashed / "weights").write_text(folder.name)
     logs = [read_log(f) for f in (one, other)]
     made = merge([one, other, one], tmp_path / "both")
     log = read_log(made.folder)
@@ -76,6 +85,8 @@ def test_the_union_holds_every_trial_once(tmp_path: Path) -> None:
     whole = sum(each.elapsed for each in logs)
     assert 0.85 * whole < log.elapsed <= whole
     assert [m["folder"] for m in log.sweep["merged"]] == ["lab", "cloud"]
+    assert {p.name for p in (made.folder / INPUTS_FOLDER).iterdir()} == {"abc", "def"}
+    assert (made.folder / INPUTS_FOLDER / "def" / "weights").read_text() == "cloud"
     assert "1 trial has other scores" in " ".join(made.warnings)
     assert (made.folder / TRIALS_FOLDER / "t000").is_dir()
     assert read_log(one).events == logs[0].events
@@ -142,8 +153,13 @@ def test_motion_prepared_otherwise_is_refused(tmp_path: Path) -> None:
         merge([one, other], tmp_path / "numbers")
 
 
-def test_wrong_folders_are_one_line(tmp_path: Path) -> None:
+def test_wrong_folders_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = site(tmp_path / "a", 2)
+    monkeypatch.chdir(tmp_path)
+    assert main(["merge", str(one), str(one), "-o", "s3://bucket/merged"]) == 2
+    assert "made in a folder" in capsys.readouterr().err and not (tmp_path / "s3:").exists()
     with pytest.raises(BadInput, match="two or more different"):
         merge([one, one / ".." / "a"], tmp_path / "out")
     with pytest.raises(BadInput, match="exists; give --out a new folder"):

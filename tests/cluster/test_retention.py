@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,22 @@ def test_a_pruned_trial_says_how_and_comes_back_to_the_bit(
         assert len(list(store.read().of("restored"))) == 2
     with pytest.raises(BadInput, match="no finished trial 'x'"):
         rerun(folder, "x", QUIET)
+
+
+def test_what_several_workers_trained_is_refused_before_it_is_trained(
+    swept: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(swept, folder)
+    log = folder / "log.jsonl"
+    first, rest = log.read_text().split("\n", 1)
+    event = json.loads(first)
+    event["spec"]["run"] |= {"placement": "group", "workers": 2}
+    log.write_text(json.dumps(event) + "\n" + rest)
+    trial = next((folder / TRIALS_FOLDER).iterdir())
+    shutil.rmtree(trial / CODEC_FOLDER)
+    with pytest.raises(BadInput, match="2 workers trained each trial together"):
+        rerun(folder, trial.name, QUIET)
 
 
 def test_best_names_the_command_for_what_was_not_kept(swept: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import math
 import os
@@ -15,9 +17,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cluster.storage import log_file
+from cluster.storage.location import parse_location
+from cluster.storage.mirror import hold
 from cluster.store import Store
 from search_spaces.errors import BadInput
-from search_spaces.record import EVENTS, LOG_FILE, OWNER_FILE, SPEC_FILE, TRIALS_FOLDER
+from search_spaces.record import (
+    EVENTS,
+    LOG_FILE,
+    OWNER_FILE,
+    SPEC_FILE,
+    TAKEN_UP,
+    TRIALS_FOLDER,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -164,8 +176,9 @@ def test_unknown_events_are_refused(folder: Path) -> None:
 # ---- a torn last line ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("again", TAKEN_UP)
 @pytest.mark.parametrize("kept", [1, 20, -2, -1])
-def test_a_torn_last_line_is_dropped_and_stays_dropped(folder: Path, kept: int) -> None:
+def test_a_torn_last_line_is_dropped_and_stays_dropped(folder: Path, kept: int, again: str) -> None:
     whole = b'{"event":"done","time":1.0,"trial":"half"}\n'
     with (folder / LOG_FILE).open("ab") as log:
         log.write(whole[:kept])
@@ -174,7 +187,7 @@ def test_a_torn_last_line_is_dropped_and_stays_dropped(folder: Path, kept: int) 
         assert [e["event"] for e in store.read().events] == ["sweep", "done"][: 1 + complete]
         assert store.read().torn == (not complete)
         torn = (folder / LOG_FILE).read_bytes()
-        store.append("resumed", owner=1)
+        store.append(again, trial="a")
         store.append("started", trial="b")
         assert (folder / LOG_FILE).read_bytes().startswith(torn), "append-only"
     with Store.open(folder) as store:
@@ -182,7 +195,7 @@ def test_a_torn_last_line_is_dropped_and_stays_dropped(folder: Path, kept: int) 
     assert log_.torn == (not complete)
     assert [e["event"] for e in log_.events if e["event"] != "done"] == [
         "sweep",
-        "resumed",
+        again,
         "started",
     ]
 
@@ -291,6 +304,52 @@ def test_a_directory_that_could_not_be_filled_is_taken_away_again(
     with pytest.raises(BadInput, match="No space left"):
         Store.create(tmp_path / "a" / "b", "name: x\n")
     assert everything(tmp_path) == ({"a"} if existed else set())
+
+
+def test_without_locks_nothing_is_begun_and_nothing_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Lustre mounted without `flock`."""
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", fails)
+    with pytest.raises(BadInput, match="has no locks"):
+        Store.create(tmp_path / "a" / "b", "name: x\n")
+    assert everything(tmp_path) == set()
+    monkeypatch.setenv("RATEFRONT_CACHE", str(tmp_path))
+    with pytest.raises(BadInput, match="RATEFRONT_CACHE"):
+        hold(parse_location("s3://bucket/sweep"))
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"), [(False, "being written by process"), (True, "holds a sweep already")]
+)
+def test_of_two_that_begin_at_once_the_second_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: bool, said: str
+) -> None:
+    """It looks before the first begins, and goes on while that writes, or has written."""
+    looked, first = log_file.check_new, []
+    folder = tmp_path / "sweep"
+
+    def looks(place: Path) -> None:
+        looked(place)
+        monkeypatch.setattr(log_file, "check_new", looked)
+        first.append(Store.create(folder, "name: first\n"))
+        if ended:
+            first[0].close()
+
+    monkeypatch.setattr(log_file, "check_new", looks)
+    with pytest.raises(BadInput, match=said):
+        Store.create(folder, "name: second\n")
+    assert (folder / SPEC_FILE).read_text() == "name: first\n"
+    assert (folder / TRIALS_FOLDER).is_dir()
+    if not ended:
+        first[0].append("sweep", name="first")
+        first[0].close()
+    with Store.open(folder) as store:
+        assert len(store.read().events) == (not ended)
 
 
 def test_a_folder_that_is_no_sweep_is_not_opened(tmp_path: Path) -> None:

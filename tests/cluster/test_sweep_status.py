@@ -82,6 +82,14 @@ def test_an_ended_sweep_says_why(folder: Path) -> None:
     assert "finished: the deadline has passed" in text and "last heard" not in text
 
 
+def test_weights_that_were_trained_again_later_leave_an_end_an_end(folder: Path) -> None:
+    before = said(folder)
+    time = events(folder)[-1]["time"] + 7200
+    appended(folder, [{"event": "restored", "trial": "t001", "time": time}])
+    assert said(folder) == before and "last heard" not in before
+    show(folder, Console(file=io.StringIO()), watch=True)  # and ends
+
+
 def test_a_sweep_without_points_is_told_of(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

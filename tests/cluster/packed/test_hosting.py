@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.packed.leases import LEASE_SECONDS, Leases
+from cluster.rerun import _differs, _trained
 from cluster.trial_log import TRIAL_LOG
+from search_spaces.spec import RunSpec
 from tests.cluster.packed.made import Clock, hear_all, hosting, request
 from tests.trainables.tiny import make_clips, spec
 from trainables.motion.dataset import MotionData, prepare
@@ -139,3 +142,20 @@ def test_a_machine_that_is_taken_away_keeps_every_trial(data: MotionData, tmp_pa
     assert not state.exists()
     host.turn()
     assert state.is_file() and not lease.said
+
+
+def test_rerun_comes_to_what_a_pack_came_to(data: MotionData, tmp_path: Path) -> None:
+    host = hosting(data, tmp_path / "packed")
+    asked = [request(seed, quantizer_backend="fused") for seed in range(3)]
+    leases = [lease for one in asked if (lease := host.attach(one)) is not None]
+    hear_all(host, *leases)
+    assert len(leases) == 3 and not any(lease.error for lease in leases)
+    for one, lease in zip(asked, leases, strict=True):
+        recorded = [row for said in lease.said for row in said.get("points", ())]
+        task = TrialTask("sweep", one["config"], one["seed"], tmp_path / "again" / one["trial"],
+                         objectives=())  # fmt: skip
+        now = _trained(task, data, RunSpec(placement="packed", threads=1))
+        assert recorded and _differs(recorded, now) == ""
+        alone = run_trial(replace(task, folder=tmp_path / "alone" / one["trial"]), data,
+                          PlainRuntime())  # fmt: skip
+        assert _differs(recorded, alone), "else nothing were to be minded"

@@ -46,9 +46,9 @@ space:
 
 
 def test_cores_beyond_a_devices_first_score() -> None:
-    assert scorers_of(job(threads=8, gpus=1.0)) == 7
-    assert scorers_of(job(threads=1, gpus=0.5)) == 0
-    assert scorers_of(job(threads=8)) == 0, "without a device they would only wait in turn"
+    assert scorers_of(8, 1.0) == 7
+    assert scorers_of(1, 0.5) == 0
+    assert scorers_of(8, 0.0) == 0, "without a device they would only wait in turn"
 
 
 def _scorer_processes() -> set[int]:

@@ -30,6 +30,18 @@ def test_a_new_folder_is_swept_and_a_begun_one_resumed(spec: Path, tmp_path: Pat
     assert command_for(spec, str(out)) == ["resume", str(out)]
 
 
+def test_a_warm_start_is_known_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that begins writes down where the earlier one lies from the root."""
+    monkeypatch.chdir(tmp_path)
+    asked = load_spec("rate_distortion", size="debug", settings=["warm_start=earlier"])
+    (tmp_path / "spec.yaml").write_text(asked.dump())
+    search = asked.search.model_copy(update={"warm_start": (str(tmp_path / "earlier"),)})
+    (tmp_path / "out").mkdir()
+    begun = asked.model_copy(update={"search": search})
+    (tmp_path / "out" / "sweep.yaml").write_text(begun.dump())
+    assert command_for(tmp_path / "spec.yaml", "out") == ["resume", "out"]
+
+
 def test_another_sweep_is_not_resumed_by_mistake(spec: Path, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(load_spec("klezovich/table1", size="debug").dump())
     with pytest.raises(BadInput, match="holds another sweep"):

@@ -123,6 +123,17 @@ def test_a_fault_is_one_line(
     assert error.startswith("ratefront: ") and said in error and error.count("\n") == 1
 
 
+def test_an_overlay_that_is_no_text_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "overlay.yaml"
+    file.write_bytes(b"\xff\xfe\x00")
+    place = ["--image", "a", "--volume", "a:/a", "--out", "/a/b", "--dry-run"]
+    assert main(["submit", "kuberay", *SWEEP, *place, "--overlay", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert f"{file}: is no text in UTF-8" in error and error.count("\n") == 1
+
+
 def test_a_spec_is_saved_without_a_run(tmp_path: Path) -> None:
     place = tmp_path / "spec.yaml"
     assert main(["sweep", *SWEEP, "--save-spec", str(place)]) == 0
