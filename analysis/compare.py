@@ -125,7 +125,7 @@ def compare(
                 tests[a.name, b.name] = tests_at_equal_rate(
                     (a.chosen, a.points, a.clips), (b.chosen, b.points, b.clips), distortion
                 )
-    verdict = _verdict(sides, pairs, tests, common, rate, distortion)
+    verdict = _verdict(sides, pairs, tests, common, rate, distortion, corner)
     return Comparison(tuple(sides), rate, distortion, corner, common, tuple(pairs), tests,
                       tuple(verdict))  # fmt: skip
 
@@ -196,6 +196,10 @@ def _corner(sides: Sequence[Side], rate: Objective, distortion: Objective) -> np
         ]
         seen = np.concatenate([s.chosen.values[:, place] for s in sides])
         seen = seen[np.isfinite(seen)]
+        if not stored and not len(seen):
+            raise BadInput(
+                f"no sweep has a finite {objective.name}; give --objective another distortion"
+            )
         corner.append(max(stored) if stored else float(seen.max()) * 1.01 + 1e-12)
     return np.array(corner)
 
@@ -242,6 +246,7 @@ def _verdict(
     common: Comparability,
     rate: Objective,
     distortion: Objective,
+    corner: np.ndarray,
 ) -> list[str]:
     said = []
     if common.footing is Footing.APART:
@@ -267,9 +272,11 @@ def _verdict(
         for note, of in sorted(notes.items())
         if note
     ]
-    few = [s.name for s in sides
-           if any(r["few_seeds"] for r in front_rows(s.chosen, s.chosen.values.max(axis=0),
-                                                     distortion))]  # fmt: skip
+    few = [
+        s.name
+        for s in sides
+        if any(r["few_seeds"] for r in front_rows(s.chosen, corner, distortion))
+    ]
     if few:
         said.append(f"Fewer than {FEW_SEEDS} seeds stand behind points of the front of "
                     f"{', '.join(few)}: another seed may change them.")  # fmt: skip

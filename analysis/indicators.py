@@ -67,7 +67,8 @@ class Box:
         """The box from 0 to a reference point.
 
         An objective that is maximised (its values are negative) has no natural zero: its ideal is
-        the best of `values` (points, objectives) then.
+        the best of `values` (points, objectives) then. Where none of them is better than the
+        reference, any extent will do: every share is 0.
         """
         corner, values = np.asarray(corner, dtype=float), _table(values)
         ideal = np.zeros_like(corner)
@@ -75,6 +76,7 @@ class Box:
             seen = values[np.isfinite(values[:, i]), i]
             if len(seen) and (seen.min() < 0 or corner[i] <= 0):
                 ideal[i] = seen.min()
+        ideal = np.where(np.isfinite(corner) & (ideal >= corner), corner - 1.0, ideal)
         return cls(ideal, corner)
 
     @property

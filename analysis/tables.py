@@ -151,7 +151,8 @@ def _front(values: np.ndarray) -> list[tuple[float, int]]:
 def _spread(values: np.ndarray) -> list[float]:
     """Budgets over the front: rates of two digits, from its second quarter to its end."""
     rates = values[nondominated(values), 0]
-    low, high = max(float(rates.min()), 1.0), float(rates.max())
+    low = max(float(rates.min()), 1.0)
+    high = max(float(rates.max()), low)
     steps = np.geomspace(low, high, BUDGETS + 1)[1:]
     rounded = []
     for step in steps:

@@ -128,8 +128,9 @@ class NominalRateSearcher:
             corner[0] = float(np.nextafter(corner[0], math.inf))
         low, high = -math.inf, math.inf
         if wanted.windowed and _rate_like(goals[order[0]]):
-            high = _log(wanted.window.high)
-            low = high if not spec.search.between else _log(wanted.window.low)
+            # Beyond what the space can reach nothing would count.
+            high = min(_log(wanted.window.high), _log(reference[goals[order[0]].name]))
+            low = high if not spec.search.between else min(_log(wanted.window.low), high)
             if low == high and found[0].known is None:
                 low = high - SINGLE
         self.inner = RateAwareSearcher(

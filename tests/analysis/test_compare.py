@@ -171,6 +171,25 @@ def test_folders_of_one_name_are_told_apart(base: Path, tmp_path: Path) -> None:
     assert [s.name for s in compare([base, again]).sides] != [base.name, base.name]
 
 
+def test_points_without_a_number_are_passed_over(base: Path, better: Path, tmp_path: Path) -> None:
+    left = iter(range(3))
+
+    def diverged(event: dict) -> None:
+        if event["event"] == "point" and next(left, None) is not None:
+            event["row"]["val_rmse_full_cm"] = None
+
+    found = compare([better, changed(base, tmp_path / "gaps", diverged)])
+    assert found.verdict and np.isfinite(found.pairs[0]["hypervolume"]["value"])
+
+    def nowhere(event: dict) -> None:
+        if event["event"] == "point":
+            event["row"]["val_hull_error_pct"] = None
+
+    none = [changed(base, tmp_path / name, nowhere) for name in ("a", "b")]
+    with pytest.raises(BadInput, match="no sweep has a finite hull_error_pct"):
+        compare(none, objective="hull_error_pct")
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_less_than_two_sweeps_are_refused(base: Path, count: int) -> None:
     with pytest.raises(BadInput, match="two or more"):

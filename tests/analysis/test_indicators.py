@@ -144,6 +144,14 @@ def test_a_maximised_objective_has_its_best_value_for_ideal() -> None:
     assert box.ideal.tolist() == [0.0, -90.0] and box.volume == 700.0
 
 
+@pytest.mark.parametrize("worst", [[[1.0, 0.0]], [[1.0, 0.01], [2.0, 0.5]], [[1.0, -0.0]]])
+def test_where_nothing_beats_the_reference_shares_are_zero(worst: list[list[float]]) -> None:
+    """All reconstructions are blank, say, and IoU is 0."""
+    values = np.array(worst)
+    box = Box.below([10.0, -0.0], values)
+    assert box.volume > 0 and indicators(values, values, box).share == 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(SETS, min_size=1, max_size=4), st.sampled_from([25, 50, 75, 100]))
 def test_attainment_is_that_of_counting_sets_on_a_grid(

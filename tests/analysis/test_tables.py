@@ -187,6 +187,13 @@ def test_the_front_is_a_table_too(loaded: Loaded) -> None:
     assert "≤" not in markdown(table)
 
 
+def test_rates_may_all_be_nothing(loaded: Loaded) -> None:
+    log, points, clips = loaded
+    still = points.assign(val_rate_entropy_bps=0.0)
+    table = front_table(log, still, clips, which="entropy", distortion=distortion_of(still))
+    assert table.rows
+
+
 def test_errors_are_over_seeds_and_else_over_recordings(loaded: Loaded, one_seed: Path) -> None:
     several = made(loaded)
     assert "3 seeds" in several.caption and "†" not in several.caption

@@ -72,7 +72,8 @@ class _Axis:
         if self.places:
             return float(np.interp(number, self.places, np.linspace(0, 1, len(self.places))))
         low, high = self.ends
-        place = math.log(number) if self.log else number
+        # What an earlier sweep had at 0 stands at the low end.
+        place = math.log(number if number > 0 else self.low) if self.log else number
         return (place - low) / (high - low) if high > low else MIDDLE
 
     def numbers(self, units: np.ndarray) -> np.ndarray:
@@ -103,8 +104,8 @@ class Encoding:
         # By identity: a label is built anew each time, and is asked for thousands of times.
         self._own = {id(p): _axis(p.name, 0, [p]) for p in space.parameters}
         self._ordered = {id(p): _sorted(p.choices) for p in space.parameters if p.choices}
-        asked = {name for p in space.parameters for name in p.when}
-        self._gates = [i for i, p in enumerate(space.parameters) if p.name in asked]
+        self._asked = {name for p in space.parameters for name in p.when}
+        self._gates = [i for i, p in enumerate(space.parameters) if p.name in self._asked]
         self._existing: dict[tuple[Value, ...], list[tuple[str, int]]] = {}
         column = 0
         for name in dict.fromkeys(p.name for p in space.parameters):
@@ -169,20 +170,23 @@ class Encoding:
 
     def numeric_columns(self, config: Config, but: frozenset[str]) -> list[int]:
         """Columns along which a configuration may be moved, keys in `but` left alone."""
-        return [
-            self._axes[p.name].column
-            for p in self.space.active(config)
-            if p.name not in but and self._axes[p.name].numeric
-        ]
+        return [self._axes[p.name].column for p in self._free(config, but)]
 
     def moved(self, config: Config, row: np.ndarray, but: frozenset[str]) -> Config:
         """The nearest configuration whose numeric keys stand where `row` says."""
         fresh = dict(config)
-        for parameter in self.space.active(config):
+        for parameter in self._free(config, but):
             axis = self._axes[parameter.name]
-            if axis.numeric and parameter.name not in but:
-                fresh[parameter.name] = _nearest(parameter, axis, row[[axis.column]])[0]
+            fresh[parameter.name] = _nearest(parameter, axis, row[[axis.column]])[0]
         return fresh
+
+    def _free(self, config: Config, but: frozenset[str]) -> list[Parameter]:
+        """Numeric ones that can be moved alone: on them no other one's existence depends."""
+        return [
+            p
+            for p in self.space.active(config)
+            if self._axes[p.name].numeric and p.name not in but and p.name not in self._asked
+        ]
 
     @property
     def labels(self) -> int:
@@ -192,6 +196,16 @@ class Encoding:
     def at(self, cube: np.ndarray) -> Config:
         """The configuration at a point of [0, 1]^labels, its coordinates read as quantiles."""
         return self.at_all(cube[None])[0]
+
+    def completed(self, given: Config, cube: np.ndarray) -> Config:
+        """A configuration with some values given, the others as `at` reads them."""
+        columns = [
+            [given[p.name]]
+            if p.name in given and p.contains(given[p.name])
+            else self._quantiles(p, cube[[i]])
+            for i, p in enumerate(self.space.parameters)
+        ]
+        return self._joined(columns, 1)[0]
 
     def at_all(self, cubes: np.ndarray) -> list[Config]:
         """The configurations at points (n, labels)."""

@@ -76,4 +76,5 @@ def _values(parameter: Parameter) -> list[Value]:
     if not parameter.integer:
         return [float(v) for v in spread]
     step = parameter.step or 1
-    return list({int(low + step * round((v - low) / step)) for v in spread})
+    top = high - (high - low) % step  # the last step may fall short of the end
+    return list({int(min(low + step * round((v - low) / step), top)) for v in spread})

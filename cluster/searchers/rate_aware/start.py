@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -17,7 +19,9 @@ WHOLE = 4
 over time, on each of LCBench's development instances (docs/evidence/search.md)."""
 TRIES = 50
 LISTED = 5000
-"""Points of a finite space up to which its last ones are looked for one by one."""
+"""Points of a finite space up to which its last ones are looked for one by one; rates of a long
+list that are tried for one proposal."""
+MOST_RATES = 50_000
 
 
 class Start:
@@ -75,7 +79,24 @@ class Start:
                 return found
         if self._space.finite and self._space.size() <= LISTED:
             return next((c for c in self._space.grid() if self._allowed(c)), None)
+        # A window may be so narrow that chance does not find it: every rate is tried then.
+        for i in rng.permutation(len(self._rates))[:LISTED]:
+            config = self._encoding.completed(self._rates[i], rng.random(self._encoding.labels))
+            if self._allowed(config):
+                return config
         return None
+
+    @cached_property
+    def _rates(self) -> list[Config]:
+        """Every combination of what the rate follows from; none where they cannot be listed."""
+        named = tuple(
+            p
+            for p in self._space.parameters
+            if p.name in self._rate_keys or _asked_for(self._space, p.name)
+        )
+        if self._space.cells or not Space(parameters=named, fixed=self._space.fixed).finite:
+            return []
+        return list(islice(self._space.projected(set(self._rate_keys)), MOST_RATES))
 
     def _moved_in(self, config: Config, rng: np.random.Generator) -> Config | None:
         """Another rate for a configuration that is not allowed: a narrow window is hit seldom."""
