@@ -227,6 +227,11 @@ def needed_tasks(
             raise BadInput(
                 f"{source}: two files are called {task.name!r} without their suffix; rename one"
             )
+    if suffix != STREAM_SUFFIX and out.is_dir() and out.samefile(source):
+        # Beside a stream the file of its name may be what the stream was made of.
+        there = next((task.target for task in tasks if task.target.exists()), None)
+        if there is not None:
+            raise BadInput(f"{there}: is there already and would be lost; give -o a new folder")
     return tasks
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cluster.cli import main
 from search_spaces.record import PREPARATION_FOLDER
 from tests.cluster.codec_sweeps import Swept, files, run_main, shared_sweeps, sweep
 from tests.cluster.refusing import Refused
@@ -175,6 +176,13 @@ def test_motion_beside_its_codes(codec: Path, source: Path, run: Run, tmp_path: 
         assert str(path) in said and path.with_suffix(".rft").name in said
     said = run("inspect", both, "--codec", codec, "--original", both)
     assert said.count("distortion") == 6
+    before = files(both)
+    assert main(["decode", str(codec), str(both), "-o", str(both)]) == 2
+    assert files(both) == before, "what was encoded is still there"
+    for path in both.rglob("*.bvh"):
+        path.unlink()
+    run("decode", codec, both, "-o", both)
+    assert len(files(both)) == 12
 
 
 def test_progress_is_shown_where_there_is_a_terminal(

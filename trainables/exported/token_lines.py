@@ -28,7 +28,7 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     tokens: list[_Id] = Field(min_length=1)
-    recording: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\\]*$")
+    recording: str = Field(default="", max_length=4096, pattern=r"^[^\x00-\x1f\\]*$")
     codec: str = ""
     frames: int = Field(default=0, ge=0, lt=1 << 48)
     source_frames: int = Field(default=0, ge=0, lt=1 << 48)
